@@ -1,0 +1,1 @@
+"""The trading brain: no sockets, no HTTP, no terminal."""

@@ -1,0 +1,1 @@
+"""The market as the program knows it: candles, books, tape, indicators, regime, data quality."""

@@ -1,0 +1,206 @@
+"""Typed settings: every knob with its default, range and meaning. `settings.toml` at the root shows them all.
+
+Layers, later wins: these defaults, the settings file, the environment (`TRADETUI_<SECTION>__<KEY>`), live edits
+(`overrides.toml`). Loading lives in `core/settings_load.py`, live editing in `core/settings_live.py`; both use `validate`
+from here, so that one rule holds everywhere. Secrets never live in settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"]
+
+
+def _about(text: str, *, ge: float | None = None, le: float | None = None) -> Meta:
+    """Description and inclusive range of one knob."""
+    return Meta(description=text, ge=ge, le=le)
+
+
+class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to watch."""
+
+    venue: Annotated[Literal["binance_us", "bybit", "recorded"], _about("The venue to watch.")] = "binance_us"
+    category: Annotated[Literal["spot", "linear"], _about("Market of the venue; linear (perpetuals) on bybit.")] = (
+        "spot"
+    )
+    pinned: Annotated[tuple[str, ...], _about("Symbols always watched, in the venue's spelling.")] = ()
+    watch: Annotated[int, _about("How many symbols to watch, pinned ones included.", ge=1, le=500)] = 60
+    quote_assets: Annotated[tuple[str, ...], _about("Only instruments quoted in these assets are prefiltered.")] = (
+        "USDT",
+        "USD",
+    )
+    min_quote_volume: Annotated[float, _about("Smallest 24 h quote volume for the prefilter.", ge=0)] = 10_000.0
+    volatility_weight: Annotated[
+        float, _about("Prefilter rank: 0 is volume alone, 1 is 24 h range alone.", ge=0, le=1)
+    ] = 0.3
+    refresh_minutes: Annotated[float, _about("How often the prefilter runs again.", ge=1, le=1440)] = 10.0
+    timeframes: Annotated[tuple[Timeframe, ...], _about("Candle timeframes, shortest first; 1m is required.")] = (
+        "1m",
+        "5m",
+        "15m",
+        "1h",
+    )
+    decision_timeframe: Annotated[Timeframe, _about("Confluence decides on closed bars of this timeframe.")] = "5m"
+    reference_symbol: Annotated[str, _about("Market reference; empty: the venue's BTC pair, USDT or USD.")] = ""
+    recorded_path: Annotated[str, _about("Venue `recorded`: raw stream file or candle folder to play.")] = ""
+    recorded_speed: Annotated[
+        float, _about("Venue `recorded`: speed of play, 1 is real time.", ge=0.01, le=100_000)
+    ] = 1.0
+
+
+class History(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Candles in memory and on disk."""
+
+    bars: Annotated[int, _about("Bars loaded per timeframe at start.", ge=300, le=2000)] = 1500
+    daily_bars: Annotated[int, _about("Daily bars loaded at start.", ge=2, le=1000)] = 30
+    memory_bars: Annotated[int, _about("Bars kept in memory per symbol and timeframe.", ge=500, le=20_000)] = 2000
+    store_bars: Annotated[
+        int, _about("One-minute bars kept on disk per symbol; 0 turns the fill off.", ge=0, le=1_000_000)
+    ] = 45_000
+    store_max_mb: Annotated[int, _about("Upper bound of the candle store on disk.", ge=50, le=1_000_000)] = 4000
+    parallel_requests: Annotated[int, _about("History requests under way at once.", ge=1, le=32)] = 6
+    fill_share: Annotated[float, _about("Share of the rate budget the background fill may use.", ge=0.01, le=0.9)] = (
+        0.25
+    )
+
+
+class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Streams: batching, freshness, reconnecting."""
+
+    batch_s: Annotated[float, _about("Micro-batch of quotes and trades per symbol.", ge=0.05, le=5)] = 0.25
+    kline_batch_s: Annotated[float, _about("Micro-batch of forming candles per symbol.", ge=0.05, le=10)] = 1.0
+    close_grace_s: Annotated[
+        float, _about("A bar without the venue's close flag closes this long after its end.", ge=0.1, le=30)
+    ] = 3.0
+    stale_factor: Annotated[float, _about("A channel is stale after this many times its usual gap.", ge=2, le=100)] = (
+        8.0
+    )
+    stale_floor_s: Annotated[float, _about("... but never sooner than this.", ge=0.5, le=600)] = 10.0
+    stale_ceiling_s: Annotated[
+        float, _about("... and at the latest after this, once it has spoken.", ge=5, le=3600)
+    ] = 120.0
+    silence_s: Annotated[float, _about("No frame at all for this long: the socket is dead.", ge=2, le=600)] = 30.0
+    ping_s: Annotated[float, _about("Keep-alive ping interval (Bybit asks for 20 s).", ge=1, le=60)] = 20.0
+    connect_timeout_s: Annotated[float, _about("Longest wait for a connection.", ge=0.5, le=60)] = 10.0
+    backoff_first_s: Annotated[float, _about("First wait before reconnecting.", ge=0.05, le=60)] = 1.0
+    backoff_cap_s: Annotated[float, _about("Longest wait before reconnecting.", ge=0.1, le=600)] = 60.0
+    rotate_hours: Annotated[
+        float, _about("A socket is replaced after this long (venues cut at 24 h).", ge=0.001, le=24)
+    ] = 23.0
+    poll_s: Annotated[float, _about("REST polling interval while a socket is down.", ge=1, le=600)] = 5.0
+    book_levels: Annotated[Literal[50, 200, 1000], _about("Depth of the Bybit book topic.")] = 50
+    max_frame_bytes: Annotated[int, _about("Larger frames are dropped and counted.", ge=10_000, le=50_000_000)] = (
+        4_000_000
+    )
+    streams_per_socket: Annotated[
+        int, _about("Streams on one connection before another is opened.", ge=10, le=1024)
+    ] = 400
+
+
+class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hosts and transport. Empty URLs mean the venue's own."""
+
+    proxy: Annotated[str, _about("HTTP proxy for REST and streams; empty: none.")] = ""
+    compression: Annotated[bool, _about("Compress WebSocket frames (costs CPU).")] = False
+    uvloop: Annotated[bool, _about("Use uvloop where it is installed.")] = True
+    rest_timeout_s: Annotated[float, _about("Longest wait for one REST answer.", ge=0.5, le=120)] = 10.0
+    rest_budget_share: Annotated[
+        float, _about("Share of the venue's rate limit we allow ourselves.", ge=0.05, le=1)
+    ] = 0.8
+    binance_us_rest: Annotated[str, _about("Binance.US REST base URL.")] = ""
+    binance_us_stream: Annotated[str, _about("Binance.US stream base URL.")] = ""
+    bybit_rest: Annotated[str, _about("Bybit REST base URL.")] = ""
+    bybit_stream: Annotated[str, _about("Bybit public stream base URL, without the category.")] = ""
+
+
+class ConfluenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How readings become a state."""
+
+    enter: Annotated[float, _about("A state begins at this probability.", ge=0, le=1)] = 0.60
+    exit: Annotated[float, _about("... and ends at this one; must be below enter.", ge=0, le=1)] = 0.45
+    cooldown_s: Annotated[float, _about("No change of state for this long after one.", ge=0, le=86_400)] = 300.0
+    prior_m: Annotated[float, _about("Uncalibrated map: p = 0.5 + 0.5 m * evidence.", ge=0.01, le=1)] = 0.2
+    base_rate: Annotated[float, _about("P(up) without evidence.", ge=0.05, le=0.95)] = 0.5
+    within_rho: Annotated[float, _about("Correlation of detectors of one family.", ge=0, le=0.99)] = 0.6
+    between_rho: Annotated[float, _about("Correlation between families.", ge=0, le=0.99)] = 0.2
+    stale_bars: Annotated[float, _about("Data older than this many bars forces HOLD.", ge=1, le=100)] = 3.0
+
+
+class Detectors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which detectors vote, and their thresholds."""
+
+    off: Annotated[tuple[str, ...], _about("Detectors that do not vote.")] = ()
+    ema_gap_atr: Annotated[float, _about("ema_cross: gap of EMA9 and EMA21 that counts, in ATR.", ge=0, le=5)] = 0.10
+    adx_min: Annotated[float, _about("adx_di: smallest ADX that counts.", ge=5, le=60)] = 20.0
+    macd_saturation_atr: Annotated[float, _about("macd: histogram in ATR at which the score is 1.", ge=0.01, le=5)] = (
+        0.25
+    )
+    rsi_oversold: Annotated[float, _about("rsi_static: oversold below this.", ge=1, le=49)] = 30.0
+    rsi_overbought: Annotated[float, _about("rsi_static: overbought above this.", ge=51, le=99)] = 70.0
+    boll_z: Annotated[
+        float, _about("boll: distance from the mean that counts, in standard deviations.", ge=0.5, le=6)
+    ] = 2.0
+    donchian_bars: Annotated[int, _about("donchian: bars of the channel.", ge=5, le=200)] = 20
+
+
+class Screen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it looks."""
+
+    theme: Annotated[str, _about("Theme file name without .toml.")] = "desk-dark"
+    glyphs: Annotated[Literal["auto", "unicode", "ascii"], _about("Glyph set; auto asks the locale.")] = "auto"
+    mouse: Annotated[bool, _about("Mouse tracking (costs bandwidth over SSH).")] = False
+    flush_hz: Annotated[float, _about("Screen updates per second at most.", ge=0.5, le=4)] = 4.0
+    row_repaint_s: Annotated[float, _about("A row's prices repaint at most this often.", ge=0.25, le=10)] = 1.0
+    sort: Annotated[
+        Literal[
+            "symbol", "probability", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "age"
+        ],
+        _about("Initial sort of the watchlist."),
+    ] = "volume"
+    private: Annotated[bool, _about("Hide amounts of money.")] = False
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Diagnostics: one rotating file, never the terminal."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], _about("Smallest level written.")] = "info"
+    max_mb: Annotated[float, _about("Size at which the file rotates.", ge=0.1, le=1000)] = 10.0
+    files: Annotated[int, _about("Rotated files kept.", ge=1, le=50)] = 5
+
+
+class Events(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The event log on disk."""
+
+    max_mb: Annotated[float, _about("Size at which the JSON-lines file rotates.", ge=0.1, le=1000)] = 10.0
+    files: Annotated[int, _about("Rotated JSON-lines files kept.", ge=1, le=50)] = 5
+    keep_days: Annotated[float, _about("Events older than this leave the store.", ge=1, le=3650)] = 90.0
+    shown: Annotated[int, _about("Events kept for the screen.", ge=100, le=100_000)] = 2000
+
+
+class Sandbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The embedded exchange of the demo."""
+
+    seed: Annotated[int, _about("Seed of the market; the same seed is the same market.", ge=0, le=2**31 - 1)] = 7
+    symbols: Annotated[int, _about("Symbols of the seeded market.", ge=5, le=500)] = 60
+    venue: Annotated[Literal["binance_us", "bybit"], _about("Whose protocol the demo speaks.")] = "binance_us"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of it. Immutable; a live edit makes a new one."""
+
+    market: Market = field(default_factory=Market)
+    history: History = field(default_factory=History)
+    feed: Feed = field(default_factory=Feed)
+    network: Network = field(default_factory=Network)
+    confluence: ConfluenceSettings = field(default_factory=ConfluenceSettings)
+    detectors: Detectors = field(default_factory=Detectors)
+    screen: Screen = field(default_factory=Screen)
+    keys: Annotated[dict[str, str], _about("Own keys: action id = comma list of keys. `?` shows the ids.")] = field(
+        default_factory=dict
+    )
+    log: Log = field(default_factory=Log)
+    events: Events = field(default_factory=Events)
+    sandbox: Sandbox = field(default_factory=Sandbox)

@@ -1,0 +1,1 @@
+"""What the market says: detectors, and the confluence that pools them."""

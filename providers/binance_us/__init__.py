@@ -1,0 +1,1 @@
+"""Binance.US spot: wire structs and the market-data provider."""

@@ -1,0 +1,1 @@
+"""An exchange on loopback that speaks both venues wire protocols."""

@@ -1,0 +1,1 @@
+"""The terminal application. Importing this package loads nothing."""
