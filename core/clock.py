@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+SETTLE_YIELDS = 5
+
+
 class Clock(Protocol):
     """Source of time for every part of the program."""
 
@@ -82,15 +85,21 @@ class SimClock:
     async def advance(self, seconds: float) -> None:
         """Move time forward, letting every sleeper that falls due run at its own due time."""
         target = self._now_ms + seconds * 1000.0
+        await self._settle()
         while self._sleepers and self._sleepers[0][0] <= target:
             due, _, woken = heapq.heappop(self._sleepers)
             self._now_ms = max(self._now_ms, due)
             if not woken.done():
                 woken.set_result(None)
-            for _ in range(5):  # let the woken task run up to its next wait
-                await asyncio.sleep(0)
+            await self._settle()
         self._now_ms = target
-        await asyncio.sleep(0)
+        await self._settle()
+
+    @staticmethod
+    async def _settle() -> None:
+        """Let tasks that can run reach their next wait."""
+        for _ in range(SETTLE_YIELDS):
+            await asyncio.sleep(0)
 
 
 def iso_utc(at_ms: int) -> str:
