@@ -18,6 +18,7 @@ from core.venue import MarketProvider, VenueError
 
 Verdict = Literal["ok", "warn", "fail"]
 
+OLDEST_PYTHON = (3, 11)
 SMALLEST_COLUMNS, SMALLEST_ROWS = 80, 24
 LEAST_FREE_MB = 500
 LARGEST_OFFSET_MS = 500.0
@@ -48,10 +49,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-def check_python() -> Check:
+def check_python(version_info: tuple[int, ...] = tuple(sys.version_info[:3])) -> Check:
     """The interpreter's version."""
-    version = sys.version.split()[0]
-    if sys.version_info < (3, 11):
+    version = ".".join(str(part) for part in version_info)
+    if version_info < OLDEST_PYTHON:
         return Check(name="python", verdict="fail", detail=version, remedy="install Python 3.11 or newer")
     return Check(name="python", verdict="ok", detail=version)
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from core.doctor import Check, check_folder, check_library, check_machine, check_terminal, check_venue, render
+from core.doctor import (
+    Check,
+    check_folder,
+    check_library,
+    check_machine,
+    check_python,
+    check_terminal,
+    check_venue,
+    render,
+)
 from core.venue import Retryable
 
 
@@ -75,3 +84,9 @@ def test_this_machine_passes_and_the_report_shows_remedies_beneath(tmp_path: Pat
     assert not [check for check in checks if check.verdict == "fail"]
     text = render([Check(name="a", verdict="fail", detail="broken", remedy="mend it")])
     assert text.splitlines()[1].strip() == "-> mend it"
+
+
+def test_an_old_interpreter_is_refused_with_the_version_to_install():
+    assert check_python((3, 10, 4)).verdict == "fail"
+    assert "3.11" in check_python((3, 10, 4)).remedy
+    assert check_python((3, 13, 0)).verdict == "ok"
