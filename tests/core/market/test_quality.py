@@ -37,10 +37,10 @@ def test_a_trade_with_one_absurd_number_is_refused(bad):
 @pytest.mark.parametrize("bad", ABSURD)
 @pytest.mark.parametrize("place", range(4))
 def test_a_candle_with_one_absurd_price_is_refused(bad, place):
-    prices = [100.0, 102.0, 99.0, 101.0]
-    assert sane_candle(*prices, volume=5.0, quote_volume=500.0)
-    prices[place] = bad
-    assert not sane_candle(*prices, volume=5.0, quote_volume=500.0)
+    numbers = [100.0, 102.0, 99.0, 101.0, 5.0, 500.0]
+    assert sane_candle(*numbers)
+    numbers[place] = bad
+    assert not sane_candle(*numbers)
 
 
 @given(st.lists(st.floats(1.0, 1000.0), min_size=4, max_size=4))
