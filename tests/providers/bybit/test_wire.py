@@ -61,7 +61,7 @@ def test_ticker_delta_keeps_what_it_does_not_mention():
 def test_an_absurd_mark_price_changes_nothing(value):
     state = wire.Perpetual()
     state.merge(wire.TickerData(symbol="X", markPrice="5", indexPrice="6"), snapshot=True)
-    with pytest.raises(ValueError, match="value|convert"):
+    with pytest.raises(ValueError, match=r"value|convert"):
         state.merge(wire.TickerData(symbol="X", indexPrice="7", markPrice=value), snapshot=False)
     assert (state.mark, state.index) == (5.0, 6.0)
 
