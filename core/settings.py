@@ -1,8 +1,8 @@
 """Typed settings: every knob with its default, range and meaning. `settings.toml` at the root shows them all.
 
 Layers, later wins: these defaults, the settings file, the environment (`TRADETUI_<SECTION>__<KEY>`), live edits
-(`overrides.toml`). Loading lives in `core/settings_load.py`, live editing in `core/settings_live.py`; both use `validate`
-from here, so that one rule holds everywhere. Secrets never live in settings.
+(`overrides.toml`). Loading lives in `core/settings_load.py`, live editing in `core/settings_live.py`; both check values by
+`core/settings_check.py`, so that one rule holds everywhere. Secrets never live in settings.
 """
 
 from __future__ import annotations
