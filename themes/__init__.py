@@ -1,1 +1,1 @@
-"""Colour themes as TOML files, and the loader that checks them."""
+"""Colour themes: TOML files and the loader that checks them."""

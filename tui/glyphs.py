@@ -1,0 +1,152 @@
+"""Glyph sets behind one object: Unicode, or ASCII for locales and terminals that cannot draw it."""
+
+from __future__ import annotations
+
+import locale
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+GlyphChoice = Literal["auto", "unicode", "ascii"]
+
+ASCII_TERMS = ("dumb", "vt100", "vt102", "vt220", "linux-16color")
+"""Terminals that get ASCII whatever the locale says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One set. `bars` and `spark` go from empty to full; every glyph is one cell wide."""
+
+    name: str
+    up: str
+    down: str
+    hold: str
+    alert: str
+    stale: str
+    yes: str
+    no: str
+    cursor: str
+    rule: str
+    missing: str
+    separator: str
+    minus: str
+    enter: str
+    ellipsis: str
+    bar_full: str
+    bar_empty: str
+    spark: str
+    sort_down: str
+    sort_up: str
+
+    def bar(self, fraction: float, width: int) -> str:
+        """A gauge of `width` cells; `fraction` outside [0, 1] or NaN is clamped (NaN: empty)."""
+        filled = 0 if fraction != fraction else round(min(1.0, max(0.0, fraction)) * width)
+        return self.bar_full * filled + self.bar_empty * (width - filled)
+
+    def sparkline(self, values: Sequence[float], width: int) -> str:
+        """The last `width` finite values, one cell each, scaled between their own extremes; padded on the left."""
+        shown = [value for value in values if value == value and abs(value) != float("inf")][-width:]
+        if not shown:
+            return " " * width
+        low, high = min(shown), max(shown)
+        steps = len(self.spark) - 1
+        span = high - low
+        cells = "".join(self.spark[round((value - low) / span * steps) if span > 0 else 0] for value in shown)
+        return cells.rjust(width)
+
+
+UNICODE = Glyphs(
+    name="unicode",
+    up="↑",
+    down="↓",
+    hold="•",
+    alert="!",
+    stale="≈",
+    yes="✓",
+    no="✗",
+    cursor="▸",
+    rule="─",
+    missing="–",
+    separator="·",
+    minus="−",
+    enter="↵",
+    ellipsis="…",
+    bar_full="▇",
+    bar_empty="▁",
+    spark="▁▂▃▄▅▆▇█",
+    sort_down="↓",
+    sort_up="↑",
+)
+
+ASCII = Glyphs(
+    name="ascii",
+    up="^",
+    down="v",
+    hold=".",
+    alert="!",
+    stale="~",
+    yes="y",
+    no="x",
+    cursor=">",
+    rule="-",
+    missing="-",
+    separator="|",
+    minus="-",
+    enter="Enter",
+    ellipsis="~",
+    bar_full="#",
+    bar_empty="-",
+    spark="_.-=+*#@",
+    sort_down="v",
+    sort_up="^",
+)
+
+TO_ASCII = {
+    ord(wide): plain
+    for wide, plain in {
+        "↑": "^",
+        "↓": "v",
+        "•": ".",
+        "≈": "~",
+        "✓": "y",
+        "✗": "x",
+        "▸": ">",
+        "─": "-",
+        "–": "-",
+        "—": "-",
+        "·": "|",
+        "−": "-",
+        "↵": "Enter",
+        "…": "~",
+        "▇": "#",
+        "▁": "-",
+        "σ": "s",
+        "≤": "<=",
+        "≥": ">=",
+        "→": "->",
+        "×": "x",
+        "±": "+-",
+        "│": "|",
+        "┼": "+",
+    }.items()
+}
+"""How words that come from messages (reasons, events) are spelt in ASCII."""
+
+
+def plain_text(text: str) -> str:
+    """Text of a message in ASCII: known glyphs by their equivalent, anything else as `?`."""
+    return text if text.isascii() else text.translate(TO_ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def choose(choice: GlyphChoice, environment: Mapping[str, str], encoding: str | None = None) -> Glyphs:
+    """The set for this terminal. `auto` takes Unicode only with a UTF-8 locale and a terminal that is not a bare one.
+
+    With another encoding Textual would print literal escapes and the layout would break.
+    """
+    if choice == "unicode":
+        return UNICODE
+    if choice == "ascii":
+        return ASCII
+    spoken = (encoding if encoding is not None else locale.getpreferredencoding(False)).lower().replace("-", "")
+    bare = environment.get("TERM", "") in ASCII_TERMS
+    return UNICODE if spoken in ("utf8", "utf8mb4") and not bare else ASCII
