@@ -1,0 +1,73 @@
+"""A program under a pseudo-terminal of its own size: bytes it writes, CPU it burns, memory it holds (Linux /proc)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Terminal:
+    """Runs `arguments` on a new pty; `pump` reads what it writes for a while."""
+
+    def __init__(self, arguments: list[str], columns: int, rows: int, environ: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            arguments, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL, env=environ, start_new_session=True
+        )
+        os.close(slave)
+        self.bytes = 0
+        self.first_paint_s: float | None = None
+
+    def pump(self, seconds: float) -> None:
+        """Read the program's output for this long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            ready, _, _ = select.select([self.master], [], [], min(left, 0.2))
+            if not ready:
+                continue
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                return
+            self.bytes += len(data)
+            if self.first_paint_s is None and len(data) > 1500:
+                self.first_paint_s = time.monotonic() - self.started
+
+    def press(self, keys: str) -> None:
+        """Type something."""
+        os.write(self.master, keys.encode())
+
+    def cpu_s(self) -> float:
+        """User and system time so far."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    def resident_mb(self) -> float:
+        """Resident set."""
+        with open(f"/proc/{self.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * PAGE_BYTES / 1e6
+
+    def end(self) -> int:
+        """Ask it to stop; returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + 10
+        while self.process.poll() is None and time.monotonic() < until:
+            self.pump(0.2)
+        if self.process.poll() is None:
+            self.process.kill()
+        code = self.process.wait()
+        os.close(self.master)
+        return code
