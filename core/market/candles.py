@@ -129,6 +129,12 @@ class CandleWindow:
         self.rewritten += 1
         return True
 
+    def vouch(self, open_ms: float) -> None:
+        """The venue has exactly this bar: it is no filler of ours any more. Not a rewriting."""
+        place = self.index_of(open_ms)
+        if place >= 0:
+            self._synthetic[self._start + place] = False
+
     def extend(self, block: CandleBlock, synthetic: Flags | None = None) -> None:
         """Append many bars, all newer than the last; the venue's unless flagged `synthetic`. Raises ValueError otherwise."""
         if not len(block):

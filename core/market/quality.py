@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
+from core.venue import CandleBlock
+
 MAX_PRICE = 1e12
 MAX_SIZE = 1e18
 """Largest believable size, volume or quote volume. Micro-priced coins trade about 1e15 units a day."""
@@ -39,6 +43,34 @@ def sane_candle(open_: float, high: float, low: float, close: float, volume: flo
 def sane_time(event_ms: int, now_ms: int, *, ahead_ms: int = 300_000) -> bool:
     """Not before 2010 and not further ahead of the venue's clock than `ahead_ms`."""
     return EARLIEST_MS <= event_ms <= now_ms + ahead_ms
+
+
+def sane_block(block: CandleBlock, interval_ms: int) -> tuple[CandleBlock, int]:
+    """A candle block as the contract wants it, and how many rows were dropped for not being so.
+
+    Kept rows are sane candles, aligned to the interval, strictly rising; of two with one open time the later wins.
+    """
+    if not len(block):
+        return block, 0
+    opens, low, high = block[:, 0], block[:, 3], block[:, 2]
+    sane = (
+        (opens >= EARLIEST_MS)
+        & (opens % interval_ms == 0)
+        & (low > 0.0)
+        & (high < MAX_PRICE)
+        & (low <= block[:, 1])
+        & (block[:, 1] <= high)
+        & (low <= block[:, 4])
+        & (block[:, 4] <= high)
+        & (block[:, 5] >= 0.0)
+        & (block[:, 5] < MAX_SIZE)
+    )
+    kept = block if sane.all() else block[sane]
+    if np.any(np.diff(kept[:, 0]) <= 0):
+        newest_first = kept[::-1]
+        _, places = np.unique(newest_first[:, 0], return_index=True)
+        kept = newest_first[places]
+    return kept, len(block) - len(kept)
 
 
 class RejectCounter:
