@@ -135,12 +135,20 @@ class MarketProvider(Protocol):
         """24 h statistics of every symbol, in one request. Raises `VenueError`."""
 
     async def candles(
-        self, symbol: str, timeframe: str, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 1000
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 1000,
+        background: bool = False,
     ) -> CandleBlock:
         """The newest `limit` candles with start_ms <= open_ms < end_ms, oldest first; pages as needed.
 
         With `start_ms` and no `end_ms`: up to now. The last row may be the forming bar: compare its open time with
-        the clock. Raises `VenueError`.
+        the clock. `background`: nobody waits for it, so it yields to other requests and keeps to
+        `settings.history.fill_share` of the rate budget. Raises `VenueError`.
         """
 
     async def sync_clock(self) -> float:
