@@ -98,6 +98,7 @@ class ViewStore:
         self.rows: dict[str, MarketRow] = {}
         self.universe: tuple[str, ...] = ()
         self.pinned: set[str] = set()
+        self.timeframes: set[str] = set()
         self.events: deque[Event] = deque(maxlen=events_shown)
         self._event_ids: set[int] = set()
         self.engine: EngineStatus | None = None
@@ -177,6 +178,7 @@ class ViewStore:
     def on_history(self, message: HistoryStatus) -> None:
         row = self.row(message.symbol)
         row.history[message.timeframe] = message
+        self.timeframes.add(message.timeframe)
         row.version += 1
 
     def on_book(self, message: BookStatus) -> None:

@@ -1,0 +1,267 @@
+"""Mode 1, the watchlist: every watched market on one line, calm while prices move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input
+
+from core.messages import Focus, PinSymbol
+from tui.actions import Action
+from tui.desk import Desk
+from tui.screens.base import DeskScreen
+from tui.screens.detail import DETAIL_ACTIONS, DetailScreen
+from tui.widgets.argument import ArgumentLine
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.group_line import SORT_WORDS, RunLine, left_runs, right_runs
+from tui.widgets.market_columns import SORTS
+from tui.widgets.market_order import GROUPS, View, arrange_symbols, count_groups
+from tui.widgets.market_table import MarketHeader, MarketTable
+from tui.widgets.rule import Rule
+
+CALM_S = 3.0
+"""Rows stay where they are for this long after the operator did something."""
+RESORT_S = 5.0
+"""Rows change places at most this often by themselves."""
+COUNT_S = 1.0
+"""Counts and column widths are looked at this often."""
+
+SCOPE = "watchlist"
+
+
+def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Action:
+    return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
+
+
+class WatchlistScreen(DeskScreen):
+    """Table, groups with counts, filter, and the selected symbol's argument."""
+
+    SCOPE = SCOPE
+    CSS_PATH = "../css/watchlist.tcss"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        _action("open", "enter", "why", "Every number behind the selected symbol's state.", footer=10),
+        _action(
+            "filter", "/", "filter", "Show only symbols or states with these letters; Esc takes it back.", footer=20
+        ),
+        _action("sort", "s", "sort", "Sort by the next column.", footer=30),
+        _action("reverse", "S", "reverse", "Turn the order round."),
+        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale: the next one."),
+        _action("group_previous", "left,h", "previous group", "All, buy, sell, hold, stale: the one before."),
+        _action("pin", "p", "pin", "Always watch this symbol, or stop doing so; pinned ones carry a star."),
+        _action("down", "down,j", "down", "One line down.", palette=False),
+        _action("up", "up,k", "up", "One line up.", palette=False),
+        _action("page_down", "pagedown,ctrl+f", "page down", "One page down.", palette=False),
+        _action("page_up", "pageup,ctrl+b", "page up", "One page up.", palette=False),
+        _action("top", "home,g", "top", "To the first line.", palette=False),
+        _action("bottom", "end,G", "bottom", "To the last line.", palette=False),
+        *(_action(f"sort_{key}", "", f"sort by {SORT_WORDS.get(key, key)}", f"Sort by {key}.") for key in SORTS),
+        *DETAIL_ACTIONS,
+    )
+    GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("Δ STATE", "Change of the price since the state began, in percent."),
+        ("1h %, 24h %", "Change of the live price against the close one hour and 24 hours ago."),
+        ("VOL 24h", "Quote currency traded in 24 hours."),
+        ("SPRD", "Best ask minus best bid, in basis points of the price (0.01 %)."),
+        ("ATR%", "Average true range of 14 decision bars, in percent of the price."),
+        ("RSI", "Relative strength index of 14 decision bars."),
+        ("VOLz", "Volume of the last closed bar against its usual volume, in robust standard deviations."),
+        ("P", "Probability that the price rises first; `uncalibrated` until outcomes have been counted."),
+        ("WHY", "The strongest reasons, or what is wrong with the data."),
+        ("AGE", "Time since the last quote or trade; `now` is below 5 seconds."),
+        ("≈", "Stale: a channel has been silent for longer than it ever is."),
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        sort = desk.settings.screen.sort
+        self.view = View(sort=sort, reverse=sort != "symbol")
+        self.table = MarketTable(desk)
+        self.header = MarketHeader(desk, self.table)
+        self.groups = RunLine(desk, "group-line")
+        self.argument = ArgumentLine(desk)
+        self.filter = FilterLine("symbol or state, such as  eth  or  buy")
+        self._seen_universe = -1
+        self._ordered_s = self._counted_s = self._acted_s = float("-inf")
+        for key in SORTS:
+            setattr(self, f"act_sort_{key}", partial(self.sort_by, key))
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield self.groups
+        yield self.header
+        yield self.table
+        yield Rule(self.desk)
+        yield self.filter
+        yield self.argument
+
+    def on_mount(self) -> None:
+        self.table.focus()
+
+    def restyle(self) -> None:
+        self.table.forget()
+
+    # --- painting ------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        store, now_s = self.desk.store, self.desk.clock.monotonic()
+        new_rows = store.universe_version != self._seen_universe
+        calm = now_s - self._acted_s < CALM_S
+        if new_rows or (now_s - self._ordered_s >= RESORT_S and not calm):
+            self._seen_universe = store.universe_version
+            self._order()
+        if new_rows or now_s - self._counted_s >= COUNT_S:
+            self._counted_s = now_s
+            self.table.rearrange()
+            self.header.flush()
+            self._tell()
+        self.table.flush()
+        self.argument.show_symbol(self.table.cursor)
+
+    def _order(self) -> None:
+        self._ordered_s = self.desk.clock.monotonic()
+        self.table.put_order(arrange_symbols(self.desk.store, self.view, self.desk.clock.now_ms()))
+
+    def _tell(self) -> None:
+        store = self.desk.store
+        counts, shown = count_groups(store), len(self.table.symbols)
+        right = right_runs(self.view, shown, counts["all"], self._note(), self.desk.glyphs)
+        self.groups.show(left_runs(self.view, counts), right)
+        self.table.say_empty(self._empty_words())
+
+    def _note(self) -> tuple[str, str]:
+        """What the engine is doing while it is not simply running, else what P means."""
+        engine = self.desk.store.engine
+        if engine is not None and engine.phase in ("starting", "loading", "failed", "stopping"):
+            return engine.text, "danger" if engine.phase == "failed" else "dim"
+        guessed = any(row.confluence and not row.confluence.calibrated for row in self.desk.store.rows.values())
+        return ("P uncalibrated", "dim") if guessed else ("", "dim")
+
+    def _empty_words(self) -> str:
+        store = self.desk.store
+        if store.universe:
+            return f"no symbol in group {self.view.group}" + (
+                f" matches {self.view.text!r}; Esc clears the filter" if self.view.text else ""
+            )
+        return store.engine.text if store.engine is not None else "waiting for the engine"
+
+    # --- acting --------------------------------------------------------------------------------------------------------
+
+    def _acted(self) -> None:
+        self._acted_s = self.desk.clock.monotonic()
+
+    def _change_view(self, **changes: Any) -> None:
+        """Another group, filter or order: shown at once, because the operator asked for it."""
+        self.view = replace(self.view, **changes)
+        self._acted()
+        self._order()
+        self.header.show(self.view)
+        self._tell()
+        self.argument.show_symbol(self.table.cursor)
+
+    def _move(self, line: Callable[[], int]) -> None:
+        self._acted()
+        self.table.move_cursor(line())
+        self.argument.show_symbol(self.table.cursor)
+
+    def act_down(self) -> None:
+        self._move(lambda: self.table.cursor_line + 1)
+
+    def act_up(self) -> None:
+        self._move(lambda: self.table.cursor_line - 1)
+
+    def act_page_down(self) -> None:
+        self._move(lambda: self.table.cursor_line + self.table.page)
+
+    def act_page_up(self) -> None:
+        self._move(lambda: self.table.cursor_line - self.table.page)
+
+    def act_top(self) -> None:
+        self._move(lambda: 0)
+
+    def act_bottom(self) -> None:
+        self._move(lambda: len(self.table.symbols) - 1)
+
+    def act_sort(self) -> None:
+        shown = list(dict.fromkeys(column.sort for column in self.table.arrangement.columns if column.sort))
+        place = shown.index(self.view.sort) + 1 if self.view.sort in shown else 0
+        self.sort_by(shown[place % len(shown)])
+
+    def sort_by(self, key: str) -> None:
+        """Sort by this value, largest first; symbols from A to Z."""
+        self._change_view(sort=key, reverse=key != "symbol")
+
+    def act_reverse(self) -> None:
+        self._change_view(reverse=not self.view.reverse)
+
+    def act_group_next(self) -> None:
+        self._change_view(group=GROUPS[(GROUPS.index(self.view.group) + 1) % len(GROUPS)])
+
+    def act_group_previous(self) -> None:
+        self._change_view(group=GROUPS[GROUPS.index(self.view.group) - 1])
+
+    def act_pin(self) -> None:
+        symbol, pinned = self.table.cursor, self.desk.store.pinned
+        if not symbol:
+            return
+        self._acted()
+        pin = symbol not in pinned
+        (pinned.add if pin else pinned.discard)(symbol)
+        self.desk.store.row(symbol).urgent += 1
+        self.desk.bus.publish(PinSymbol(symbol=symbol, pinned=pin))
+        self.desk.say(f"{symbol} {'pinned: always watched' if pin else 'no longer pinned'}")
+
+    def act_open(self) -> None:
+        row = self.desk.store.rows.get(self.table.cursor)
+        if row is None:
+            return
+        self._acted()
+        timeframe = row.confluence.timeframe if row.confluence is not None else ""
+        self.desk.bus.publish(Focus(symbol=row.symbol, timeframe=timeframe))
+        self.app.push_screen(DetailScreen(self.desk, row.symbol))
+
+    def show_symbol(self, symbol: str) -> None:
+        """Put the cursor on a symbol; group and filter give way when they hide it."""
+        if not self.table.select(symbol):
+            self._change_view(group="all", text="")
+            if not self.table.select(symbol):
+                self.desk.say(f"{symbol} is not watched now; p pins a symbol", "warning")
+        self._acted()
+        self.argument.show_symbol(self.table.cursor)
+
+    # --- filter --------------------------------------------------------------------------------------------------------
+
+    def act_filter(self) -> None:
+        self.argument.display = False
+        self.filter.open(self.view.text)
+
+    def _close_filter(self) -> None:
+        self.filter.close()
+        self.argument.display = True
+        self.table.focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.filter.is_open:
+            self._change_view(text=event.value.strip())
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._close_filter()
+
+    def act_back(self) -> None:
+        if self.filter.is_open:
+            before = self.filter.before
+            self._close_filter()
+            self._change_view(text=before)
+        elif self.view.text:
+            self._change_view(text="")
+        elif self.view.group != "all":
+            self._change_view(group="all")
+        else:
+            super().act_back()

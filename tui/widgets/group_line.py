@@ -1,0 +1,73 @@
+"""The line over the watchlist: groups with their counts on the left, sort and filter on the right."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.desk import Desk
+from tui.glyphs import Glyphs
+from tui.widgets.market_order import GROUPS, View
+
+Run = tuple[str, str]
+SORT_WORDS = {
+    "change_state": "Δ state", "change_1h": "1 h", "change_24h": "24 h", "volume": "volume", "spread": "spread",
+    "atr": "ATR", "rsi": "RSI", "volume_z": "volume z", "state": "state", "probability": "P", "age": "age",
+}  # fmt: skip
+GROUP_STYLE = {"buy": "price_up", "sell": "price_down", "hold": "hold", "stale": "warn", "all": "text"}
+
+
+def left_runs(view: View, counts: dict[str, int]) -> list[Run]:
+    """`all 60  buy 7 …`; the chosen group in brackets, so that it shows without colour."""
+    runs: list[Run] = []
+    for group in GROUPS:
+        chosen = group == view.group
+        count = counts.get(group, 0)
+        runs.append(("[" if chosen else " ", "accent"))
+        runs.append((group, "bright" if chosen else "dim"))
+        runs.append((f" {count}", GROUP_STYLE[group] if count or chosen else "dim"))
+        runs.append(("] " if chosen else "  ", "accent"))
+    return runs
+
+
+def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) -> list[Run]:
+    """What the list is sorted and filtered by, and a note (`P uncalibrated`) with its style."""
+    word = SORT_WORDS.get(view.sort, view.sort)
+    if glyphs.name == "ascii":
+        word = word.replace("Δ", "change since")
+    runs: list[Run] = [(f"{note[0]}   ", note[1])] if note[0] else []
+    runs += [("sort ", "dim"), (word + (glyphs.sort_down if view.reverse else glyphs.sort_up), "accent")]
+    runs.append(("   filter ", "dim"))
+    if view.text:
+        runs += [(f"{view.text} ", "accent"), (f"{shown} of {total}", "dim")]
+    else:
+        runs.append((glyphs.missing, "dim"))
+    return runs
+
+
+class RunLine(Widget):
+    """One line with a left and a right part; when it gets narrow the right part loses its first pieces."""
+
+    def __init__(self, desk: Desk, widget_id: str) -> None:
+        super().__init__(id=widget_id)
+        self._desk = desk
+        self._left: list[Run] = []
+        self._right: list[Run] = []
+
+    def show(self, left: list[Run], right: list[Run]) -> None:
+        """Say this; repainted only when it changed."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette, width = self._desk.palette, self.size.width
+        used = sum(len(text) for text, _ in self._left)
+        right = list(self._right)
+        while right and used + sum(len(text) for text, _ in right) + 1 > width:
+            right.pop(0)
+        room = width - used - sum(len(text) for text, _ in right) - 1
+        runs = [*self._left, (" " * max(0, room), "text"), *right]
+        segments = [Segment(text, getattr(palette, style)) for text, style in runs]
+        return Strip(segments).adjust_cell_length(width, palette.text)

@@ -1,0 +1,242 @@
+"""The columns of the watchlist: one entry and one small function each. Which of them show depends on the width alone.
+
+A column's function turns `Facts` into pieces, (text, style name) pairs; style names are the fields of `Palette`. What ticks
+most stands left: Textual resends a line from the widget's left edge to the last changed cell, so that keeps bytes low.
+`slow` columns (spread, volume, ages) follow every few seconds instead of every second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from tui import format as fmt
+from tui.glyphs import Glyphs, plain_text
+from tui.widgets.market_facts import Facts, calm_age
+
+Pieces = tuple[tuple[str, str], ...]
+Paint = Callable[[Facts, Glyphs, int], Pieces]
+
+NOW_BELOW_S = 5.0
+"""Data younger than this is simply `now`."""
+SPARK_WIDTH = 24
+BAR_WIDTH = 6
+WHY_LEAST = 12
+MARGIN = 1
+STATE_STYLE = {"BUY": "price_up", "SELL": "price_down", "HOLD": "hold"}
+REGIME_WORDS = {"trend_up": "trend up", "trend_down": "trend down", "range": "range", "undefined": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `sort` names the setting value it sorts by; `from_width` is the narrowest table that shows it."""
+
+    key: str
+    title: str
+    width: int
+    paint: Paint
+    sort: str = ""
+    align: Literal["left", "right"] = "right"
+    gap: int = 1
+    from_width: int = 0
+    below_width: int = 10_000
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Columns with their places: `starts[i]` is the first cell of column i, its gap not included."""
+
+    columns: tuple[Column, ...]
+    widths: tuple[int, ...]
+    starts: tuple[int, ...]
+    width: int
+
+
+def _number_style(facts: Facts) -> str:
+    return "stale" if facts.stale else "text"
+
+
+def _symbol(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.fit(facts.symbol, width, glyphs), "stale" if facts.stale else "bright"),)
+
+
+def _flag(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    if facts.stale:
+        return ((f"{glyphs.stale} ", "warn"),)
+    return (("* ", "accent"),) if facts.pinned else (("  ", "text"),)
+
+
+def _price(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.price(facts.price, facts.decimals, width, glyphs), _number_style(facts)),)
+
+
+def _bid(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.price(facts.bid, facts.decimals, width, glyphs), "stale" if facts.stale else "dim"),)
+
+
+def _ask(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.price(facts.ask, facts.decimals, width, glyphs), "stale" if facts.stale else "dim"),)
+
+
+def _move(value: float, facts: Facts, glyphs: Glyphs, width: int, decimals: int = 2) -> Pieces:
+    text = fmt.percent(value, decimals, width, glyphs=glyphs)
+    if len(text) > width:
+        text = fmt.percent(value, 0, width, glyphs=glyphs)
+    if facts.stale or value != value:
+        return ((text, "stale" if facts.stale else "dim"),)
+    if not any(digit in "123456789" for digit in text):
+        return ((text, "dim"),)
+    return ((text, "price_up" if value > 0 else "price_down"),)
+
+
+def _delta(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return _move(facts.delta, facts, glyphs, width)
+
+
+def _hour(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return _move(facts.change_1h, facts, glyphs, width)
+
+
+def _day(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return _move(facts.change_24h, facts, glyphs, width)
+
+
+def _volume(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.compact(facts.volume, width, glyphs), _number_style(facts)),)
+
+
+def _spread(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    decimals = 1 if facts.spread_bp < 100 else 0
+    return ((fmt.fixed(facts.spread_bp, decimals, width, glyphs), _number_style(facts)),)
+
+
+def _atr(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.fixed(facts.natr * 100.0, 2, width, glyphs), _number_style(facts)),)
+
+
+def _rsi(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.fixed(facts.rsi, 0, width, glyphs), _number_style(facts)),)
+
+
+def _volume_z(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.signed(facts.volume_z, 1, width, glyphs=glyphs), _number_style(facts)),)
+
+
+def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((fmt.fit(REGIME_WORDS.get(facts.regime, facts.regime), width, glyphs), "stale" if facts.stale else "dim"),)
+
+
+def _spark(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return ((glyphs.sparkline(facts.spark, width), "stale" if facts.stale else "bar"),)
+
+
+def _state(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    if not facts.state:
+        return ((glyphs.missing.ljust(width), "dim"),)
+    glyph = {"BUY": glyphs.up, "SELL": glyphs.down, "HOLD": glyphs.hold}[facts.state]
+    return ((f"{glyph} {facts.state}".ljust(width), "stale" if facts.stale else STATE_STYLE[facts.state]),)
+
+
+def _probability(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    style = "stale" if facts.stale else STATE_STYLE.get(facts.state, "dim")
+    return ((fmt.probability(facts.probability, width, glyphs), style),)
+
+
+def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    if not facts.ready:
+        return ((glyphs.missing.rjust(width), "dim"),)
+    bar = glyphs.bar(facts.probability, BAR_WIDTH)
+    filled = bar.count(glyphs.bar_full)
+    number = fmt.probability(facts.probability, width - BAR_WIDTH, glyphs)
+    style = "stale" if facts.stale else STATE_STYLE.get(facts.state, "dim")
+    return ((bar[:filled], style), (bar[filled:], "bar_off"), (number, style))
+
+
+def _why(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
+    style = "warn" if facts.stale else "text" if facts.state in ("BUY", "SELL") else "dim"
+    return ((fmt.fit(text or glyphs.missing, width, glyphs), style),)
+
+
+def _age(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    if facts.age_s != facts.age_s:
+        return ((glyphs.missing.rjust(width), "dim"),)
+    if facts.age_s < NOW_BELOW_S and not facts.stale:
+        return (("now".rjust(width), "dim"),)
+    text = calm_age(facts.age_s if facts.stale else facts.age_s // 5 * 5).replace(" min", "m").replace(" ", "")
+    return ((text.rjust(width), "warn" if facts.stale else "text"),)
+
+
+def _bar_age(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    whole = facts.bar_age_s // 5 * 5 if facts.bar_age_s < 60 else facts.bar_age_s
+    return ((fmt.age(whole, width, glyphs), "stale" if facts.stale else "dim"),)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("flag", "", 2, _flag, align="left", gap=1),
+    Column("symbol", "SYMBOL", 8, _symbol, "symbol", align="left", gap=0),
+    Column("price", "PRICE", 9, _price),
+    Column("delta", "Δ STATE", 7, _delta, "change_state"),
+    Column("change_1h", "1h %", 7, _hour, "change_1h", from_width=90),
+    Column("change_24h", "24h %", 7, _day, "change_24h"),
+    Column("bid", "BID", 9, _bid, from_width=176),
+    Column("ask", "ASK", 9, _ask, from_width=176),
+    Column("volume", "VOL 24h", 7, _volume, "volume", from_width=108, slow=True),
+    Column("spread", "SPRD", 5, _spread, "spread", from_width=118, slow=True),
+    Column("atr", "ATR%", 5, _atr, "atr", from_width=118, slow=True),
+    Column("rsi", "RSI", 3, _rsi, "rsi", from_width=100, slow=True),
+    Column("volume_z", "VOLz", 5, _volume_z, "volume_z", from_width=112, slow=True),
+    Column("regime", "REGIME", 10, _regime, align="left", gap=2, from_width=160, slow=True),
+    Column("spark", "LAST HOUR", SPARK_WIDTH, _spark, align="left", from_width=144, slow=True),
+    Column("state", "STATE", 6, _state, "state", align="left", gap=2),
+    Column("p", "P", 4, _probability, "probability", gap=1, below_width=96),
+    Column("p", "P", BAR_WIDTH + 4, _probability_bar, "probability", align="left", gap=1, from_width=96),
+    Column("why", "WHY", 0, _why, align="left", gap=2),
+    Column("bar_age", "BAR", 4, _bar_age, from_width=130, slow=True),
+    Column("age", "AGE", 4, _age, "age", slow=True),
+)
+SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.sort for column in COLUMNS if column.sort))
+"""What the list can be sorted by, in column order."""
+
+MIN_WIDTHS = {"symbol": 8, "price": 9, "bid": 9, "ask": 9}
+MAX_WIDTHS = {"symbol": 14, "price": 14, "bid": 14, "ask": 14}
+
+
+def arrange(width: int, symbol_width: int, price_width: int, columns: Iterable[Column] = COLUMNS) -> Layout:
+    """Columns for a table of `width` cells; WHY takes what is left. A price is never cut: others leave first."""
+    wanted = {"symbol": symbol_width, "price": price_width, "bid": price_width, "ask": price_width}
+    shown = [column for column in columns if column.from_width <= width < column.below_width]
+    widths = [
+        min(MAX_WIDTHS[c.key], max(MIN_WIDTHS[c.key], wanted[c.key])) if c.key in wanted else c.width for c in shown
+    ]
+    while True:
+        rest = width - MARGIN - sum(widths) - sum(column.gap for column in shown)
+        optional = [i for i, column in enumerate(shown) if column.from_width and column.key != "p"]
+        if rest >= WHY_LEAST or not optional:
+            break
+        last = max(optional, key=lambda i: shown[i].from_width)
+        del shown[last], widths[last]
+    starts, x = [], 0
+    for i, column in enumerate(shown):
+        if column.key == "why":
+            widths[i] = max(0, rest)
+        x += column.gap
+        starts.append(x)
+        x += widths[i]
+    return Layout(tuple(shown), tuple(widths), tuple(starts), width)
+
+
+def header_pieces(layout: Layout, glyphs: Glyphs, sort: str, reverse: bool) -> list[tuple[str, str]]:
+    """The titles, the sorted one marked by an arrow and brighter than the rest."""
+    pieces: list[tuple[str, str]] = []
+    for column, width in zip(layout.columns, layout.widths, strict=True):
+        title = column.title if glyphs.name != "ascii" else column.title.replace("Δ ", "")
+        sorted_by = bool(column.sort) and column.sort == sort
+        if sorted_by:
+            title += glyphs.sort_down if reverse else glyphs.sort_up
+        room = width + column.gap  # a mark may use the gap
+        text = title[:room].ljust(width).rjust(room) if column.align == "left" else title[:room].rjust(room)
+        pieces.append((text, "accent" if sorted_by else "dim"))
+    return pieces

@@ -1,0 +1,198 @@
+"""What one watchlist line says: numbers derived from a `MarketRow` when it is painted, and the words for what is wrong.
+
+Pure functions of (row, market, now); nothing here knows a width, a colour or Textual. NaN means not known.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from core.messages import ChannelStatus, LinkStatus
+from tui.format import guess_decimals, tick_decimals
+from tui.store import MarketRow, ViewStore
+
+NAN = math.nan
+CHANNEL_WORDS = {"quote": "quotes", "trade": "trades", "kline": "candles", "depth": "depth", "mark": "mark prices"}
+CHANNEL_ORDER = ("quote", "trade", "kline", "depth", "mark")
+TIMEFRAME_MS = {
+    "1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "2h": 7_200_000,
+    "4h": 14_400_000, "6h": 21_600_000, "12h": 43_200_000, "1d": 86_400_000,
+}  # fmt: skip
+GAIN = re.compile(r"\s*\([^()]*pp\)$")
+
+
+class Facts:
+    """One line's numbers. Changes are fractions, `spread_bp` basis points, ages seconds, `natr` a fraction."""
+
+    __slots__ = (
+        "age_s",
+        "ask",
+        "bar_age_s",
+        "bid",
+        "change_1h",
+        "change_24h",
+        "decimals",
+        "delta",
+        "natr",
+        "pinned",
+        "price",
+        "probability",
+        "ready",
+        "regime",
+        "rsi",
+        "spark",
+        "spread_bp",
+        "stale",
+        "state",
+        "symbol",
+        "volume",
+        "volume_z",
+        "why",
+    )
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.price = self.bid = self.ask = self.delta = self.change_1h = self.change_24h = NAN
+        self.volume = self.spread_bp = self.natr = self.rsi = self.volume_z = self.probability = NAN
+        self.age_s = self.bar_age_s = NAN
+        self.decimals = 2
+        self.spark: tuple[float, ...] = ()
+        self.state = ""
+        self.regime = ""
+        self.why = ""
+        self.ready = False
+        self.stale = False
+        self.pinned = False
+
+
+def derive(row: MarketRow, store: ViewStore, now_ms: int) -> Facts:
+    """All numbers and words of one line."""
+    facts = Facts(row.symbol)
+    facts.pinned = row.symbol in store.pinned
+    price = row.price
+    if price > 0.0:
+        facts.price = price
+    facts.decimals = decimals(row)
+    quote = row.quote
+    if quote is not None and quote.bid > 0.0 and quote.ask > 0.0:
+        facts.bid, facts.ask = quote.bid, quote.ask
+        facts.spread_bp = (quote.ask - quote.bid) / (quote.ask + quote.bid) * 20_000.0
+    if row.updated_ms:
+        facts.age_s = max(0.0, (now_ms - row.updated_ms) / 1000.0)
+    _from_metrics(facts, row)
+    confluence = row.confluence
+    if confluence is not None:
+        facts.ready = True
+        facts.state = confluence.state
+        facts.probability = confluence.probability
+        facts.delta = _change(price, confluence.since_price)
+        frame_ms = TIMEFRAME_MS.get(confluence.timeframe, 0)
+        facts.bar_age_s = max(0.0, (now_ms - confluence.occurred_at - frame_ms) / 1000.0)
+    fault = fault_words(row, store, now_ms)
+    facts.stale = bool(fault)
+    facts.why = fault or _why(row, store)
+    return facts
+
+
+def decimals(row: MarketRow) -> int:
+    """Decimals of this symbol's prices: from its tick, else guessed from the price."""
+    return tick_decimals(row.listing.tick_size) if row.listing is not None else guess_decimals(row.price)
+
+
+def _from_metrics(facts: Facts, row: MarketRow) -> None:
+    metrics, ticker, price = row.metrics, row.ticker, row.price
+    if ticker is not None:
+        facts.volume, facts.change_24h = ticker.quote_volume, ticker.change
+    if metrics is None:
+        return
+    facts.change_1h = _change(price, metrics.close_1h_ago)
+    day = _change(price, metrics.close_24h_ago)
+    if day == day:
+        facts.change_24h = day
+    if metrics.quote_volume_24h == metrics.quote_volume_24h:
+        facts.volume = metrics.quote_volume_24h
+    facts.natr, facts.rsi, facts.volume_z = metrics.natr, metrics.rsi, metrics.volume_z
+    facts.spark, facts.regime = metrics.sparkline, metrics.regime
+
+
+def _change(price: float, before: float) -> float:
+    return price / before - 1.0 if price > 0.0 and before > 0.0 else NAN
+
+
+def offline(store: ViewStore) -> LinkStatus | None:
+    """The worst link while no connection is up, else None."""
+    if not store.links or any(link.state in ("up", "rotating") for link in store.links.values()):
+        return None
+    troubled = store.troubled_links()
+    return troubled[0] if troubled else None
+
+
+def frozen_channel(row: MarketRow) -> ChannelStatus | None:
+    """The most important channel of this symbol that is silent for too long, if any."""
+    for name in CHANNEL_ORDER:
+        status = row.channels.get(name)
+        if status is not None and not status.fresh:
+            return status
+    return None
+
+
+def fault_words(row: MarketRow, store: ViewStore, now_ms: int) -> str:
+    """What is wrong with this symbol's data, in words; empty when it is fresh."""
+    link = offline(store)
+    if link is not None:
+        return link_words(link)
+    status = frozen_channel(row)
+    if status is None:
+        return ""
+    silent_s = status.age_s + max(0, now_ms - status.at_ms) / 1000.0
+    down = [link for link in store.troubled_links() if link.state in ("down", "banned")]
+    cause = link_words(down[0]) if down else "channel frozen"
+    return f"no {CHANNEL_WORDS[status.channel]} for {calm_age(silent_s)}: {cause}"
+
+
+def link_words(link: LinkStatus) -> str:
+    """`link down, retry in 3 s`."""
+    if link.state == "banned":
+        return "venue refuses us, waiting"
+    if link.state == "stopped":
+        return "link stopped"
+    if link.state == "connecting":
+        return "link connecting" + (f", attempt {link.attempt}" if link.attempt > 1 else "")
+    return "link down" + (f", retry in {link.retry_in_s:.0f} s" if link.retry_in_s >= 1 else ", retrying")
+
+
+def calm_age(seconds: float) -> str:
+    """An age in steps that grow with it, so that a silent row is not repainted every second."""
+    whole = max(0, int(seconds))
+    if whole < 20:
+        return f"{whole} s"
+    if whole < 60:
+        return f"{whole // 5 * 5} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+
+
+def _why(row: MarketRow, store: ViewStore) -> str:
+    """The first reasons of the state, or what keeps the symbol from having one."""
+    listing, confluence = row.listing, row.confluence
+    if listing is not None and not listing.trading:
+        return f"not trading: {listing.status.lower()}"
+    if confluence is None:
+        return loading_words(row, store)
+    if confluence.hold_reason:
+        return confluence.hold_reason
+    return ", ".join(GAIN.sub("", reason) for reason in confluence.reasons)
+
+
+def loading_words(row: MarketRow, store: ViewStore) -> str:
+    """`loading history 3/5`: series ready of series known."""
+    known = len(store.timeframes)
+    done = sum(status.ready for status in row.history.values())
+    if not known:
+        return "waiting for history"
+    return f"loading history {done}/{known}" if done < known else "warming up"
+
+
+def has_stale_data(row: MarketRow, store: ViewStore) -> bool:
+    """Whether this row counts as stale; the same rule as `fault_words`, without building words."""
+    return frozen_channel(row) is not None or offline(store) is not None
