@@ -1,44 +1,59 @@
 """The full-screen application: modes, keys, themes, signals, and the engine as one supervised task.
 
 Exit codes (`return_code`): 0 ended by the operator, 1 could not start, 129 the terminal went away, 130 SIGINT, 143 SIGTERM.
+(2, wrong usage or settings, is decided before there is a screen.)
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+import tomllib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from core.bus import Bus
 from core.clock import Clock
+from core.messages import EditSetting, EngineStatus, Fault, SettingChanged, UndoSetting
 from core.settings import Settings
-from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
+from themes.loader import DEFAULT, MONOCHROME, load_themes
+from tui import signals
 from tui.actions import APP_ACTIONS, Action, Registry, mode_action_id
 from tui.desk import Desk
+from tui.driver import GuardedDriver
 from tui.glyphs import choose
 from tui.guard import Guard
 from tui.keymap import Keymap
+from tui.modes import Mode, default_modes
 from tui.pump import Pump
-from tui.screens.base import DeskScreen
+from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
+from tui.screens.first_run import Choice, FirstRunScreen, WriteSettings
 from tui.store import ViewStore
 
+log = logging.getLogger("tradetui.screen")
 RunEngine = Callable[[], Coroutine[Any, Any, None]]
+
 ENGINE_STOP_S = 5.0
-
-
-class EmptyScreen(DeskScreen):
-    SCOPE = "empty"
-
-
-MODE_TABLE: tuple[tuple[str, type[DeskScreen], str], ...] = (("empty", EmptyScreen, "1"),)
+"""Longest wait for the engine when the program ends."""
+FAILURES_MOST = 200
+"""Contained failures of Textual itself after which the screen gives up."""
+EXIT_FAILED = 1
 
 
 class TradeApp(App[int], inherit_bindings=False):
-    """The screen of the program. `run_engine()` runs until cancelled; it starts after the first paint."""
+    """The screen of the program.
+
+    `run_engine()` is a coroutine that runs until it is cancelled. It starts after the first paint; when it fails the
+    status bar says so and the screen stays usable; at the end it is cancelled and awaited for `ENGINE_STOP_S`.
+    `first_run`, when given, writes the chosen settings: only the first-run screen is shown, and `choice` tells the answer.
+    """
 
     CSS_PATH = "css/base.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -50,15 +65,38 @@ class TradeApp(App[int], inherit_bindings=False):
         clock: Clock,
         settings: Settings,
         *,
-        run_engine: RunEngine | None,
+        run_engine: RunEngine | None = None,
         themes_dir: Path | None = None,
+        first_run: WriteSettings | None = None,
+        modes: tuple[Mode, ...] | None = None,
     ) -> None:
         no_color = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=True if no_color else None)
+        super().__init__(driver_class=GuardedDriver, ansi_color=True if no_color else None)
+        self.HORIZONTAL_BREAKPOINTS = WIDTH_CLASSES
+        self.VERTICAL_BREAKPOINTS = HEIGHT_CLASSES
+        self.wants_mouse = settings.screen.mouse
+        self.choice: Choice | None = None
+        self.failure: BaseException | None = None
         self._run_engine = run_engine
-        self.themes, self._theme_problems = load_themes(themes_dir)
-        theme = self.themes.get(MONOCHROME if no_color else settings.screen.theme, self.themes[DEFAULT])
-        registry = Registry([*APP_ACTIONS, *mode_actions(), *(a for _, s, _ in MODE_TABLE for a in s.ACTIONS)])
+        self._first_run = first_run
+        if first_run is not None:
+            modes = ()
+        elif modes is None:
+            modes = default_modes()
+        self._modes_table = modes
+        self._engine: asyncio.Task[None] | None = None
+        self._running_up = True
+        self._leaving = False
+        self._remove_signals: Callable[[], None] = lambda: None
+        self.themes, self._problems = load_themes(themes_dir)
+        theme = self.themes.get(MONOCHROME if no_color else settings.screen.theme)
+        if theme is None:
+            self._problems.append(f"[screen] theme = {settings.screen.theme!r}: not found; using {DEFAULT}.")
+            theme = self.themes[DEFAULT]
+        own = (action for mode in modes for action in mode.screen.ACTIONS)
+        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *own])
+        keymap = Keymap(registry, settings.keys)
+        self._problems += keymap.problems
         store = ViewStore(settings.events.shown)
         self.desk = Desk(
             bus=bus,
@@ -68,35 +106,188 @@ class TradeApp(App[int], inherit_bindings=False):
             pump=Pump(bus, store, clock, settings.screen),
             guard=Guard(bus, clock),
             registry=registry,
-            keymap=Keymap(registry, settings.keys),
+            keymap=keymap,
             glyphs=choose(settings.screen.glyphs, os.environ),
             palette=theme.palette,
         )
+        self.set_class(self.desk.glyphs.name == "ascii", "-ascii")
         for known in self.themes.values():
             self.register_theme(known.textual)
+        self.desk.dropped_frames = self._dropped_frames
         self.use_theme(theme.name)
-        for name, screen, _ in MODE_TABLE:
-            self.add_mode(name, lambda screen=screen: screen(self.desk))
+        self._add_modes()
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {}
+    # --- start and end -----------------------------------------------------------------------------------------------
 
-    def use_theme(self, name: str) -> None:
-        theme: DeskTheme = self.themes[name]
-        self.desk.palette = theme.palette
-        self.theme = name
+    def _add_modes(self) -> None:
+        for mode in self._modes_table:
+            self.add_mode(mode.name, partial(mode.screen, self.desk))
+            setattr(self, f"act_mode_{mode.name}", partial(self.show_mode, mode.name))
+        if self._first_run is not None:
+            self.add_mode(FirstRunScreen.SCOPE, partial(FirstRunScreen, self.desk, self._first_run, self._chosen))
+
+    async def on_load(self) -> None:
+        """Before the terminal is touched: from here on a signal ends the program in order."""
+        self._remove_signals = signals.install(asyncio.get_running_loop(), self.leave)
 
     async def on_mount(self) -> None:
         self.desk.pump.connect()
-        await self.switch_mode(MODE_TABLE[0][0])
+        self.desk.bus.subscribe(SettingChanged, self._on_setting, name="screen settings")
+        await self.switch_mode(FirstRunScreen.SCOPE if self._first_run is not None else self._modes_table[0].name)
+        self.screen.call_after_refresh(self._painted)
 
-    def action_quit_now(self) -> None:
-        self.exit(return_code=0)
+    def _painted(self) -> None:
+        """The first picture is out: start the engine and tell what was wrong with keys and themes, once."""
+        self._running_up = False
+        if self._problems:
+            more = f" ({len(self._problems) - 1} more in the event log)" if len(self._problems) > 1 else ""
+            self.desk.say(self._problems[0] + more, "warning")
+        for problem in self._problems:
+            fault = Fault(source="settings", message=problem, severity="warning", at_ms=self.desk.clock.now_ms())
+            self.desk.bus.publish(fault)
+        if self._run_engine is not None and not self._leaving:
+            self._engine = self.desk.guard.start("engine", self._run_engine, self._engine_failed)
+
+    def _engine_failed(self, error: BaseException) -> None:
+        known = self.desk.store.engine
+        market = self.desk.settings.market
+        self.desk.bus.publish(
+            EngineStatus(
+                phase="failed",
+                text=f"engine failed: {error or type(error).__name__}",
+                venue=known.venue if known else market.venue,
+                category=known.category if known else market.category,
+                host=known.host if known else "",
+                host_kind=known.host_kind if known else "LIVE DATA",
+                mode=known.mode if known else "PAPER",
+                at_ms=self.desk.clock.now_ms(),
+            )
+        )
+
+    def leave(self, code: int) -> None:
+        """End the program: the engine is cancelled now, the terminal restored, the engine awaited last. The first call wins."""
+        if self._leaving:
+            return
+        self._leaving = True
+        if self._engine is not None:
+            self._engine.cancel()
+        self.exit(code, return_code=code)
+
+    async def on_unmount(self) -> None:
+        """Every way out passes here, after the terminal is itself again."""
+        self._leaving = True
+        for name in await self.desk.guard.stop(ENGINE_STOP_S):
+            log.error("%s did not end within %.0f s", name, ENGINE_STOP_S)
+        self.desk.pump.disconnect()
+        self._remove_signals()
+
+    def _dropped_frames(self) -> int:
+        return self._driver.dropped if isinstance(self._driver, GuardedDriver) else 0
+
+    def _chosen(self, choice: Choice | None) -> None:
+        self.choice = choice
+        self.leave(0)
+
+    # --- failures ----------------------------------------------------------------------------------------------------
+
+    async def _dispatch_message(self, message: Message) -> None:
+        if self._running_up:
+            await super()._dispatch_message(message)
+            return
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            # Fallback: this message is lost; counted, logged, published and shown.
+            self.desk.guard.report(f"app {type(message).__name__}", error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's last resort ends the program and prints local variables. Here: once painted, report and go on.
+
+        Before the first paint there is no screen to go on with: the program ends with code 1 and `failure` is set.
+        """
+        self.desk.guard.report("screen", error)
+        if not self._running_up and self.desk.guard.failures["screen"] < FAILURES_MOST:
+            return
+        self.failure = error
+        if self.is_headless and self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._return_code = EXIT_FAILED
+        self._close_messages_no_wait()
+
+    # --- looks -------------------------------------------------------------------------------------------------------
+
+    def use_theme(self, name: str) -> None:
+        """Switch to a loaded theme; everything is painted anew."""
+        self.desk.palette = self.themes[name].palette
+        self.theme = name
+        for screen in self._screens():
+            screen.restyle()
+
+    def _screens(self) -> list[DeskScreen]:
+        return [screen for stack in self._screen_stacks.values() for screen in stack if isinstance(screen, DeskScreen)]
+
+    def _on_setting(self, message: SettingChanged) -> None:
+        self.desk.edited[message.key] = message.new
+        if message.key == "screen.theme":
+            name = str(tomllib.loads(f"theme = {message.new}")["theme"])
+            if name in self.themes and name != self.theme:
+                self.use_theme(name)
+
+    # --- actions -----------------------------------------------------------------------------------------------------
+
+    async def action_quit_now(self) -> None:
+        """ctrl+c, also under the command palette."""
+        self.leave(0)
 
     def act_quit(self) -> None:
-        self.exit(return_code=0)
+        self.leave(0)
+
+    def act_quit_now(self) -> None:
+        self.leave(0)
+
+    async def show_mode(self, name: str) -> None:
+        """Bring a mode's screen to the front."""
+        await self.switch_mode(name)
+
+    async def act_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        screen = self.screen
+        if not isinstance(screen, HelpScreen):
+            scope = screen.SCOPE if isinstance(screen, Keyed) else ""
+            glossary = screen.GLOSSARY if isinstance(screen, Keyed) else ()
+            await self.push_screen(HelpScreen(self.desk, scope, glossary))
+
+    async def act_palette(self) -> None:
+        from tui.palette import open_palette
+
+        await open_palette(self)
+
+    def act_theme(self) -> None:
+        names = sorted(self.themes)
+        self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
+
+    def choose_theme(self, name: str) -> None:
+        """The operator's choice: shown at once, and asked of the engine so that it is kept."""
+        self.use_theme(name)
+        self.desk.say(f"theme: {self.themes[name].title}")
+        self.desk.bus.publish(EditSetting(key="screen.theme", value=name))
+
+    def act_undo(self) -> None:
+        self.desk.bus.publish(UndoSetting())
+
+    async def jump_to(self, symbol: str) -> None:
+        """Show a symbol on the first screen, which puts its cursor there."""
+        await self.switch_mode(self._modes_table[0].name)
+        show = getattr(self.screen, "show_symbol", None)
+        if show is not None:
+            show(symbol)
 
 
-def mode_actions() -> list[Action]:
+def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:
     """One action per mode."""
-    return [Action(mode_action_id(name), keys, name, f"Show the {name} screen.") for name, _, keys in MODE_TABLE]
+    return [
+        Action(mode_action_id(mode.name), mode.keys, mode.name, f"Show the {mode.name} screen.", footer=mode.footer)
+        for mode in modes
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from core.bus import Bus
 from core.clock import Clock
@@ -20,7 +21,8 @@ from tui.store import ViewStore
 class Desk:
     """Shared by all screens and widgets. `palette` is replaced when the theme changes; read it when painting.
 
-    `dropped_frames` tells how many pictures the guarded driver left out for a slow terminal.
+    `symbol` and `timeframe` are what the operator looks at, shown in the status bar; screens set them. `edited` holds
+    live edits (`section.key` to TOML text). `dropped_frames` asks the driver how many pictures a slow terminal missed.
     """
 
     bus: Bus
@@ -33,7 +35,10 @@ class Desk:
     keymap: Keymap
     glyphs: Glyphs
     palette: Palette
-    dropped_frames: int = 0
+    symbol: str = ""
+    timeframe: str = ""
+    edited: dict[str, str] = field(default_factory=dict)
+    dropped_frames: Callable[[], int] = lambda: 0
 
     def say(self, text: str, severity: str = "info") -> None:
         """One line for the operator on the current screen."""

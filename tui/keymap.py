@@ -50,7 +50,7 @@ def key_label(key: str) -> str:
     modifiers, _, last = key.rpartition("+")
     if key == "+":
         modifiers, last = "", "+"
-    name = _character(last) or SHOWN.get(last) or (last.upper() if last[:1] == "f" and last[1:].isdigit() else last)
+    name = SHOWN.get(last) or _character(last) or (last.upper() if last[:1] == "f" and last[1:].isdigit() else last)
     if modifiers == "ctrl":
         return f"^{name}"
     return "+".join([*modifiers.split("+"), name]) if modifiers else name
@@ -64,7 +64,7 @@ def _character(name: str) -> str | None:
             found = unicodedata.lookup(spelling.upper())
         except KeyError:
             continue
-        return found if not found.isalnum() else None
+        return found if found.isprintable() and not found.isalnum() else None
     return None
 
 

@@ -32,6 +32,9 @@ from tui.widgets.status_bar import StatusBar
 T = TypeVar("T")
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
+WIDTH_CLASSES = [(0, "-tiny-width"), (MIN_WIDTH, "-narrow"), (100, "-normal"), (160, "-wide")]
+HEIGHT_CLASSES = [(0, "-tiny-height"), (MIN_HEIGHT, "-short"), (36, "-tall")]
+"""Classes every screen carries for its size: 80x24 is narrow and short, 120x40 normal and tall, 200x50 wide and tall."""
 TOO_SMALL = f"too small: {MIN_WIDTH}x{MIN_HEIGHT} or more"
 
 
@@ -40,6 +43,8 @@ class Keyed(Screen[T], inherit_bindings=False):
 
     SCOPE: ClassVar[str] = APP_SCOPE
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Words of the screen and their meaning, for the help screen."""
     AUTO_FOCUS = ""
 
     def __init__(self, desk: Desk) -> None:
@@ -86,18 +91,6 @@ class DeskModal(Keyed[T], ModalScreen[T]):
 
 class DeskScreen(Keyed[None]):
     """The screen of one mode."""
-
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-tiny-width"),
-        (MIN_WIDTH, "-narrow"),
-        (100, "-normal"),
-        (160, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-tiny-height"),
-        (MIN_HEIGHT, "-short"),
-        (36, "-tall"),
-    ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

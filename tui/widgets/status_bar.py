@@ -1,30 +1,215 @@
-"""The top line: where am I connected, is it real money, is the data fresh."""
+"""The top line: where am I connected, is it real money, is the data fresh.
+
+What to say is decided by pure functions over the view store; the widget only paints, when the second or the state changed.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from core.messages import LinkStatus
 from tui.desk import Desk
-from tui.format import clock_text
+from tui.format import clock_text, count
+from tui.glyphs import plain_text
+from tui.store import ViewStore
+
+LINK_WORDS = {
+    "connecting": "connecting",
+    "down": "down",
+    "banned": "banned",
+    "stopped": "stopped",
+    "rotating": "rotating",
+}
+LAG_WARN_MS = 100.0
+LATENCY_WARN_MS = 2000.0
+STALE_STATS_MS = 5000
+"""Statistics older than this are not shown as if they were new."""
+GAP = 2
+"""Blank cells between parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of the line. `look` names a palette field; parts of low `weight` go first when there is no room."""
+
+    text: str
+    look: str
+    weight: int
+    right: bool = False
+
+
+def trouble(store: ViewStore, now_ms: int) -> str:
+    """The worst thing about the connection in words, with the time of the next try; empty when all is well."""
+    engine, ban = store.engine, store.ban
+    if engine is not None and engine.phase == "failed":
+        return engine.text
+    if ban is not None and ban.until_ms > now_ms:
+        return f"REST banned ({ban.status}) until {clock_text(ban.until_ms)}"
+    bad = store.troubled_links()
+    if not bad:
+        return ""
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return _link_words(bad[0], now_ms) + more
+
+
+def _link_words(link: LinkStatus, now_ms: int) -> str:
+    words = f"{link.link} {LINK_WORDS.get(link.state, link.state)}"
+    if link.state == "down" and link.retry_in_s:
+        words = f"{link.link} reconnecting"
+    if link.reason and link.state != "connecting":
+        words += f": {link.reason}"
+    if link.retry_in_s:
+        left = max(0, round(link.retry_in_s - (now_ms - link.at_ms) / 1000.0))
+        words += f", retry in {left} s" if left else ", trying now"
+    return words
+
+
+def status_parts(desk: Desk, now_ms: int) -> list[Part]:
+    """Everything worth saying, left parts before right parts, each in reading order."""
+    store, market = desk.store, desk.settings.market
+    engine = store.engine
+    parts = [Part("tradetui", "dim", 1)]
+    if engine is None:
+        parts.append(Part("starting", "dim", 95))
+    else:
+        known = bool(engine.host) or engine.phase != "failed"
+        look = "live" if engine.host_kind == "LIVE DATA" and engine.mode == "LIVE" else "accent"
+        parts.append(Part(engine.host_kind if known else "NOT CONNECTED", look if known else "danger", 95))
+        category = f" {engine.category}" if engine.category != "spot" else ""
+        parts.append(Part(f"{engine.venue}{category}", "text", 80))
+        if engine.host and engine.host_kind == "LIVE DATA":
+            parts.append(Part(engine.host, "dim", 12))
+        parts.append(Part(engine.mode, "live" if engine.mode == "LIVE" else "paper", 100))
+    if desk.symbol:
+        parts.append(Part(f"{desk.symbol} {desk.timeframe}".rstrip(), "text", 20))
+    separator = desk.glyphs.separator
+    parts.append(Part(separator.join(market.timeframes), "dim", 8))
+    decide = desk.edited.get("market.decision_timeframe", market.decision_timeframe).strip('"')
+    parts.append(Part(f"decide {decide}", "dim", 30))
+    wrong = trouble(store, now_ms)
+    if wrong:
+        failed = engine is not None and engine.phase == "failed"
+        parts.append(Part(f"{desk.glyphs.alert} {wrong}", "danger" if failed else "warn", 90, right=True))
+    elif engine is not None and engine.phase != "running":
+        parts.append(Part(engine.text or engine.phase, "dim", 60, right=True))
+    return parts + _figures(desk, now_ms)
+
+
+def _figures(desk: Desk, now_ms: int) -> list[Part]:
+    """The numbers on the right."""
+    store = desk.store
+    parts: list[Part] = []
+    if store.universe:
+        parts.append(Part(f"{len(store.universe)} mkts", "dim", 40, right=True))
+    stats = store.stats
+    if stats is not None:
+        stale = now_ms - stats.at_ms > STALE_STATS_MS
+        rate = desk.glyphs.missing if stale else count(store.messages_per_s())
+        parts.append(Part(f"{rate} msg/s", "stale" if stale else "text", 50, right=True))
+        late = stats.latency_ms
+        if late == late and not stale:
+            parts.append(Part(f"lat {late:.0f} ms", "warn" if late > LATENCY_WARN_MS else "text", 55, right=True))
+        parts.append(Part(f"recon {stats.reconnects}", "text" if stats.reconnects else "dim", 25, right=True))
+    if store.lag is not None:
+        slow = store.lag.last_ms > LAG_WARN_MS
+        parts.append(Part(f"lag {store.lag.last_ms:.0f} ms", "warn" if slow else "dim", 35, right=True))
+    dropped = desk.dropped_frames()
+    if dropped:
+        parts.append(Part(f"drop {dropped}", "warn", 28, right=True))
+    if desk.guard.last_failure:
+        parts.append(Part(f"{desk.glyphs.alert} screen", "danger", 70, right=True))
+    parts.append(Part(clock_text(now_ms), "text", 65, right=True))
+    return parts
+
+
+def lay_out(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
+    """(text, look) runs of exactly `width` cells: left parts, a gap, right parts; the least important dropped to fit."""
+    kept = list(parts)
+    while len(kept) > 1 and _length(kept) > width:
+        kept.remove(min(kept, key=lambda part: part.weight))
+    runs: list[tuple[str, str]] = [(" ", "header")]
+    used = 1
+    right = [part for part in kept if part.right]
+    room = width - _length([part for part in kept if part.right]) if right else width
+    for part in kept:
+        if not part.right:
+            runs += [(part.text, part.look), (" " * GAP, "header")]
+            used += len(part.text) + GAP
+    if right:
+        runs.append((" " * max(0, room - used), "header"))
+        used += max(0, room - used)
+        for index, part in enumerate(right):
+            lead = 1 if index == 0 else GAP
+            runs += [(" " * lead, "header"), (part.text, part.look)]
+            used += lead + len(part.text)
+    return _cut(runs, width)
+
+
+def _length(parts: Sequence[Part]) -> int:
+    """Cells of these parts: one blank in front, then each with its gap."""
+    return 1 + sum(len(part.text) + GAP for part in parts) - (GAP if parts else 0)
+
+
+def _cut(runs: list[tuple[str, str]], width: int) -> list[tuple[str, str]]:
+    """The same runs cut or padded to `width`."""
+    cut: list[tuple[str, str]] = []
+    left = width
+    for text, look in runs:
+        if left <= 0:
+            break
+        cut.append((text[:left], look))
+        left -= len(text[:left])
+    if left > 0:
+        cut.append((" " * left, "header"))
+    return cut
 
 
 class StatusBar(Widget):
-    """One line, repainted only when its text changed."""
+    """One line; repainted at most once a second, or at once when a connection, the engine or the mode changed."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(classes="status-bar")
         self._desk = desk
-        self._shown = ""
+        self._second = -1
+        self._state = ""
+        self._runs: list[tuple[str, str]] = []
 
     def flush(self) -> None:
-        """Repaint when the text changed."""
-        text = clock_text(self._desk.clock.now_ms())
-        if text != self._shown:
-            self._shown = text
+        """Repaint when there is something new to say."""
+        now_ms = self._desk.clock.now_ms()
+        state = self._state_words(now_ms)
+        if now_ms // 1000 == self._second and state == self._state:
+            return
+        self._second, self._state = now_ms // 1000, state
+        runs = self._lay_out(now_ms)
+        if runs != self._runs:
+            self._runs = runs
             self.refresh()
+
+    def _state_words(self, now_ms: int) -> str:
+        """What must be shown without waiting for the next second. Seconds left do not count."""
+        store = self._desk.store
+        engine = store.engine
+        words = f"{engine.phase} {engine.mode} {engine.host_kind} {engine.text}" if engine is not None else ""
+        return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
+
+    def _lay_out(self, now_ms: int) -> list[tuple[str, str]]:
+        runs = lay_out(status_parts(self._desk, now_ms), self.size.width)
+        return [(plain_text(text), look) for text, look in runs] if self._desk.glyphs.name == "ascii" else runs
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        return Strip([Segment(f" tradetui  {self._shown}".ljust(width)[:width], self._desk.palette.header)], width)
+        runs = self._runs
+        if sum(len(text) for text, _ in runs) != width:
+            runs = self._runs = self._lay_out(self._desk.clock.now_ms())
+        palette = self._desk.palette
+        base: Style = palette.header
+        segments = [Segment(text, base + getattr(palette, look)) for text, look in runs]
+        return Strip(segments, width)

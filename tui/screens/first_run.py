@@ -1,0 +1,144 @@
+"""Shown when there are no settings yet: choose what to watch; the choice is written down and used from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.actions import Action
+from tui.desk import Desk
+from tui.screens.base import DeskScreen
+
+ChoiceName = Literal["demo", "binance_us spot", "bybit spot", "bybit linear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to watch. `venue` and `category` are settings values; the demo watches the embedded exchange."""
+
+    name: ChoiceName
+    title: str
+    about: str
+    venue: Literal["binance_us", "bybit"]
+    category: Literal["spot", "linear"]
+
+    @property
+    def is_demo(self) -> bool:
+        return self.name == "demo"
+
+
+WriteSettings = Callable[[Choice], Path]
+"""Writes a commented settings file for a choice and tells where. Raises FileExistsError rather than overwrite one."""
+
+CHOICES: tuple[Choice, ...] = (
+    Choice("demo", "Demo", "60 invented markets on this machine; no network, no key.", "binance_us", "spot"),
+    Choice("binance_us spot", "Binance.US spot", "live prices, paper trading; no key needed.", "binance_us", "spot"),
+    Choice("bybit spot", "Bybit spot", "live prices, paper trading; no key needed.", "bybit", "spot"),
+    Choice("bybit linear", "Bybit perpetuals", "live prices, paper trading; no key needed.", "bybit", "linear"),
+)
+
+INTRODUCTION = (
+    "There are no settings yet. Choose what to watch.",
+    "Trading is on paper: nothing here can send a real order.",
+    "The choice is written to your settings file, where every knob has a comment.",
+)
+
+
+class FirstRunScreen(DeskScreen):
+    """Three lines and four choices."""
+
+    SCOPE = "first_run"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action("first_run.up", "up,k", "up", "Previous choice.", scope="first_run", palette=False),
+        Action("first_run.down", "down,j", "down", "Next choice.", scope="first_run", footer=10, palette=False),
+        Action("first_run.choose", "enter", "choose", "Take this choice.", scope="first_run", footer=20, palette=False),
+        *(
+            Action(
+                f"first_run.take_{number}",
+                str(number),
+                choice.title,
+                f"Take choice {number}, {choice.title}.",
+                scope="first_run",
+                palette=False,
+            )
+            for number, choice in enumerate(CHOICES, 1)
+        ),
+    )
+
+    def __init__(self, desk: Desk, write: WriteSettings, chosen: Callable[[Choice | None], None]) -> None:
+        super().__init__(desk)
+        self._write = write
+        self._chosen = chosen
+        self._at = 0
+        self._problem = ""
+        self._text = Static(markup=False, classes="first-run")
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Vertical(self._text, classes="first-run-box")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def restyle(self) -> None:
+        self._show()
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_choose(self) -> None:
+        self._take(CHOICES[self._at])
+
+    def act_take_1(self) -> None:
+        self._take(CHOICES[0])
+
+    def act_take_2(self) -> None:
+        self._take(CHOICES[1])
+
+    def act_take_3(self) -> None:
+        self._take(CHOICES[2])
+
+    def act_take_4(self) -> None:
+        self._take(CHOICES[3])
+
+    def _move(self, step: int) -> None:
+        self._at = (self._at + step) % len(CHOICES)
+        self._show()
+
+    def _take(self, choice: Choice) -> None:
+        self._at = CHOICES.index(choice)
+        try:
+            self._write(choice)
+        except FileExistsError as error:
+            self._problem = f"{error.filename or error} exists and is kept as it is; move it away or start with it."
+        except OSError as error:
+            self._problem = f"settings cannot be written: {error}. Make the folder writable, or set TRADETUI_SETTINGS."
+        else:
+            self._chosen(choice)
+            return
+        self._show()
+
+    def _show(self) -> None:
+        palette, glyphs = self.desk.palette, self.desk.glyphs
+        text = Text()
+        for line in INTRODUCTION:
+            text.append(f"{line}\n", palette.text)
+        text.append("\n")
+        for number, choice in enumerate(CHOICES, 1):
+            here = number - 1 == self._at
+            text.append(f" {glyphs.cursor if here else ' '} ", palette.accent)
+            text.append(f"{number} ", palette.key)
+            text.append(f"{choice.title:<18}", palette.bright if here else palette.text)
+            text.append(f"{choice.about}\n", palette.dim)
+        if self._problem:
+            text.append(f"\n{self._problem}", palette.danger)
+        self._text.update(text)
