@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from core.market.volatility import NatrSample, natr_sample
-from core.venue import CANDLE_COLUMNS, TIMEFRAME_MS, CandleBlock
+from core.venue import CANDLE_COLUMNS, TIMEFRAME_MS, CandleBlock, MarketProvider
 
 T = TypeVar("T")
 
@@ -52,6 +52,12 @@ class SeriesKey(NamedTuple):
     category: str
     symbol: str
     timeframe: str
+
+
+def series_key(provider: MarketProvider, symbol: str, timeframe: str) -> SeriesKey:
+    """The key of a provider's series: a sandbox never shares candles with the venue it imitates."""
+    kind = "" if provider.host_kind == "LIVE DATA" else f"-{provider.host_kind.lower()}"
+    return SeriesKey(provider.venue + kind, provider.category, symbol, timeframe)
 
 
 class Span(NamedTuple):
@@ -152,6 +158,17 @@ class CandleStore:
                     " ON CONFLICT (series, from_ms) DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
                     (self._id(db, key), from_ms, until_ms),
                 )
+
+        await self._run(job)
+
+    async def drop(self, key: SeriesKey) -> None:
+        """Forget everything about one series."""
+
+        def job(db: sqlite3.Connection) -> None:
+            series = self._id(db, key)
+            with db:
+                db.execute("DELETE FROM candle WHERE series = ?", (series,))
+                db.execute("DELETE FROM absent WHERE series = ?", (series,))
 
         await self._run(job)
 
