@@ -209,9 +209,7 @@ class BinanceStreams:
     def _emit_kline(self, topic: Topic, row: NDArray[np.int64], end_ms: int, closed: bool) -> None:
         symbol = topic.symbol
         if not closed and symbol in self._faults.market.spikes:
-            row = row.copy()
-            row[4] = int(row[4] * self._faults.market.factor(symbol))
-            row[2], row[3] = max(row[2], row[4]), min(row[3], row[4])
+            row = self._faults.market.spiked(symbol, row)
         units = self.feed.units[symbol]
         self._emit(topic, wire.kline_event(row, units, symbol, topic.interval, end_ms, closed, self.feed.now_ms()))
 

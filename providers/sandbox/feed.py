@@ -30,6 +30,7 @@ class DayStats:
         "close_ms",
         "first_id",
         "high",
+        "hour_open",
         "last",
         "last_id",
         "low",
@@ -44,6 +45,7 @@ class DayStats:
         self.open_ms = now_ms - DAY_MS
         self.close_ms = now_ms
         self.open = int(rows[0, 1])
+        self.hour_open = int(rows[-min(60, len(rows)), 1])
         self.high = int(rows[:, 2].max())
         self.low = int(rows[:, 3].min())
         self.last = int(rows[-1, 4])

@@ -90,6 +90,13 @@ class MarketFaults:
             return replace(event, bids=(*event.bids, (wrong, 0)))
         return event
 
+    def spiked(self, symbol: str, row: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A forming bar whose last price is multiplied."""
+        row = row.copy()
+        row[CLOSE] = int(row[CLOSE] * self.factor(symbol))
+        row[HIGH], row[LOW] = max(row[HIGH], row[CLOSE]), min(row[LOW], row[CLOSE])
+        return row
+
     def take_delay_ms(self, symbol: str) -> int:
         """How much later than usual the next closing frame of the symbol comes."""
         late = self.late.get(symbol) or self.late.get("*")

@@ -7,7 +7,7 @@ import logging
 import math
 import socket
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Literal, Self
 
 import uvicorn
@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from core.clock import Clock
 from providers.sandbox.binance_us import BinanceUsServer
 from providers.sandbox.binance_us_wire import PLACES as BINANCE_PLACES
+from providers.sandbox.bybit import BybitServer
 from providers.sandbox.control import CONTROL_PATH, control_route
 from providers.sandbox.faults import FaultPlan
 from providers.sandbox.feed import Feed
@@ -32,6 +33,8 @@ HOST = "127.0.0.1"
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 60.0
 SHORTEST_REAL_BATCH_S = 0.02
+HANG_UP_ROUNDS = 20
+HANG_UP_WAIT_S = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +67,7 @@ class SandboxExchange:
             category: Feed(category, one, clock, self.faults, BINANCE_PLACES if venue == "binance_us" else 0)
             for category, one in markets.items()
         }
-        self.venue: VenueServer = make_venue(venue)(self._feeds, self.hub, self.faults, self.pull)
+        self.venue = make_venue(venue, self._feeds, self.hub, self.faults, self.pull)
         self._app = Starlette(
             routes=[
                 control_route(self.faults),
@@ -76,6 +79,7 @@ class SandboxExchange:
         self._control_port = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        self.failed = asyncio.Event()
 
     @property
     def rest_url(self) -> str:
@@ -135,12 +139,23 @@ class SandboxExchange:
         if self._server is not None:
             for connection in list(self.hub.connections):
                 connection.close(1001, "going away")
-            for protocol in list(self._server.server_state.connections):
-                protocol.transport.close()
+            await self._hang_up(self._server.server_state.connections)
             await self._server.shutdown()
             self._server = None
         if self._failure is not None:
             raise self._failure
+
+    @staticmethod
+    async def _hang_up(protocols: Collection[Any]) -> None:
+        """Close every connection; those whose peer does not read are cut after a moment."""
+        for protocol in list(protocols):
+            protocol.transport.close()
+        for _ in range(HANG_UP_ROUNDS):
+            if not protocols:
+                return
+            await asyncio.sleep(HANG_UP_WAIT_S)
+        for protocol in list(protocols):
+            protocol.transport.abort()
 
     async def start_relay(self) -> Relay:
         """Open a second port through a TCP relay; its faults are scripted on `faults` too."""
@@ -269,11 +284,16 @@ class SandboxExchange:
             self._failure = task.exception()
             log.error("sandbox exchange failed", exc_info=self._failure)
             self.drop_sockets()
+            self.failed.set()
 
 
-def make_venue(venue: SandboxVenue) -> type[BinanceUsServer]:
-    """The class that speaks a venue's protocol."""
-    return {"binance_us": BinanceUsServer}[venue]
+def make_venue(
+    venue: SandboxVenue, feeds: dict[str, Feed], hub: Hub, faults: FaultPlan, pull: Callable[[], None]
+) -> VenueServer:
+    """The server side of a venue's protocol."""
+    if venue == "binance_us":
+        return BinanceUsServer(feeds, hub, faults, pull)
+    return BybitServer(feeds, hub, faults, pull)
 
 
 def _listening_socket(port: int) -> socket.socket:

@@ -79,6 +79,7 @@ class Connection:
         if self.open:
             self.protocol.conn.send_close(code, reason)
             self.protocol.transport.write(b"".join(self.protocol.conn.data_to_send()))
+            self.protocol.close_sent = True
         self.protocol.transport.close()
 
     def abort(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
+from providers.sandbox.binance_us import BinanceUsServer
 from providers.sandbox.limits import BINANCE_REFUSALS_BEFORE_BAN, BinanceLimits, BybitLimits
 from providers.sandbox.server import SandboxExchange
 
 KLINES = "/api/v3/klines"
 
 
-async def rows(rest: httpx.AsyncClient, **params: object) -> list[list[object]]:
+async def rows(rest: httpx.AsyncClient, **params: Any) -> Any:
     answer = await rest.get(KLINES, params={"symbol": "BTCUSDT", "interval": "1m", **params})
     answer.raise_for_status()
     return answer.json()
@@ -32,7 +35,7 @@ async def test_start_and_end_times_page_without_gap_or_overlap(rest):
     newest = await rows(rest, limit=1)
     end = newest[0][0] - 1
     start = end + 1 - 2_500 * 60_000
-    paged: list[list[object]] = []
+    paged: list[Any] = []
     at = start
     while True:
         page = await rows(rest, startTime=at, endTime=end, limit=1000)
@@ -134,6 +137,7 @@ async def test_every_answer_reports_the_weight_used_this_minute(rest):
 
 
 async def test_over_the_weight_limit_come_429_with_retry_after_then_418(rest, binance: SandboxExchange):
+    assert isinstance(binance.venue, BinanceUsServer)
     limits = binance.venue.rest.limits
     limits.weight.add(6_000, binance.clock.now_ms())
     limits.weight.length_ms = 10**15  # hold the window open, so that no minute ends in mid-test
