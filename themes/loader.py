@@ -125,6 +125,8 @@ def _build(name: str, document: dict[str, Any], colors: dict[str, str], styles: 
     variables = {key: variable(style) for key, style in styles.items() if key not in NOT_VARIABLES}
     for key in ("cursor", "header", "live"):
         variables[f"{key}-background"] = _css(styles[key].bgcolor) or colors["background"]
+    if document.get("ansi", False):  # Textual's own rules name these two and define them only for its own ANSI themes
+        variables |= {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
     theme = Theme(
         name=name,
         primary=colors["primary"],
