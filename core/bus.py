@@ -18,6 +18,13 @@ M = TypeVar("M", bound=Message)
 Handler = Callable[[Any], None]
 
 
+def worth_reporting(count: int) -> bool:
+    """Whether the `count`-th repeat of one failure is said aloud: the 1st, 10th, 100th, 1000th ..."""
+    while count > 1 and count % 10 == 0:
+        count //= 10
+    return count == 1
+
+
 class Subscription:
     """One handler on one message class, with its counters."""
 
@@ -138,9 +145,11 @@ class Bus:
                 self._report(subscription, error)
 
     def _report(self, subscription: Subscription, error: Exception) -> None:
-        """Fallback of a failing handler: the others still run, the failure is counted and becomes one `Fault`."""
+        """Fallback of a failing handler: the others still run, the failure is counted and now and then told as a `Fault`."""
         subscription.errors += 1
         self.handler_errors += 1
+        if not worth_reporting(subscription.errors):
+            return
         if self._reporting:  # a handler of Fault failed: counting is all that can be done without a loop
             return
         self._reporting = True

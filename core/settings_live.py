@@ -33,7 +33,7 @@ from core.settings_load import SettingsError, read_toml
 
 log = logging.getLogger("tradetui.settings")
 
-LIVE_SECTIONS = ("confluence", "detectors", "screen", "feed", "keys")
+LIVE_SECTIONS = ("confluence", "detectors", "screen", "keys")
 LIVE_KEYS = (
     "market.pinned",
     "market.watch",
@@ -43,7 +43,6 @@ LIVE_KEYS = (
     "market.refresh_minutes",
     "history.fill_share",
     "history.parallel_requests",
-    "events.shown",
 )
 """What may change while running; everything else is read once at start."""
 

@@ -1,0 +1,59 @@
+"""BUY, SELL or HOLD from a probability, calmly: entry and exit thresholds, and a cooldown on event time (methods 3.5).
+
+Moves on closed bars only. Calling twice with the same bars gives the same states: nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from core.messages import State
+from core.settings import ConfluenceSettings
+
+_ROUNDING = 1e-12
+"""A probability that is a threshold but for float rounding has reached it."""
+
+
+class Hysteresis:
+    """The state of one symbol. `since_ms` 0 means HOLD since the beginning of the data."""
+
+    __slots__ = ("cooldown_until_ms", "since_ms", "since_price", "state")
+
+    def __init__(self) -> None:
+        self.state: State = "HOLD"
+        self.since_ms = 0
+        self.since_price = 0.0
+        self.cooldown_until_ms = 0
+
+    def step(
+        self, probability: float, at_ms: int, price: float, settings: ConfluenceSettings, forced: bool = False
+    ) -> State | None:
+        """One closed bar, known at `at_ms`. Returns the state before if it changed, else None.
+
+        `forced` makes it HOLD whatever the probability and the cooldown say (stale data, warm-up, halted).
+        """
+        if self.since_ms == 0:
+            self.since_ms, self.since_price = at_ms, price
+        before = self.state
+        if forced:
+            after: State = "HOLD"
+        elif at_ms < self.cooldown_until_ms:
+            after = before
+        else:
+            after = wanted(before, probability, settings)
+        if after == before:
+            return None
+        self.state, self.since_ms, self.since_price = after, at_ms, price
+        self.cooldown_until_ms = at_ms + round(settings.cooldown_s * 1000.0)
+        return before
+
+
+def wanted(state: State, probability: float, settings: ConfluenceSettings) -> State:
+    """The state the thresholds ask for, cooldown aside. `probability` is P(up)."""
+    buy, sell = probability, 1.0 - probability
+    if max(buy, sell) >= settings.enter - _ROUNDING and buy != sell:
+        leader: State = "BUY" if buy > sell else "SELL"
+        if leader != state:
+            return leader
+    if state == "HOLD":
+        return "HOLD"
+    own = buy if state == "BUY" else sell
+    return "HOLD" if own <= settings.exit + _ROUNDING else state

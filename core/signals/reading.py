@@ -1,0 +1,206 @@
+"""The detector contract: one function and one registration, stepped bar by bar, live and over history alike.
+
+A detector sees a `Scene` (one closed bar, its indicator row and the bars before it) and its own small memory, and votes or
+stays silent. Warm-up, missing values and markets that barely trade are handled here, so no detector can forget them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from core.market.indicators import COLUMNS
+from core.messages import Regime, Side, State
+from core.settings import Detectors
+
+Family = Literal["TREND", "MEANREV", "MOMENTUM", "VOLUME", "LEVEL", "STRUCTURE", "PATTERN", "FLOW"]
+Group = Literal["CLASSIC", "SMC", "FLOW", "MODEL"]
+Memory = dict[str, float]
+"""What one detector remembers of one symbol between bars."""
+
+KEPT_BARS = 512
+"""Bars a scene keeps for look-backs; the longest any detector may ask for is less."""
+TRADED_WINDOW = 14
+TRADED_LEAST = 12
+"""At least 80 % of the last 14 bars must have volume before an oscillator may vote (methods sheet 1.3)."""
+
+_ATR = COLUMNS.index("atr14")
+
+
+class Vote(NamedTuple):
+    """A detector's opinion: `score` in (0, 1] is the strength of `side`."""
+
+    side: Side
+    score: float
+    reason: str
+
+
+class Scene:
+    """What detectors may look at: everything up to and including one closed bar, nothing after it.
+
+    The lists hold at least the newest bars up to `KEPT_BARS`, oldest first; index -1 is the bar in question. `row` is its
+    indicator row (`core.market.indicators.COLUMNS`), `previous` the one before. `bars` counts the bars seen since start.
+    """
+
+    __slots__ = (
+        "bars",
+        "closes",
+        "highs",
+        "lows",
+        "opens",
+        "previous",
+        "regime",
+        "row",
+        "settings",
+        "synthetic",
+        "tick_size",
+        "traded",
+        "volumes",
+    )
+
+    def __init__(self, settings: Detectors, tick_size: float = 0.0) -> None:
+        self.settings = settings
+        self.tick_size = tick_size
+        self.bars = 0
+        self.opens: list[float] = []
+        self.highs: list[float] = []
+        self.lows: list[float] = []
+        self.closes: list[float] = []
+        self.volumes: list[float] = []
+        self.synthetic: list[bool] = []
+        self.row: Sequence[float] = ()
+        self.previous: Sequence[float] = ()
+        self.regime: Regime = "undefined"
+        self.traded = False
+
+    @property
+    def close(self) -> float:
+        return self.closes[-1]
+
+    @property
+    def atr(self) -> float:
+        """ATR14 in price units."""
+        return self.row[_ATR]
+
+    def push(self, bar: Sequence[float], synthetic: bool, row: Sequence[float], regime: Regime) -> None:
+        """Move on to the next closed bar: open, high, low, close, volume; its row; its regime."""
+        self.bars += 1
+        if len(self.closes) >= 2 * KEPT_BARS:
+            for column in (self.opens, self.highs, self.lows, self.closes, self.volumes, self.synthetic):
+                del column[:KEPT_BARS]
+        self.opens.append(bar[0])
+        self.highs.append(bar[1])
+        self.lows.append(bar[2])
+        self.closes.append(bar[3])
+        self.volumes.append(bar[4])
+        self.synthetic.append(synthetic)
+        self.previous, self.row, self.regime = self.row, row, regime
+        recent = self.volumes[-TRADED_WINDOW:]
+        self.traded = (
+            len(recent) == TRADED_WINDOW
+            and sum(volume > 0.0 for volume in recent) >= TRADED_LEAST
+            and not any(self.synthetic[-TRADED_WINDOW:])
+        )
+
+
+Step = Callable[[Memory, Scene], Vote | None]
+
+
+class Detector(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered detector.
+
+    `warmup`: bars after which its value no longer depends on where the history began, to 1e-6. `needs`: indicator columns
+    without which it is silent. `oscillator`: silent as well while the market barely trades.
+    """
+
+    name: str
+    family: Family
+    group: Group
+    warmup: int
+    needs: tuple[int, ...]
+    oscillator: bool
+    step: Step
+
+
+class Verdict(NamedTuple):
+    """One detector on one bar; side HOLD has score 0."""
+
+    side: State
+    score: float
+    reason: str
+    warming: bool
+
+    @property
+    def evidence(self) -> float:
+        """Signed score in [-1, 1], positive for BUY."""
+        return self.score if self.side == "BUY" else -self.score
+
+
+SILENT = Verdict("HOLD", 0.0, "", False)
+NO_VALUE = Verdict("HOLD", 0.0, "no value on this bar", False)
+NOT_TRADED = Verdict("HOLD", 0.0, "too little trading to judge", False)
+
+REGISTRY: dict[str, Detector] = {}
+"""Every detector by name, in order of registration."""
+
+
+def detector(
+    name: str,
+    *,
+    family: Family,
+    warmup: int,
+    needs: tuple[str, ...],
+    group: Group = "CLASSIC",
+    oscillator: bool = False,
+) -> Callable[[Step], Step]:
+    """Register a step function as a detector. Raises ValueError on a name used twice or an unknown indicator."""
+    if name in REGISTRY:
+        raise ValueError(f"detector {name} is registered twice: give the second one another name")
+    unknown = [column for column in needs if column not in COLUMNS]
+    if unknown:
+        raise ValueError(f"detector {name} needs unknown indicators {', '.join(unknown)}: add them to the table")
+
+    def register(step: Step) -> Step:
+        REGISTRY[name] = Detector(
+            name=name,
+            family=family,
+            group=group,
+            warmup=warmup,
+            needs=tuple(COLUMNS.index(column) for column in needs),
+            oscillator=oscillator,
+            step=step,
+        )
+        return step
+
+    return register
+
+
+def judge(entry: Detector, memory: Memory, scene: Scene) -> Verdict:
+    """What one detector says about the scene's bar; call it once per bar, in order.
+
+    Never votes while warming up, on a synthetic bar, without its values, with an ATR of two ticks or less, or (as an
+    oscillator) while fewer than 12 of the last 14 bars traded.
+    """
+    row = scene.row
+    for column in entry.needs:
+        if not -1e300 < row[column] < 1e300:
+            return _warming(entry, scene) if scene.bars < entry.warmup else NO_VALUE
+    vote = entry.step(memory, scene)
+    if scene.bars < entry.warmup:
+        return _warming(entry, scene)
+    if vote is None or not vote.score > 0.0:
+        return SILENT
+    if scene.synthetic[-1] or not scene.atr > 2.0 * scene.tick_size or (entry.oscillator and not scene.traded):
+        return NOT_TRADED
+    return Verdict(vote.side, min(1.0, vote.score), vote.reason, False)
+
+
+def _warming(entry: Detector, scene: Scene) -> Verdict:
+    return Verdict("HOLD", 0.0, f"warming up ({scene.bars}/{entry.warmup} bars)", True)
+
+
+def clip(value: float) -> float:
+    """Into [0, 1]."""
+    return 0.0 if value < 0.0 else min(value, 1.0)

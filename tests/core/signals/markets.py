@@ -1,0 +1,52 @@
+"""Seeded candle blocks and a market for the signal tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.market.candles import CandleWindow
+from core.messages import Bar
+from core.venue import TIMEFRAME_MS, CandleBlock
+
+START_MS = 1_795_219_200_000
+VENUE, CATEGORY = "binance_us", "spot"
+
+
+def walk(seed: int, bars: int, timeframe: str = "5m", volatility: float = 0.001) -> CandleBlock:
+    """A fat-tailed random walk as candles, shape (bars, 9)."""
+    random = np.random.default_rng(seed)
+    steps = random.standard_t(5, size=bars * 10) * volatility / np.sqrt(10)
+    path = 100.0 * np.exp(np.cumsum(steps)).reshape(bars, 10)
+    close = path[:, -1]
+    first = np.concatenate([[100.0], close[:-1]])
+    high, low = np.maximum(path.max(1), first), np.minimum(path.min(1), first)
+    volume = random.lognormal(3, 1, bars)
+    opens = START_MS + np.arange(bars) * float(TIMEFRAME_MS[timeframe])
+    return np.column_stack([opens, first, high, low, close, volume, volume * close, np.full(bars, 10.0), volume / 2])
+
+
+def window_of(block: CandleBlock, capacity: int = 2000) -> CandleWindow:
+    window = CandleWindow(capacity)
+    window.extend(block)
+    return window
+
+
+def bar_of(
+    row: np.ndarray, symbol: str = "A", timeframe: str = "5m", *, synthetic: bool = False, revision: int = 0
+) -> Bar:
+    return Bar(
+        venue=VENUE, category=CATEGORY, symbol=symbol, timeframe=timeframe, open_ms=int(row[0]), open=row[1],
+        high=row[2], low=row[3], close=row[4], volume=row[5], quote_volume=row[6], trades=int(row[7]),
+        taker_buy_volume=row[8], closed=True, synthetic=synthetic, revision=revision,
+        known_at=int(row[0]) + TIMEFRAME_MS[timeframe],
+    )  # fmt: skip
+
+
+class FakeMarket:
+    """Windows by (symbol, timeframe), as the market part serves them."""
+
+    def __init__(self) -> None:
+        self.windows: dict[tuple[str, str], CandleWindow] = {}
+
+    def window(self, symbol: str, timeframe: str) -> CandleWindow | None:
+        return self.windows.get((symbol, timeframe))
