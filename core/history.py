@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, venue TEXT NOT NULL, category TEXT NOT NULL, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,
-    UNIQUE (venue, category, symbol, timeframe)
+    keep INTEGER NOT NULL DEFAULT 0, UNIQUE (venue, category, symbol, timeframe)
 );
 CREATE TABLE candle (
     series INTEGER NOT NULL, open_ms INTEGER NOT NULL, open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
@@ -144,9 +144,30 @@ class CandleStore:
 
         return await self._run(job)
 
-    async def gaps(self, key: SeriesKey) -> list[tuple[int, int]]:
-        """Missing stretches between first and last bar, [from, until), without those the venue has none for."""
-        return await self._run(lambda db: self._gaps(db, key))
+    async def gaps(
+        self, key: SeriesKey, from_ms: int | None = None, until_ms: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Missing stretches [from, until), oldest first, without those the venue is known to have none for.
+
+        Between the first and the last stored bar, or in [from_ms, until_ms) where given.
+        """
+        return await self._run(lambda db: self._gaps(db, key, from_ms, until_ms))
+
+    async def count(self, key: SeriesKey, from_ms: int, until_ms: int) -> int:
+        """Stored bars with from_ms <= open_ms < until_ms."""
+        question = "SELECT count(*) FROM candle WHERE series = ? AND open_ms >= ? AND open_ms < ?"
+        return await self._run(
+            lambda db: int(db.execute(question, (self._id(db, key), from_ms, until_ms)).fetchone()[0])
+        )
+
+    async def hold(self, key: SeriesKey, bars: int) -> None:
+        """Keep at least the newest `bars` of this series from now on, whatever `keep` a later `write` asks for."""
+
+        def job(db: sqlite3.Connection) -> None:
+            with db:
+                db.execute("UPDATE series SET keep = max(keep, ?) WHERE id = ?", (bars, self._id(db, key)))
+
+        await self._run(job)
 
     async def mark_absent(self, key: SeriesKey, from_ms: int, until_ms: int) -> None:
         """Remember that the venue has no candles in [from, until), so that nobody asks for them for ever."""
@@ -275,7 +296,7 @@ class CandleStore:
             for (key, block, keep), series in zip(blocks, ids, strict=True):
                 db.executemany(_UPSERT, ((series, int(row[0]), *row[1:]) for row in block.tolist()))
                 if keep:
-                    _trim(db, series, keep * TIMEFRAME_MS[key.timeframe])
+                    _trim(db, series, keep, TIMEFRAME_MS[key.timeframe])
         if _used_bytes(db) > self.max_mb * _MEGABYTE:
             self._evict(db)
 
@@ -307,13 +328,24 @@ class CandleStore:
         block = np.array(rows, dtype=np.float64).reshape(-1, len(CANDLE_COLUMNS))  # NULL becomes NaN
         return np.ascontiguousarray(block[::-1])
 
-    def _gaps(self, db: sqlite3.Connection, key: SeriesKey) -> list[tuple[int, int]]:
+    def _gaps(
+        self, db: sqlite3.Connection, key: SeriesKey, from_ms: int | None, until_ms: int | None
+    ) -> list[tuple[int, int]]:
         series, interval_ms = self._id(db, key), TIMEFRAME_MS[key.timeframe]
+        low, high = from_ms or 0, until_ms if until_ms is not None else 2**62
         missing = db.execute(
             "SELECT before + ?, open_ms FROM (SELECT open_ms, lag(open_ms) OVER (ORDER BY open_ms) AS before"
-            " FROM candle WHERE series = ?) WHERE open_ms - before > ?",
-            (interval_ms, series, interval_ms),
+            " FROM candle WHERE series = ? AND open_ms >= ? AND open_ms < ?) WHERE open_ms - before > ?",
+            (interval_ms, series, low, high, interval_ms),
         ).fetchall()
+        first, last = db.execute(
+            "SELECT min(open_ms), max(open_ms) FROM candle WHERE series = ? AND open_ms >= ? AND open_ms < ?",
+            (series, low, high),
+        ).fetchone()
+        if from_ms is not None and (first is None or first > from_ms):
+            missing.insert(0, (from_ms, first if first is not None else high))
+        if until_ms is not None and last is not None and last + interval_ms < until_ms:
+            missing.append((last + interval_ms, until_ms))
         absent = db.execute(
             "SELECT from_ms, until_ms FROM absent WHERE series = ? ORDER BY from_ms", (series,)
         ).fetchall()
@@ -324,11 +356,14 @@ class _Damaged(Exception):
     """SQLite says the file is not a database or is malformed."""
 
 
-def _trim(db: sqlite3.Connection, series: int, keep_ms: int) -> None:
-    newest = db.execute("SELECT max(open_ms) FROM candle WHERE series = ?", (series,)).fetchone()[0]
+def _trim(db: sqlite3.Connection, series: int, keep: int, interval_ms: int) -> None:
+    held, newest = db.execute(
+        "SELECT keep, (SELECT max(open_ms) FROM candle WHERE series = id) FROM series WHERE id = ?", (series,)
+    ).fetchone()
     if newest is not None:
-        db.execute("DELETE FROM candle WHERE series = ? AND open_ms <= ?", (series, newest - keep_ms))
-        db.execute("DELETE FROM absent WHERE series = ? AND until_ms <= ?", (series, newest - keep_ms))
+        oldest_ms = newest - max(keep, held) * interval_ms
+        db.execute("DELETE FROM candle WHERE series = ? AND open_ms <= ?", (series, oldest_ms))
+        db.execute("DELETE FROM absent WHERE series = ? AND until_ms <= ?", (series, oldest_ms))
 
 
 def _used_bytes(db: sqlite3.Connection) -> int:

@@ -86,6 +86,31 @@ async def test_a_series_keeps_only_the_newest_bars(store):
     assert (await store.span(KEY)).first_ms == START + 200 * MINUTE
 
 
+async def test_a_held_series_keeps_what_was_fetched_on_purpose(store):
+    await store.hold(KEY, 250)
+    await store.write(KEY, candles(0, 300), keep=100)
+    assert (await store.span(KEY)).bars == 250
+
+
+async def test_missing_stretches_of_a_wished_range(store):
+    at = lambda index: START + index * MINUTE  # noqa: E731
+    assert await store.gaps(KEY, at(0), at(50)) == [(at(0), at(50))]
+    await store.write(KEY, candles(10, 10))
+    await store.write(KEY, candles(30, 5))
+    assert await store.gaps(KEY, at(0), at(50)) == [(at(0), at(10)), (at(20), at(30)), (at(35), at(50))]
+    assert await store.gaps(KEY, at(12), at(32)) == [(at(20), at(30))]
+    await store.mark_absent(KEY, at(0), at(10))
+    assert await store.gaps(KEY, at(5), at(35)) == [(at(20), at(30))]
+
+
+async def test_a_dropped_series_is_forgotten_alone(store):
+    other = KEY._replace(symbol="ETHUSDT")
+    await store.write_many([(KEY, candles(0, 5), 0), (other, candles(0, 5), 0)])
+    await store.drop(KEY)
+    assert (await store.span(KEY)).bars == 0
+    assert (await store.span(other)).bars == 5
+
+
 async def test_the_file_stays_inside_its_bound_and_the_oldest_bars_go(tmp_path):
     store = await CandleStore.open(tmp_path / "candles.sqlite", max_mb=1.0)
     for part in range(10):
