@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Clock
-from providers.sandbox.market_slots import MinuteSlots
 from providers.sandbox.market_stream import HourBars, StreamRates, SymbolStream
 from providers.sandbox.market_symbols import SymbolSpec
 from providers.sandbox.model import (
@@ -144,17 +143,16 @@ class MinuteMarket:
             return iter(())
         out: list[SandboxEvent] = []
         for stream in self._live:
-            stream.advance(until_ms, out)
+            ends_ms = stream.spec.ends_ms
+            stream.advance(min(until_ms, ends_ms - 1) if ends_ms else until_ms, out)
         self._streamed_ms = max(self._streamed_ms, until_ms)
         out.sort(key=_at_ms)
         return iter(out)
 
     def _start(self, at_ms: int) -> None:
         for stream in self._streams:
-            if stream.spec.status == "trading":
-                stream.start(at_ms)
-            else:
-                stream.start(min(at_ms, stream.spec.ends_ms - 1))
+            ends_ms = stream.spec.ends_ms
+            stream.start(min(at_ms, ends_ms - 1) if ends_ms else at_ms)
         self._streamed_ms = at_ms
 
     def _present_ms(self) -> int:
@@ -206,11 +204,5 @@ class _Hours:
     def __call__(self, hour: int) -> HourBars:
         """Rows and slots of an hour (hours since 1970)."""
         day = self._source.day(self._index, hour // 24)
-        cut = slice(hour % 24 * 60, hour % 24 * 60 + 60)
-        slots = day.slots
-        return day.rows[cut].copy(), MinuteSlots(
-            prices=slots.prices[cut].copy(),
-            lots=slots.lots[cut].copy(),
-            counts=slots.counts[cut].copy(),
-            buys=slots.buys[cut].copy(),
-        )
+        first = hour % 24 * 60
+        return day.rows[first : first + 60].copy(), day.slots.cut(first, first + 60)

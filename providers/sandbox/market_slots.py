@@ -28,12 +28,12 @@ class NoiseTable:
         self._uniform = rng.random(TABLE)
         self._size = rng.standard_exponential(TABLE) + 0.05
 
-    def block(self, key: int, rows: int) -> tuple[Floats, Floats, Floats]:
-        """Normals, uniforms in [0, 1) and positive size weights, each (rows, SLOTS), the same for the same key."""
-        need = rows * SLOTS
+    def block(self, key: int, bars: int) -> tuple[Floats, Floats, Floats]:
+        """Normals, uniforms in [0, 1) and positive size weights, each (SLOTS, bars), the same for the same key."""
+        need = bars * SLOTS
         offset = (key * 0x9E3779B1 % 0xFFFFFFFB) % (TABLE - need)
         end = offset + need
-        shape = (rows, SLOTS)
+        shape = (SLOTS, bars)
         return (
             self._normal[offset:end].reshape(shape),
             self._uniform[offset:end].reshape(shape),
@@ -56,47 +56,62 @@ class MinuteShapes(msgspec.Struct, frozen=True):
 
 
 class MinuteSlots(msgspec.Struct, frozen=True):
-    """(n, SLOTS) each: price, lots, trades and taker side of every slot; unused slots have 0 lots and 0 trades."""
+    """(SLOTS, n) each: price, lots, trades and taker side of every slot; unused slots have 0 lots and 0 trades."""
 
     prices: Ints
     lots: Ints
     counts: Ints
     buys: Flags
 
+    def cut(self, first: int, last: int) -> MinuteSlots:
+        """A copy of the bars from `first` up to `last`."""
+        part = slice(first, last)
+        return MinuteSlots(
+            prices=self.prices[:, part].copy(),
+            lots=self.lots[:, part].copy(),
+            counts=self.counts[:, part].copy(),
+            buys=self.buys[:, part].copy(),
+        )
+
+
+_STEP = np.arange(SLOTS)[:, None]
+
 
 def fill_slots(bars: MinuteShapes, noise: tuple[Floats, Floats, Floats]) -> MinuteSlots:
     """Prices, lots and sides of the slots of each bar; highs, lows, opens, closes and volumes are hit exactly."""
     normal, uniform, weight = noise
     used = np.minimum(bars.trades, SLOTS)
-    step = np.arange(SLOTS)
     prices = _slot_prices(bars, used, normal, uniform)
-    divisor = np.maximum(used, 1)
-    each, rest = np.divmod(bars.trades, divisor)
-    in_use = step < used[:, None]
-    counts = (each[:, None] + (step < rest[:, None])) * in_use
-    cumulative = np.cumsum(weight * in_use, axis=1)
-    share = cumulative / np.maximum(cumulative[:, -1:], 1e-300)
-    edges = np.floor(share * (bars.volumes - bars.trades)[:, None]).astype(np.int64)
+    each, rest = np.divmod(bars.trades, np.maximum(used, 1))
+    in_use = used > _STEP
+    counts = (each + (rest > _STEP)) * in_use
+    cumulative = np.cumsum(weight * in_use, axis=0)
+    edges = np.floor(cumulative * ((bars.volumes - bars.trades) / np.maximum(cumulative[-1], 1e-300))).astype(np.int64)
+    # The last edge is the volume itself: rounding of the quotient above may miss it by one.
+    edges[-1] = bars.volumes - bars.trades
+    np.minimum(edges, edges[-1], out=edges)
     lots = counts.copy()
-    lots[:, 0] += edges[:, 0]
-    lots[:, 1:] += edges[:, 1:] - edges[:, :-1]
+    lots[0] += edges[0]
+    lots[1:] += edges[1:] - edges[:-1]
+    # What was left over may have landed in an unused slot; it belongs to the first.
+    stray = lots * ~in_use
+    lots -= stray
+    lots[0] += stray.sum(axis=0)
     # The taker follows the price, but one time in eight the other side was the impatient one.
     change = np.zeros_like(prices)
-    np.subtract(prices[:, 1:], prices[:, :-1], out=change[:, 1:])
-    against = uniform < 0.125
-    buys = np.where(change == 0, uniform < 0.53, (change > 0) ^ against)
+    np.subtract(prices[1:], prices[:-1], out=change[1:])
+    buys = np.where(change == 0, uniform < 0.53, (change > 0) ^ (uniform < 0.125))
     return MinuteSlots(prices=prices, lots=lots, counts=counts, buys=buys)
 
 
 def _slot_prices(bars: MinuteShapes, used: Ints, normal: Floats, uniform: Floats) -> Ints:
     """Open, first extreme, second extreme, close at chosen slots; a noisy line between them, inside the bar."""
     inner = np.maximum(used - 2, 1)
-    first = 1 + (uniform[:, 0] * inner).astype(np.int64)
-    shift = 1 + (uniform[:, 1] * np.maximum(inner - 1, 1)).astype(np.int64)
+    first = 1 + (uniform[0] * inner).astype(np.int64)
+    shift = 1 + (uniform[1] * np.maximum(inner - 1, 1)).astype(np.int64)
     second = 1 + (first - 1 + shift) % inner
     first, second = np.minimum(first, second), np.maximum(first, second)
-    rising = bars.closes > bars.opens
-    high_first = uniform[:, 2] < np.where(rising, 0.3, 0.7)
+    high_first = uniform[2] < np.where(bars.closes > bars.opens, 0.3, 0.7)
     at_first = np.where(high_first, bars.highs, bars.lows)
     at_second = np.where(high_first, bars.lows, bars.highs)
     three = used == 3
@@ -107,22 +122,27 @@ def _slot_prices(bars: MinuteShapes, used: Ints, normal: Floats, uniform: Floats
     first, second = np.where(few, 0, np.where(three, 1, first)), np.where(few, 0, np.where(three, 1, second))
     last = np.maximum(used - 1, 0)
 
-    step = np.arange(SLOTS)
-    opens, closes = bars.opens[:, None], bars.closes[:, None]
-    one, two = first[:, None], second[:, None]
-    f_price, s_price = at_first[:, None], at_second[:, None]
-    to_first = opens + (f_price - opens) * (step / np.maximum(one, 1))
-    to_second = f_price + (s_price - f_price) * ((step - one) / np.maximum(two - one, 1))
-    to_last = s_price + (closes - s_price) * ((step - two) / np.maximum(last[:, None] - two, 1))
-    line = np.where(step <= one, to_first, np.where(step <= two, to_second, to_last))
-    line += normal * ((bars.highs - bars.lows) * 0.12)[:, None]
+    to_first = (at_first - bars.opens) / np.maximum(first, 1)
+    to_second = (at_second - at_first) / np.maximum(second - first, 1)
+    to_last = (bars.closes - at_second) / np.maximum(last - second, 1)
+    line = np.where(
+        first >= _STEP,
+        bars.opens + to_first * _STEP,
+        np.where(
+            second >= _STEP,
+            (at_first - to_second * first) + to_second * _STEP,
+            (at_second - to_last * second) + to_last * _STEP,
+        ),
+    )
+    line += normal * ((bars.highs - bars.lows) * 0.12)
     rounded = np.rint(line).astype(np.int64)
-    np.clip(rounded, bars.lows[:, None], bars.highs[:, None], out=rounded)
-    rows = np.arange(len(used))
-    rounded[rows, second] = at_second
-    rounded[rows, first] = at_first
-    rounded[:, 0] = bars.opens
-    rounded[rows, last] = bars.closes
+    np.maximum(rounded, bars.lows, out=rounded)
+    np.minimum(rounded, bars.highs, out=rounded)
+    bar = np.arange(len(used))
+    rounded[second, bar] = at_second
+    rounded[first, bar] = at_first
+    rounded[0] = bars.opens
+    rounded[last, bar] = bars.closes
     return rounded
 
 
@@ -130,9 +150,9 @@ def slot_columns(slots: MinuteSlots) -> tuple[Ints, Ints, Ints]:
     """quote_ticklots, taker_buy_lots and taker_buy_ticklots of each bar."""
     value = slots.prices * slots.lots
     return (
-        value.sum(axis=1),
-        (slots.lots * slots.buys).sum(axis=1),
-        (value * slots.buys).sum(axis=1),
+        value.sum(axis=0),
+        (slots.lots * slots.buys).sum(axis=0),
+        (value * slots.buys).sum(axis=0),
     )
 
 
@@ -144,17 +164,17 @@ class MinuteTrades(msgspec.Struct, frozen=True):
     buys: Flags
 
 
-def split_minute(slots: MinuteSlots, row: int, weights: Floats) -> MinuteTrades:
-    """The trades of one bar: each slot's lots split by `weights` (positive, one per trade), one lot at least each."""
-    counts = slots.counts[row]
+def split_minute(slots: MinuteSlots, at: int, weights: Floats) -> MinuteTrades:
+    """The trades of bar `at`: each slot's lots split by `weights` (positive, one per trade), one lot at least each."""
+    counts = slots.counts[:, at]
     total = int(counts.sum())
     slot = np.repeat(np.arange(SLOTS), counts)
     ends = np.cumsum(counts)
     sums = np.concatenate(([0.0], np.cumsum(weights[:total])))
     base, top = sums[ends - counts], sums[ends]
     share = (sums[1:] - base[slot]) / (top - base)[slot]
-    edges = np.floor(share * (slots.lots[row] - counts)[slot]).astype(np.int64)
+    edges = np.floor(share * (slots.lots[:, at] - counts)[slot]).astype(np.int64)
     before = np.zeros_like(edges)
     before[1:] = edges[:-1]
     before[(ends - counts)[counts > 0]] = 0
-    return MinuteTrades(prices=slots.prices[row][slot], lots=1 + edges - before, buys=slots.buys[row][slot])
+    return MinuteTrades(prices=slots.prices[slot, at], lots=1 + edges - before, buys=slots.buys[slot, at])

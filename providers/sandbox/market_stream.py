@@ -54,8 +54,8 @@ class StreamRates(msgspec.Struct, frozen=True, kw_only=True):
 class MinutePlan(msgspec.Struct, frozen=True):
     """One minute's book steps as plain lists (fast to walk), and the minute's trades.
 
-    Step j happens at `times[j]`, moves the touch, changes `cells[j]` levels, and carries the trades from
-    `trade_from[j]` up to `trade_from[j + 1]`.
+    Step j happens at `times[j]`, moves the touch, gives `noise` cells of each side new sizes (bids, then asks, in the
+    flat `cells` and `sizes`), and carries the trades from `trade_from[j]` up to `trade_from[j + 1]`.
     """
 
     minute: int
@@ -65,8 +65,9 @@ class MinutePlan(msgspec.Struct, frozen=True):
     asks: list[int]
     bid_lots: list[int]
     ask_lots: list[int]
-    cells: list[list[int]]
-    sizes: list[list[int]]
+    noise: int
+    cells: list[int]
+    sizes: list[int]
     quoted: list[bool]
     trade_from: list[int]
     prices: list[int]
@@ -115,8 +116,9 @@ def plan_minute(
         asks=asks.tolist(),
         bid_lots=bid_lots.tolist(),
         ask_lots=ask_lots.tolist(),
-        cells=cells.tolist(),
-        sizes=sizes.tolist(),
+        noise=noise,
+        cells=cells.ravel().tolist(),
+        sizes=sizes.ravel().tolist(),
         quoted=quoted.tolist(),
         trade_from=np.cumsum(trade_from).tolist(),
         prices=trades.prices.tolist(),
@@ -269,12 +271,12 @@ class SymbolStream:
     def _play(self, plan: MinutePlan, step: int, at_ms: int, out: list[SandboxEvent]) -> None:
         """One step: the diff, its quote, its trades."""
         symbol = self.spec.symbol
-        cells, sizes = plan.cells[step], plan.sizes[step]
-        half = len(cells) // 2
+        low = 2 * plan.noise * step
+        half, high = low + plan.noise, low + 2 * plan.noise
         bid, bid_lots = plan.bids[step], plan.bid_lots[step]
         ask, ask_lots = plan.asks[step], plan.ask_lots[step]
-        bids = self._bids.move(bid, bid_lots, cells[:half], sizes[:half])
-        asks = self._asks.move(ask, ask_lots, cells[half:], sizes[half:])
+        bids = self._bids.move(bid, bid_lots, plan.cells[low:half], plan.sizes[low:half])
+        asks = self._asks.move(ask, ask_lots, plan.cells[half:high], plan.sizes[half:high])
         first_id = self._last_id + 1
         self._last_id = last_id = self._last_id + len(bids) + len(asks)
         out.append(SandboxDepth(symbol, first_id, last_id, bids, asks, at_ms))
