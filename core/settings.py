@@ -22,7 +22,7 @@ def _about(text: str, *, ge: float | None = None, le: float | None = None) -> Me
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to watch."""
 
-    venue: Annotated[Literal["binance_us", "bybit", "recorded"], _about("The venue to watch.")] = "binance_us"
+    venue: Annotated[Literal["binance_us", "bybit", "recorded", "sandbox"], _about("The venue to watch.")] = "binance_us"
     category: Annotated[Literal["spot", "linear"], _about("Market of the venue; linear (perpetuals) on bybit.")] = (
         "spot"
     )
@@ -92,6 +92,9 @@ class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 23.0
     poll_s: Annotated[float, _about("REST polling interval while a socket is down.", ge=1, le=600)] = 5.0
     book_levels: Annotated[Literal[50, 200, 1000], _about("Depth of the Bybit book topic.")] = 50
+    book_snapshot_levels: Annotated[
+        Literal[100, 500, 1000], _about("Depth of a Binance book snapshot (costs 5, 25 or 50 of the rate limit).")
+    ] = 100
     max_frame_bytes: Annotated[int, _about("Larger frames are dropped and counted.", ge=10_000, le=50_000_000)] = (
         4_000_000
     )
