@@ -143,7 +143,9 @@ def _build(name: str, document: dict[str, Any], colors: dict[str, str], styles: 
         ansi=document.get("ansi", False),
         variables=variables,
     )
-    palette = Palette(**{key.replace("-", "_"): style for key, style in styles.items()})
+    # Lines drawn cell by cell get no background from the widget: without one a light terminal would show through.
+    ground = Style() if document.get("ansi", False) else Style(bgcolor=colors["background"])
+    palette = Palette(**{key.replace("-", "_"): ground + style for key, style in styles.items()})
     return DeskTheme(name, str(document.get("title", name)), theme, palette)
 
 

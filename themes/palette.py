@@ -1,7 +1,7 @@
 """The styles of one theme, resolved once per theme change for widgets that draw line by line.
 
-Widgets take colours from here and nowhere else. Styles carry no background (the screen's shows through), except
-`cursor`, `header` and `live`.
+Widgets take colours from here and nowhere else. Every style carries the theme's background, except in ANSI themes, where
+the terminal's own shows through; `cursor`, `header` and `live` have one of their own.
 """
 
 from __future__ import annotations
