@@ -193,6 +193,7 @@ class DetailScreen(DeskModal[None]):
 
     def compose(self) -> ComposeResult:
         self.body.styles.height = len(self.body.lines) + 2
+        self.body.border_title = "why"
         self.body.border_subtitle = f"{self.desk.keymap.label('app.back')} back"
         yield self.body
 

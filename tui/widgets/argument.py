@@ -43,10 +43,10 @@ def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Run]:
         runs.append((fmt.price(confluence.since_price, decimals(row), glyphs=glyphs), "text"))
     chance = "" if confluence.calibrated else " uncalibrated"
     runs += [(f"{dot}P ", "dim"), (fmt.probability(confluence.probability), "text"), (chance, "dim")]
-    limits = f"{dot}enter {fmt.probability(confluence.enter)} exit {fmt.probability(confluence.exit)}"
-    runs.append((limits, "dim"))
     if confluence.missing:
         runs.append((f"{dot}missing {confluence.missing}", "dim"))
+    limits = f"{dot}enter {fmt.probability(confluence.enter)} exit {fmt.probability(confluence.exit)}"
+    runs.append((limits, "dim"))
     return runs
 
 

@@ -151,7 +151,9 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         line = y + int(self.scroll_offset.y)
         if line >= len(self.events):
             words = f"   {self._empty_words}" if not self.events and y == 1 else ""
-            return Strip([Segment(words, self._desk.palette.dim)]).adjust_cell_length(self.size.width)
+            return Strip([Segment(words, self._desk.palette.dim)]).adjust_cell_length(
+                self.size.width, self._desk.palette.text
+            )
         event, cursor = self.events[line], line == self.cursor
         strip = self._strips.get((event.event_id, cursor))
         if strip is None:

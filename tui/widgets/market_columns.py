@@ -14,6 +14,7 @@ from typing import Literal
 from tui import format as fmt
 from tui.glyphs import Glyphs, plain_text
 from tui.widgets.market_facts import Facts, calm_age
+from tui.widgets.spark import spark_text
 
 Pieces = tuple[tuple[str, str], ...]
 Paint = Callable[[Facts, Glyphs, int], Pieces]
@@ -23,6 +24,8 @@ NOW_BELOW_S = 5.0
 SPARK_WIDTH = 24
 BAR_WIDTH = 6
 WHY_LEAST = 12
+LOUD_Z = 3.0
+"""From here on a volume stands out."""
 MARGIN = 1
 STATE_STYLE = {"BUY": "price_up", "SELL": "price_down", "HOLD": "hold"}
 REGIME_WORDS = {"trend_up": "trend up", "trend_down": "trend down", "range": "range", "undefined": ""}
@@ -121,7 +124,8 @@ def _rsi(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _volume_z(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.signed(facts.volume_z, 1, width, glyphs=glyphs), _number_style(facts)),)
+    loud = abs(facts.volume_z) >= LOUD_Z and not facts.stale
+    return ((fmt.signed(facts.volume_z, 1, width, glyphs=glyphs), "bright" if loud else _number_style(facts)),)
 
 
 def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -129,7 +133,7 @@ def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _spark(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((glyphs.sparkline(facts.spark, width), "stale" if facts.stale else "bar"),)
+    return ((spark_text(facts.spark, width, glyphs), "stale" if facts.stale else "bar"),)
 
 
 def _state(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -151,11 +155,14 @@ def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     filled = bar.count(glyphs.bar_full)
     number = fmt.probability(facts.probability, width - BAR_WIDTH, glyphs)
     style = "stale" if facts.stale else STATE_STYLE.get(facts.state, "dim")
-    return ((bar[:filled], style), (bar[filled:], "bar_off"), (number, style))
+    bar_style = "dim" if style == "hold" else style
+    return ((bar[:filled], bar_style), (bar[filled:], "bar_off"), (number, style))
 
 
 def _why(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
+    if len(text) > width and not facts.stale:  # whole reasons only, while the first one fits
+        text = text[: max(text.rfind(", ", 0, width + 1), 0)] or text
     style = "warn" if facts.stale else "text" if facts.state in ("BUY", "SELL") else "dim"
     return ((fmt.fit(text or glyphs.missing, width, glyphs), style),)
 
@@ -183,10 +190,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("change_24h", "24h %", 7, _day, "change_24h"),
     Column("bid", "BID", 9, _bid, from_width=176),
     Column("ask", "ASK", 9, _ask, from_width=176),
-    Column("volume", "VOL 24h", 7, _volume, "volume", from_width=108, slow=True),
+    Column("volume", "VOL24h", 6, _volume, "volume", from_width=108, slow=True),
     Column("spread", "SPRD", 5, _spread, "spread", from_width=118, slow=True),
     Column("atr", "ATR%", 5, _atr, "atr", from_width=118, slow=True),
-    Column("rsi", "RSI", 3, _rsi, "rsi", from_width=100, slow=True),
+    Column("rsi", "RSI", 4, _rsi, "rsi", from_width=100, slow=True),
     Column("volume_z", "VOLz", 5, _volume_z, "volume_z", from_width=112, slow=True),
     Column("regime", "REGIME", 10, _regime, align="left", gap=2, from_width=160, slow=True),
     Column("spark", "LAST HOUR", SPARK_WIDTH, _spark, align="left", from_width=144, slow=True),
@@ -235,8 +242,8 @@ def header_pieces(layout: Layout, glyphs: Glyphs, sort: str, reverse: bool) -> l
         title = column.title if glyphs.name != "ascii" else column.title.replace("Δ ", "")
         sorted_by = bool(column.sort) and column.sort == sort
         if sorted_by:
-            title += glyphs.sort_down if reverse else glyphs.sort_up
-        room = width + column.gap  # a mark may use the gap
-        text = title[:room].ljust(width).rjust(room) if column.align == "left" else title[:room].rjust(room)
+            title = title[: width - 1] + (glyphs.sort_down if reverse else glyphs.sort_up)
+        room = width + column.gap
+        text = title[:width].ljust(width).rjust(room) if column.align == "left" else title[:width].rjust(room)
         pieces.append((text, "accent" if sorted_by else "dim"))
     return pieces

@@ -212,7 +212,9 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         line = y + int(self.scroll_offset.y)
         if line >= len(self.symbols):
             words = f"   {self._empty_words}" if not self.symbols and y == 1 else ""
-            return Strip([Segment(words, self._desk.palette.dim)]).adjust_cell_length(self.size.width)
+            return Strip([Segment(words, self._desk.palette.dim)]).adjust_cell_length(
+                self.size.width, self._desk.palette.text
+            )
         symbol = self.symbols[line]
         painted = self._painted.get(symbol) or self._paint_whole(symbol)
         return painted.strip
