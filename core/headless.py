@@ -1,0 +1,99 @@
+"""Bus messages as JSON lines: `type` names the message, times are ms UTC, NaN is null.
+
+Lines are written by a thread, so that a slow reader never holds up the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from typing import BinaryIO
+
+import msgspec
+
+from core.bus import Bus
+from core.messages import Message
+
+MAX_BACKLOG_BYTES = 64_000_000
+"""A reader this far behind loses lines; `dropped` counts them."""
+CLOSE_S = 5.0
+
+
+class JsonLines:
+    """Writes every message of the bus to a binary stream until `close`, or until the reader goes away.
+
+    `on_broken` is then called once, on the event loop if there was one at construction.
+    """
+
+    def __init__(self, bus: Bus, stream: BinaryIO, on_broken: Callable[[], object] | None = None) -> None:
+        self.dropped = 0
+        self.broken = False
+        self._bus = bus
+        self._stream = stream
+        self._on_broken = on_broken
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:  # made outside a loop: `on_broken` is then called on the writer's thread
+            self._loop = None
+        self._encoder = msgspec.json.Encoder()
+        self._buffer = bytearray()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._write, name="json lines", daemon=True)
+        self._thread.start()
+        self._subscription = bus.subscribe(Message, self._on_message, name="json lines")
+
+    def close(self) -> None:
+        """Write what waits and flush; gives up on a reader that does not read. Safe to call twice."""
+        self._bus.unsubscribe(self._subscription)
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(CLOSE_S)
+
+    def _on_message(self, message: Message) -> None:
+        if self.broken:
+            return
+        line = self._encoder.encode(message)
+        with self._changed:
+            if len(self._buffer) + len(line) >= MAX_BACKLOG_BYTES:
+                self.dropped += 1
+                return
+            if not self._buffer:
+                self._changed.notify()
+            self._buffer += line
+            self._buffer += b"\n"
+
+    def _write(self) -> None:
+        while True:
+            with self._changed:
+                while not self._buffer and not self._closing:
+                    self._changed.wait()
+                chunk, self._buffer = self._buffer, bytearray()
+            if not chunk:
+                return
+            try:
+                self._stream.write(chunk)
+                self._stream.flush()
+            except (OSError, ValueError) as error:  # the reader went away, the disk is full, the stream is closed
+                self._give_up(error)
+                return
+
+    def _give_up(self, error: Exception) -> None:
+        self.broken = True
+        if isinstance(error, BrokenPipeError):
+            # Whatever else is flushed to this stream at exit must not fail once more.
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
+        if self._on_broken is None:
+            return
+        if self._loop is None:
+            self._on_broken()
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                self._loop.call_soon_threadsafe(self._on_broken)

@@ -1,0 +1,83 @@
+"""Bus messages as JSON lines, over real files and pipes."""
+
+import asyncio
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+from core.bus import Bus
+from core.clock import SimClock
+from core.headless import JsonLines
+from core.messages import EngineStatus, Fault, Metrics, Quote
+
+
+def quote(price: float = 1.0) -> Quote:
+    return Quote(
+        venue="bybit", category="spot", symbol="BTCUSDT", bid=price, bid_size=1.0, ask=2.0, ask_size=1.0,
+        event_ms=5, received_ms=6,
+    )  # fmt: skip
+
+
+def test_every_message_is_one_line_with_type_symbol_venue_and_null_for_nan(tmp_path: Path) -> None:
+    bus = Bus(SimClock(0))
+    with (tmp_path / "out.jsonl").open("wb") as stream:
+        lines = JsonLines(bus, stream)
+        bus.publish(quote())
+        bus.publish(quote(math.nan))
+        bus.publish(Fault(source="x", message="über\nline", at_ms=7))
+        lines.close()
+        bus.publish(quote())
+        lines.close()
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["type"] for line in found] == ["Quote", "Quote", "Fault"]
+    assert (found[0]["symbol"], found[0]["venue"], found[0]["event_ms"]) == ("BTCUSDT", "bybit", 5)
+    assert found[1]["bid"] is None
+    assert found[2]["message"] == "über\nline"
+
+
+def test_types_are_the_class_names() -> None:
+    for kind in (Quote, Metrics, EngineStatus, Fault):
+        assert kind.__struct_config__.tag == kind.__name__
+
+
+async def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    bus = Bus(SimClock(0))
+    ended = asyncio.Event()
+    reading, writing = os.pipe()
+    stream = os.fdopen(writing, "wb")
+    lines = JsonLines(bus, stream, on_broken=ended.set)
+    os.close(reading)
+    bus.publish(quote())
+    await asyncio.wait_for(ended.wait(), 10)
+    bus.publish(quote())
+    lines.close()
+    stream.close()
+    assert lines.broken
+    assert bus.handler_errors == 0
+
+
+async def test_a_reader_that_does_not_read_does_not_hold_up_the_bus(monkeypatch) -> None:
+    monkeypatch.setattr("core.headless.MAX_BACKLOG_BYTES", 2_000_000)
+    bus = Bus(SimClock(0))
+    reading, writing = os.pipe()
+    stream = os.fdopen(writing, "wb")
+    lines = JsonLines(bus, stream)
+    for _ in range(40_000):
+        bus.publish(quote())
+    assert lines.dropped > 0
+    os.close(reading)
+    lines.close()
+    stream.close()
+
+
+def test_a_closed_stream_is_no_error() -> None:
+    bus = Bus(SimClock(0))
+    stream = io.BytesIO()
+    called = []
+    lines = JsonLines(bus, stream, on_broken=lambda: called.append(1))
+    stream.close()
+    bus.publish(quote())
+    lines.close()
+    assert called == [1]
