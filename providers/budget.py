@@ -22,8 +22,11 @@ BOOK_SHARE = 0.4
 class Budget(Protocol):
     """Rate budget of one venue."""
 
-    used: int
     limit: int
+
+    @property
+    def used(self) -> int:
+        """How much of the present window is used."""
 
     def take(self, weight: int, priority: Priority) -> float:
         """0: taken, send now. Otherwise seconds to wait before asking again."""
