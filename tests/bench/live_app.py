@@ -16,7 +16,7 @@ from core.messages import Confluence, EngineStatus, Fault, LoopLag, MarketStats,
 from core.paths import state_folder
 from core.settings import Settings
 from providers.sandbox.child import SandboxAddress
-from tui.cli import at_sandbox, demo_settings, run_screen
+from tui.compose import at_sandbox, demo_settings, run_screen
 
 
 class Report(msgspec.Struct):

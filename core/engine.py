@@ -1,0 +1,180 @@
+"""Starts, wires and stops the parts. It owns no market knowledge: venue, stores and screens are handed to it.
+
+Start-up never gives up: while the venue cannot be reached the engine says so, waits with growing pauses and tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from core.bus import Bus
+from core.clock import Clock
+from core.events import EventRecorder
+from core.history import CandleStore
+from core.lag import LagMeter
+from core.market.backfill import Backfill
+from core.market.desk import MarketDesk
+from core.market.indicators import load_talib
+from core.market.universe import UniverseKeeper
+from core.messages import BusStats, EngineStatus, Focus, Replay, SettingChanged, Universe
+from core.settings_live import LiveSettings
+from core.signals.desk import SignalDesk
+from core.store import Store
+from core.supervise import Supervisor
+from core.venue import MarketProvider, VenueError
+from core.volatility_sampler import VolatilitySampler
+
+T = TypeVar("T")
+Phase = Literal["starting", "loading", "running", "stopping", "stopped", "failed"]
+
+log = logging.getLogger("tradetui.engine")
+
+RETRY_FIRST_S = 1.0
+RETRY_CAP_S = 30.0
+CLOCK_SYNC_S = 180.0
+STATS_S = 1.0
+GC_THRESHOLDS = (50_000, 20, 100)
+
+
+class Engine:
+    """The trading brain of one venue and category, without a screen."""
+
+    def __init__(
+        self, live: LiveSettings, bus: Bus, clock: Clock, provider: MarketProvider, *, data_folder: Path
+    ) -> None:
+        self._live = live
+        self._bus = bus
+        self._clock = clock
+        self._provider = provider
+        self._data_folder = data_folder
+        self._supervisor = Supervisor(bus, clock)
+        self._status: EngineStatus | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled, then stop every part and close the stores."""
+        self._say("starting", f"starting {self._provider.venue} {self._provider.category}")
+        self._bus.subscribe(Replay, self._on_replay, name="engine.replay")
+        self._bus.subscribe(Focus, lambda focus: self._provider.set_focus(focus.symbol), name="engine.focus")
+        self._bus.subscribe(Universe, self._on_universe, name="engine.universe")
+        self._data_folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(load_talib)
+        settings = self._live.current
+        async with contextlib.AsyncExitStack() as closing:
+            closing.callback(self._say, "stopped", "stopped")
+            closing.push_async_callback(self._provider.close)
+            store = await Store.open(self._data_folder / "tradetui.sqlite")
+            closing.push_async_callback(store.close)
+            candles = await CandleStore.open(self._data_folder / "candles.sqlite", settings.history.store_max_mb)
+            closing.push_async_callback(candles.close)
+            recorder = EventRecorder(self._bus, self._clock, settings.events, store, self._data_folder / "events.jsonl")
+            await recorder.start()
+            closing.push_async_callback(recorder.close)
+            closing.push_async_callback(self._stop_tasks)
+            self._supervisor.start("loop lag", LagMeter(self._bus, self._clock).run)
+            self._supervisor.start("bus statistics", self._publish_bus_stats)
+            self._supervisor.start("clock", self._keep_clock)
+            await self._start_market(candles)
+            await asyncio.Event().wait()
+
+    # --- start -------------------------------------------------------------------------------------------------------
+
+    async def _start_market(self, candles: CandleStore) -> None:
+        """Instruments, universe, streams, history, signals, in this order; waits for the venue as long as it takes."""
+        live, provider = self._live, self._provider
+        keeper = UniverseKeeper(self._bus, self._clock, live.current, provider)
+        self._bus.subscribe(SettingChanged, lambda _: keeper.use(live.current.market), name="engine.universe settings")
+        desk = MarketDesk(self._bus, self._clock, live.current, provider, candles)
+        sampler = VolatilitySampler(self._bus, self._clock, provider, candles, live.current.market.decision_timeframe)
+        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample)
+        self._supervisor.start("signals", signals.run)
+        self._supervisor.start("market", desk.run)
+        symbols = await self._persist("universe", keeper.refresh)
+        self._supervisor.start("streams", provider.run)
+        self._supervisor.start("universe", keeper.run)
+        self._say("loading", f"loading history of {len(symbols)} markets")
+        await desk.load(symbols)
+        self._say("running", f"watching {len(symbols)} markets")
+        self._supervisor.start("volatility samples", sampler.run)
+        fill = Backfill(self._bus, self._clock, live.current, provider, candles, desk.note_stored)
+        fill.set_symbols(desk.symbols)
+        self._supervisor.start("candle store", fill.run)
+        collect_garbage_rarely()
+
+    async def _persist(self, what: str, request: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a venue request until it succeeds, saying each time what is wrong and when the next try is."""
+        wait_s = RETRY_FIRST_S
+        while True:
+            try:
+                return await request()
+            except VenueError as error:
+                pause_s = max(wait_s, getattr(error, "retry_in_s", 0.0))
+                self._say("starting", f"{self._provider.host}: {error}; trying again in {pause_s:.0f} s")
+                log.warning("%s: %s", what, error)
+                await self._clock.sleep(pause_s)
+                wait_s = min(RETRY_CAP_S, wait_s * 2)
+
+    # --- while running -----------------------------------------------------------------------------------------------
+
+    def _on_universe(self, universe: Universe) -> None:
+        self._provider.set_symbols(universe.symbols, self._live.current.market.timeframes)
+
+    def _on_replay(self, _: Replay) -> None:
+        if self._status is not None:
+            self._bus.publish(self._status)
+
+    async def _keep_clock(self) -> None:
+        """Measure the venue's clock now and every few minutes; a failure is only logged, the last offset stays in use."""
+        while True:
+            try:
+                await self._provider.sync_clock()
+                pause_s = CLOCK_SYNC_S
+            except VenueError as error:
+                log.warning("clock: %s", error)
+                pause_s = RETRY_CAP_S
+            await self._clock.sleep(pause_s)
+
+    async def _publish_bus_stats(self) -> None:
+        while True:
+            await self._clock.sleep(STATS_S)
+            boxes = tuple((box.name, len(box), box.dropped) for box in self._bus.mailboxes)
+            self._bus.publish(
+                BusStats(
+                    published=self._bus.published,
+                    handler_errors=self._bus.handler_errors,
+                    mailboxes=boxes,
+                    at_ms=self._clock.now_ms(),
+                )
+            )
+
+    async def _stop_tasks(self) -> None:
+        self._say("stopping", "stopping")
+        late = await self._supervisor.stop()
+        if late:
+            log.warning("tasks that did not end in time: %s", ", ".join(late))
+
+    def _say(self, phase: Phase, text: str) -> None:
+        provider = self._provider
+        self._status = EngineStatus(
+            phase=phase,
+            text=text,
+            venue=provider.venue,
+            category=provider.category,
+            host=provider.host,
+            host_kind=provider.host_kind,
+            mode="PAPER",
+            at_ms=self._clock.now_ms(),
+        )
+        self._bus.publish(self._status)
+
+
+def collect_garbage_rarely() -> None:
+    """After start-up: keep what is loaded out of later collections, which would otherwise pause the loop."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

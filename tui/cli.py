@@ -1,0 +1,246 @@
+"""The command line of `tradetui`. With `tui/compose.py` the only modules that know core, providers and screens.
+
+Exit codes: 0 ended by the operator, 1 a part could not start, 2 wrong usage or settings, 129 the terminal went away,
+130 SIGINT, 143 SIGTERM. Heavy imports happen inside functions, so that the first frame does not wait for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from core.bus import Bus
+from core.clock import LiveClock
+from core.logs import start_logging
+from core.paths import config_folder, data_folder, state_folder
+from core.settings import Settings
+from core.settings_load import SettingsError, load, overrides_path, render_default_toml, settings_path
+from tui.compose import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_USAGE,
+    demo_folder,
+    demo_settings,
+    fetch_candles,
+    headless,
+    run_loop,
+    run_screen,
+    show,
+    start_sandbox,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `tradetui`. Returns the exit code."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.act(arguments)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--settings", type=Path, metavar="FILE", help="settings file to use")
+    common.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="overrides [log] level")
+    top = argparse.ArgumentParser(
+        prog="tradetui", description="A terminal for trading crypto over SSH.", parents=[common]
+    )
+    top.add_argument("--version", action="version", version=f"tradetui {version('tradetui')}")
+    top.set_defaults(act=act_run)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = commands.add_parser("demo", parents=[common], help="watch the embedded exchange: no network, no keys")
+    demo.set_defaults(act=act_demo)
+
+    headless = commands.add_parser("headless", parents=[common], help="run without a screen, messages as JSON lines")
+    headless.add_argument("--demo", action="store_true", help="on the embedded exchange")
+    headless.add_argument("--seconds", type=float, metavar="N", help="end after this many seconds")
+    headless.add_argument("--jsonl", default="-", metavar="FILE", help="where to write; - is standard output (default)")
+    headless.set_defaults(act=act_headless)
+
+    fetch = commands.add_parser("fetch", parents=[common], help="fill the candle store")
+    fetch.add_argument("symbols", nargs="+", metavar="SYMBOL")
+    fetch.add_argument("--timeframe", default="1m", help="default 1m")
+    fetch.add_argument("--days", type=float, default=31.25, help="how far back (default 31.25)")
+    fetch.set_defaults(act=act_fetch)
+
+    sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
+    sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
+    sandbox.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    sandbox.add_argument("--seed", type=int, help="seed of the market")
+    sandbox.add_argument("--symbols", type=int, help="how many symbols")
+    sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
+    sandbox.add_argument("--profile", choices=("demo", "load"), default="demo", help="event rates per symbol")
+    sandbox.add_argument("--child", action="store_true", help="end when standard input closes")
+    sandbox.set_defaults(act=act_sandbox)
+
+    doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
+    doctor.set_defaults(act=act_doctor)
+    return top
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def act_run(arguments: argparse.Namespace) -> int:
+    """Bare `tradetui`: what the settings name, or the first-run screen when there are none."""
+    path = settings_path(arguments.settings, os.environ)
+    if path is None and sys.stdin.isatty():
+        code = first_run(arguments)
+        path = settings_path(None, os.environ)
+        if path is None or code != EXIT_OK:
+            return code
+    settings = load(path, os.environ)
+    if settings.market.venue == "sandbox":
+        return act_demo(arguments)
+    begin_log(settings, arguments)
+    return run_screen(settings, overrides_path(path), data_folder(), None)
+
+
+def first_run(arguments: argparse.Namespace) -> int:
+    """Ask what to watch and write the settings file. Leaving without a choice writes nothing."""
+    from tui.app import TradeApp
+    from tui.screens.first_run import Choice
+
+    settings = load(None, os.environ)
+    begin_log(settings, arguments)
+
+    def write(choice: Choice) -> Path:
+        path = config_folder() / "settings.toml"
+        venue = "sandbox" if choice.is_demo else choice.venue
+        text = render_default_toml(changes={"market.venue": venue, "market.category": choice.category})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    clock = LiveClock()
+    app = TradeApp(Bus(clock), clock, settings, run_engine=None, first_run=write)
+    return show(app, settings)
+
+
+def act_demo(arguments: argparse.Namespace) -> int:
+    """The screen on the embedded exchange."""
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    child = start_sandbox(settings)
+    try:
+        folder = demo_folder(settings)
+        return run_screen(demo_settings(settings), folder / "overrides.toml", folder, child)
+    finally:
+        child.stop()
+
+
+def act_headless(arguments: argparse.Namespace) -> int:
+    """The engine without a screen."""
+    path = settings_path(arguments.settings, os.environ)
+    settings = load(path, os.environ)
+    begin_log(settings, arguments)
+    overrides, folder = overrides_path(path), data_folder()
+    child = None
+    if arguments.demo:
+        child = start_sandbox(settings)
+        folder = demo_folder(settings)
+        settings, overrides = demo_settings(settings), folder / "overrides.toml"
+    try:
+        with contextlib.ExitStack() as stack:
+            if arguments.jsonl == "-":
+                stream: BinaryIO = sys.stdout.buffer
+            else:
+                stream = stack.enter_context(Path(arguments.jsonl).open("ab"))
+            return run_loop(settings, lambda: headless(settings, overrides, folder, child, stream, arguments.seconds))
+    except OSError as error:
+        print(f"--jsonl {arguments.jsonl}: {error.strerror}; choose a file that can be written", file=sys.stderr)
+        return EXIT_USAGE
+    finally:
+        if child is not None:
+            child.stop()
+
+
+def act_fetch(arguments: argparse.Namespace) -> int:
+    """Fill the candle store from the shell; running it again goes on where it stopped."""
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    return run_loop(settings, lambda: fetch_candles(settings, arguments.symbols, arguments.timeframe, arguments.days))
+
+
+def act_sandbox(arguments: argparse.Namespace) -> int:
+    """The sandbox exchange alone; one ready line of JSON on standard output tells where it listens."""
+    from core.venue import Fatal
+    from providers.sandbox.model import SandboxMarket
+    from providers.sandbox.playback import PlaybackMarket
+    from providers.sandbox.serve import LOAD_PROFILE, MarketProfile, seeded_markets, serve_forever
+
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    clock = LiveClock()
+    seed = settings.sandbox.seed if arguments.seed is None else arguments.seed
+    symbols = settings.sandbox.symbols if arguments.symbols is None else arguments.symbols
+    categories = ("spot", "linear") if arguments.venue == "bybit" else ("spot",)
+    profile = LOAD_PROFILE if arguments.profile == "load" else MarketProfile()
+    try:
+        if arguments.recorded is not None:
+            played: SandboxMarket = PlaybackMarket(arguments.recorded, clock)
+            markets = dict.fromkeys(categories, played)
+        else:
+            markets = seeded_markets(arguments.venue, categories, seed, symbols, clock, profile)
+        run_loop(
+            settings,
+            lambda: serve_forever(
+                markets, clock, venue=arguments.venue, port=arguments.port, parent_watch=arguments.child
+            ),
+        )
+    except (OSError, ValueError, Fatal) as error:
+        print(f"the sandbox cannot start: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def act_doctor(arguments: argparse.Namespace) -> int:
+    """Findings and remedies; exit code 1 when something fails."""
+    from core.doctor import check_machine, check_venue, render
+    from providers.binance_us.market import BinanceUsMarket
+    from providers.bybit.market import BybitMarket
+
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    clock = LiveClock()
+    bus = Bus(clock)
+    linear = msgspec.structs.replace(
+        settings, market=msgspec.structs.replace(settings.market, venue="bybit", category="linear")
+    )
+    folders = {"settings folder": config_folder(), "data folder": data_folder(), "log folder": state_folder()}
+    checks = check_machine(os.environ, folders, shutil.get_terminal_size(), sys.stdout.isatty())
+
+    async def venues() -> int:
+        for provider in (BinanceUsMarket(bus, clock, settings), BybitMarket(bus, clock, linear)):
+            checks.extend(await check_venue(provider))
+        return EXIT_OK
+
+    run_loop(settings, venues)
+    print(render(checks))
+    return EXIT_FAILED if any(check.verdict == "fail" for check in checks) else EXIT_OK
+
+
+def begin_log(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Start the rotating log file."""
+    start_logging(settings.log, state_folder(), level=arguments.log_level)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Composition: builds provider, engine and screen from settings, and runs them on one loop. `tui/cli.py` calls it.
+
+Heavy imports happen inside functions, so that the first frame does not wait for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import msgspec
+
+from core.bus import Bus
+from core.clock import Clock, LiveClock
+from core.paths import data_folder, state_folder
+from core.settings import Settings
+from core.settings_live import LiveSettings
+from core.settings_load import SettingsError
+
+if TYPE_CHECKING:
+    from core.venue import MarketProvider
+    from providers.sandbox.child import SandboxChild
+    from tui.app import TradeApp
+
+T = TypeVar("T")
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def make_provider(settings: Settings, bus: Bus, clock: Clock) -> MarketProvider:
+    """The provider the settings name."""
+    if settings.market.venue == "sandbox":
+        raise SettingsError(['market.venue = "sandbox" is for the screen and `tradetui demo`; name a venue here'])
+    if settings.market.venue == "binance_us":
+        from providers.binance_us.market import BinanceUsMarket
+
+        return BinanceUsMarket(bus, clock, settings)
+    if settings.market.venue == "bybit":
+        from providers.bybit.market import BybitMarket
+
+        return BybitMarket(bus, clock, settings)
+    from providers.recorded import RecordedMarket
+
+    return RecordedMarket(bus, clock, settings)
+
+
+def start_sandbox(settings: Settings) -> SandboxChild:
+    """Start the embedded exchange early; it gets ready while the screen paints. From the main thread, see the child's death signal."""
+    from providers.sandbox.child import SandboxChild
+
+    sandbox = settings.sandbox
+    arguments = ["--venue", sandbox.venue, "--seed", str(sandbox.seed), "--symbols", str(sandbox.symbols)]
+    return SandboxChild(arguments, state_folder() / "sandbox.log")
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The operator's settings, with the market of the demo: every symbol of the sandbox, decisions on 1m."""
+    market = msgspec.structs.replace(
+        settings.market,
+        venue=settings.sandbox.venue,
+        category="spot",
+        pinned=(),
+        watch=settings.sandbox.symbols,
+        min_quote_volume=0.0,
+        decision_timeframe="1m",
+        reference_symbol="",
+    )
+    return msgspec.structs.replace(settings, market=market)
+
+
+def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
+    """The same settings with the venue's hosts replaced by the sandbox's."""
+    network = msgspec.structs.replace(
+        settings.network, proxy="", **{f"{settings.market.venue}_rest": rest, f"{settings.market.venue}_stream": stream}
+    )
+    return msgspec.structs.replace(settings, network=network)
+
+
+def demo_folder(settings: Settings) -> Path:
+    """The demo's own stores, apart from real ones; one per market."""
+    return data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}"
+
+
+async def engine_main(
+    settings: Settings, overrides: Path, folder: Path, child: SandboxChild | None, bus: Bus, clock: Clock
+) -> None:
+    """Build the engine and run it until cancelled. Heavy imports happen in a thread, after the first frame."""
+    engine_module = await asyncio.to_thread(import_engine)
+    if child is not None:
+        address = await asyncio.to_thread(child.address)
+        settings = at_sandbox(settings, address.rest, address.stream)
+    live = LiveSettings(bus, clock, settings, overrides)
+    provider = make_provider(settings, bus, clock)
+    await engine_module.Engine(live, bus, clock, provider, data_folder=folder).run()
+
+
+def import_engine() -> Any:
+    """The engine's module, imported on demand."""
+    import core.engine
+
+    return core.engine
+
+
+def run_screen(
+    settings: Settings,
+    overrides: Path,
+    folder: Path,
+    child: SandboxChild | None,
+    observe: Callable[[Bus], None] = lambda bus: None,
+) -> int:
+    """The full-screen application; the engine starts after its first frame. `observe` may subscribe before anything runs."""
+    from tui.app import TradeApp
+
+    clock = LiveClock()
+    bus = Bus(clock)
+    observe(bus)
+    app = TradeApp(bus, clock, settings, run_engine=lambda: engine_main(settings, overrides, folder, child, bus, clock))
+    return show(app, settings)
+
+
+def show(app: TradeApp, settings: Settings) -> int:
+    """Run an application in the terminal; its exit code."""
+
+    async def screen() -> int:
+        await app.run_async(mouse=settings.screen.mouse)
+        return app.return_code or EXIT_OK
+
+    return run_loop(settings, screen)
+
+
+async def fetch_candles(settings: Settings, symbols: Sequence[str], timeframe: str, days: float) -> int:
+    """`tradetui fetch`: progress on standard error, one line a page."""
+    from core.fetch import FetchError, fetch
+    from core.history import CandleStore, StoreError
+    from core.venue import VenueError
+
+    clock = LiveClock()
+    provider = make_provider(settings, Bus(clock), clock)
+    failed = False
+    try:
+        store = await CandleStore.open(data_folder() / "candles.sqlite", settings.history.store_max_mb)
+        try:
+            async for progress in fetch(provider, store, clock, symbols, timeframe, days):
+                have, wanted = progress.stored + progress.absent, progress.wanted
+                line = (
+                    f"{progress.symbol} {timeframe}  {have:,} of {wanted:,} bars  {100 * have / max(1, wanted):.0f} %"
+                )
+                print(f"{line}  {progress.note}".rstrip(), file=sys.stderr)
+                failed = failed or progress.failed
+        finally:
+            await store.close()
+    except (FetchError, StoreError, VenueError) as error:
+        print(f"fetch: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, FetchError) else EXIT_FAILED
+    finally:
+        await provider.close()
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+async def headless(
+    settings: Settings,
+    overrides: Path,
+    folder: Path,
+    child: SandboxChild | None,
+    stream: BinaryIO,
+    seconds: float | None,
+) -> int:
+    """Every bus message as a JSON line until the time is up, the reader goes away, or a signal comes."""
+    from core.headless import JsonLines
+
+    clock = LiveClock()
+    bus = Bus(clock)
+    ended = asyncio.Event()
+    code = EXIT_OK
+
+    def on_signal(number: signal.Signals) -> None:
+        nonlocal code
+        code = 128 + number
+        ended.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal, number)
+    lines = JsonLines(bus, stream, on_broken=ended.set)
+    engine = asyncio.create_task(engine_main(settings, overrides, folder, child, bus, clock), name="engine")
+    engine.add_done_callback(lambda _: ended.set())
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), seconds)
+    failed = engine.done() and not engine.cancelled() and engine.exception()
+    engine.cancel()
+    await asyncio.wait([engine], timeout=10)
+    lines.close()
+    if failed:
+        print(f"the engine failed: {failed}", file=sys.stderr)
+        return EXIT_FAILED
+    return code
+
+
+def run_loop(settings: Settings, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine on uvloop where it is installed and wanted, else on asyncio's own loop."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if settings.network.uvloop:
+        try:
+            import uvloop
+        except ImportError:
+            pass  # asyncio's loop serves, at about twice the cost a message
+        else:
+            factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(run())
