@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from core.messages import HostKind, Ticker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    CandleBlock = NDArray[np.float64]
+else:
+    CandleBlock = Any  # settings import this module before the first frame, which does not wait for numpy
 
 TIMEFRAME_MS: dict[str, int] = {
     "1m": 60_000,
@@ -36,8 +42,6 @@ CANDLE_COLUMNS = ("open_ms", "open", "high", "low", "close", "volume", "quote_vo
 
 `trades` and `taker_buy_volume` are NaN where the venue does not give them. Open times are exact in float64.
 """
-
-CandleBlock = NDArray[np.float64]
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):

@@ -137,7 +137,7 @@ def lay_out(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
     runs: list[tuple[str, str]] = [(" ", "header")]
     used = 1
     right = [part for part in kept if part.right]
-    room = width - _length([part for part in kept if part.right]) if right else width
+    room = width - sum(len(part.text) + GAP for part in right) + GAP
     for part in kept:
         if not part.right:
             runs += [(part.text, part.look), (" " * GAP, "header")]
@@ -146,9 +146,7 @@ def lay_out(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
         runs.append((" " * max(0, room - used), "header"))
         used += max(0, room - used)
         for index, part in enumerate(right):
-            lead = 1 if index == 0 else GAP
-            runs += [(" " * lead, "header"), (part.text, part.look)]
-            used += lead + len(part.text)
+            runs += [(" " * (GAP if index else 0), "header"), (part.text, part.look)]
     return _cut(runs, width)
 
 
@@ -209,7 +207,12 @@ class StatusBar(Widget):
         runs = self._runs
         if sum(len(text) for text, _ in runs) != width:
             runs = self._runs = self._lay_out(self._desk.clock.now_ms())
+        return Strip([Segment(text, self._style(look)) for text, look in runs], width)
+
+    def _style(self, look: str) -> Style:
+        """The look on the header's ground, unless it has a ground of its own (LIVE, danger)."""
         palette = self._desk.palette
-        base: Style = palette.header
-        segments = [Segment(text, base + getattr(palette, look)) for text, look in runs]
-        return Strip(segments, width)
+        style: Style = getattr(palette, look)
+        if style.bgcolor == palette.text.bgcolor and palette.header.bgcolor is not None:
+            return style + Style(bgcolor=palette.header.bgcolor)
+        return style
