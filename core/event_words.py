@@ -22,11 +22,16 @@ from core.messages import (
 )
 
 NAMES_SHOWN = 5
+FLAPS_TOLD = 3
+"""A link, channel or book that comes and goes is told so often a minute, then counted."""
 
 
 class Told(NamedTuple):
-    """One event before it has a number. `fact` names what must be told only once ever, `repeat_key` what may come in
-    floods and is then counted; both empty for neither."""
+    """One event before it has a number.
+
+    `fact` names what must be told only once ever; `repeat_key` what may come in floods and is counted after it was told
+    `free` times. Both are empty for neither.
+    """
 
     kind: str
     severity: Severity
@@ -35,6 +40,7 @@ class Told(NamedTuple):
     at_ms: int
     fact: str = ""
     repeat_key: str = ""
+    free: int = 1
 
 
 class Words:
@@ -78,7 +84,7 @@ class Words:
             if before is None:
                 return None
             text = f"{m.link} closed{why}"
-        return Told("link", severity, "", text, m.at_ms, repeat_key=f"link {m.link} {m.state}")
+        return Told("link", severity, "", text, m.at_ms, repeat_key=f"link {m.link} {m.state}", free=FLAPS_TOLD)
 
     def channel(self, m: ChannelStatus) -> Told | None:
         known = ("channel", m.symbol, m.channel) in self._last
@@ -86,9 +92,17 @@ class Words:
             return None
         key = f"channel {m.symbol} {m.channel} {m.fresh}"
         if m.fresh:
-            return Told("channel", "info", m.symbol, f"{m.symbol} {m.channel} is fresh again", m.at_ms, repeat_key=key)
+            return Told(
+                "channel",
+                "info",
+                m.symbol,
+                f"{m.symbol} {m.channel} is fresh again",
+                m.at_ms,
+                repeat_key=key,
+                free=FLAPS_TOLD,
+            )
         text = f"{m.symbol} {m.channel} silent for {m.age_s:.0f} s (limit {m.limit_s:.0f} s)"
-        return Told("channel", "warning", m.symbol, text, m.at_ms, repeat_key=key)
+        return Told("channel", "warning", m.symbol, text, m.at_ms, repeat_key=key, free=FLAPS_TOLD)
 
     def book(self, m: BookStatus) -> Told | None:
         key = ("book", m.symbol)
@@ -99,9 +113,17 @@ class Words:
         repeat = f"book {m.symbol} {m.state}"
         if m.state == "live":
             text = f"{m.symbol} order book is live again"
-            return Told("book", "info", m.symbol, text, m.at_ms, repeat_key=repeat)
+            return Told("book", "info", m.symbol, text, m.at_ms, repeat_key=repeat, free=FLAPS_TOLD)
         why = f": {m.reason}" if m.reason else ""
-        return Told("book", "warning", m.symbol, f"{m.symbol} order book stale{why}", m.at_ms, repeat_key=repeat)
+        return Told(
+            "book",
+            "warning",
+            m.symbol,
+            f"{m.symbol} order book stale{why}",
+            m.at_ms,
+            repeat_key=repeat,
+            free=FLAPS_TOLD,
+        )
 
     def ban(self, m: RestBan) -> Told | None:
         if not self._changed(m.until_ms, "ban"):

@@ -35,13 +35,14 @@ FACTS_MS = 3 * 86_400_000
 
 
 class _Repeat:
-    """One event that may come again: since when, and how often it was swallowed."""
+    """One event that may come again: since when, how often it was told and how often swallowed since."""
 
-    __slots__ = ("count", "since_ms", "told")
+    __slots__ = ("count", "since_ms", "times", "told")
 
     def __init__(self, told: Told, since_ms: int) -> None:
         self.told = told
         self.since_ms = since_ms
+        self.times = 1
         self.count = 0
 
 
@@ -116,8 +117,12 @@ class EventRecorder:
             return
         known = self._repeats.get(told.repeat_key)
         if known is not None and told.at_ms - known.since_ms < REPEAT_MS:
-            known.count += 1
             known.told = told
+            if known.times < told.free:
+                known.times += 1
+                self._publish(told, told.text)
+            else:
+                known.count += 1
             return
         if known is not None and known.count:
             self._publish(known.told, _summed(known))
