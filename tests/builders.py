@@ -103,6 +103,10 @@ def contribution(detector: str, family: str, side: Side, gain: float, reason: st
     )  # fmt: skip
 
 
+def told(part: Contribution) -> str:
+    return f"{part.reason} ({part.gain * 100:+.1f} pp)".replace("-", "−")
+
+
 def confluence(symbol: str, state: State, probability: float, price: float, **changes: object) -> Confluence:
     up = probability >= 0.5
     texts = REASONS_UP if up else REASONS_DOWN
@@ -122,8 +126,8 @@ def confluence(symbol: str, state: State, probability: float, price: float, **ch
     fields: dict[str, object] = {
         "venue": VENUE, "category": CATEGORY, "symbol": symbol, "timeframe": "1m", "state": state,
         "probability": probability, "logit": logit, "base_logit": 0.0, "calibrated": False, "contributions": parts,
-        "reasons": tuple(f"{p.reason} ({p.gain * 100:+.1f} pp)" for p in parts[:3]) if lead else (),
-        "contrary": f"{parts[3].reason} ({parts[3].gain * 100:+.1f} pp)" if lead else "",
+        "reasons": tuple(told(p) for p in parts[:3]) if lead else (),
+        "contrary": told(parts[3]) if lead else "",
         "missing": {"BUY": "for SELL: P ≤ .40", "SELL": "for BUY: P ≥ .60", "HOLD": "for BUY: P ≥ .60"}[state],
         "hold_reason": "", "enter": 0.6, "exit": 0.45, "cooldown_until_ms": 0, "since_ms": NOW_MS - 13 * MINUTE_MS,
         "since_price": price, "price": price, "readings": 6, "warming": 0, "occurred_at": NOW_MS - MINUTE_MS,

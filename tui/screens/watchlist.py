@@ -133,10 +133,7 @@ class WatchlistScreen(DeskScreen):
         self.table.say_empty(self._empty_words())
 
     def _note(self) -> tuple[str, str]:
-        """What the engine is doing while it is not simply running, else what P means."""
-        engine = self.desk.store.engine
-        if engine is not None and engine.phase in ("starting", "loading", "failed", "stopping"):
-            return engine.text, "danger" if engine.phase == "failed" else "dim"
+        """What P means: on the first days there are no outcomes to calibrate it with."""
         guessed = any(row.confluence and not row.confluence.calibrated for row in self.desk.store.rows.values())
         return ("P uncalibrated", "dim") if guessed else ("", "dim")
 

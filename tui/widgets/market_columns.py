@@ -49,16 +49,35 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns with their places: `starts[i]` is the first cell of column i, its gap not included."""
+    """Columns with their places: `starts[i]` is the first cell of column i, its gap not included.
+
+    `words_width` is the room from STATE to the end of WHY.
+    """
 
     columns: tuple[Column, ...]
     widths: tuple[int, ...]
     starts: tuple[int, ...]
     width: int
+    words_width: int
 
 
-def _number_style(facts: Facts) -> str:
-    return "stale" if facts.stale else "text"
+SAYING = ("state", "p", "why")
+"""Columns that give way to words while a symbol is stale or loading."""
+
+
+def paint_cell(layout: Layout, i: int, facts: Facts, glyphs: Glyphs) -> Pieces:
+    """One cell. A stale or loading symbol has no state to show: what is wrong takes the room of STATE, P and WHY."""
+    column = layout.columns[i]
+    if column.key in SAYING and (facts.stale or not facts.ready):
+        if column.key != "state":
+            return ()
+        text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
+        return ((fmt.fit(text, layout.words_width, glyphs), "warn" if facts.stale else "dim"),)
+    return column.paint(facts, glyphs, layout.widths[i])
+
+
+def _number_style(facts: Facts, value: float) -> str:
+    return "stale" if facts.stale else "text" if value == value else "dim"
 
 
 def _symbol(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -72,7 +91,7 @@ def _flag(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _price(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.price(facts.price, facts.decimals, width, glyphs), _number_style(facts)),)
+    return ((fmt.price(facts.price, facts.decimals, width, glyphs), _number_style(facts, facts.price)),)
 
 
 def _bid(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -107,25 +126,30 @@ def _day(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _volume(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.compact(facts.volume, width, glyphs), _number_style(facts)),)
+    return ((fmt.compact(facts.volume, width, glyphs), _number_style(facts, facts.volume)),)
 
 
 def _spread(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     decimals = 1 if facts.spread_bp < 100 else 0
-    return ((fmt.fixed(facts.spread_bp, decimals, width, glyphs), _number_style(facts)),)
+    return ((fmt.fixed(facts.spread_bp, decimals, width, glyphs), _number_style(facts, facts.spread_bp)),)
 
 
 def _atr(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fixed(facts.natr * 100.0, 2, width, glyphs), _number_style(facts)),)
+    return ((fmt.fixed(facts.natr * 100.0, 2, width, glyphs), _number_style(facts, facts.natr)),)
 
 
 def _rsi(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fixed(facts.rsi, 0, width, glyphs), _number_style(facts)),)
+    return ((fmt.fixed(facts.rsi, 0, width, glyphs), _number_style(facts, facts.rsi)),)
 
 
 def _volume_z(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     loud = abs(facts.volume_z) >= LOUD_Z and not facts.stale
-    return ((fmt.signed(facts.volume_z, 1, width, glyphs=glyphs), "bright" if loud else _number_style(facts)),)
+    return (
+        (
+            fmt.signed(facts.volume_z, 1, width, glyphs=glyphs),
+            "bright" if loud else _number_style(facts, facts.volume_z),
+        ),
+    )
 
 
 def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -137,33 +161,28 @@ def _spark(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _state(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    if not facts.state:
-        return ((glyphs.missing.ljust(width), "dim"),)
     glyph = {"BUY": glyphs.up, "SELL": glyphs.down, "HOLD": glyphs.hold}[facts.state]
-    return ((f"{glyph} {facts.state}".ljust(width), "stale" if facts.stale else STATE_STYLE[facts.state]),)
+    return ((f"{glyph} {facts.state}".ljust(width), STATE_STYLE[facts.state]),)
 
 
 def _probability(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    style = "stale" if facts.stale else STATE_STYLE.get(facts.state, "dim")
-    return ((fmt.probability(facts.probability, width, glyphs), style),)
+    return ((fmt.probability(facts.probability, width, glyphs), STATE_STYLE[facts.state]),)
 
 
 def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    if not facts.ready:
-        return ((glyphs.missing.rjust(width), "dim"),)
     bar = glyphs.bar(facts.probability, BAR_WIDTH)
     filled = bar.count(glyphs.bar_full)
     number = fmt.probability(facts.probability, width - BAR_WIDTH, glyphs)
-    style = "stale" if facts.stale else STATE_STYLE.get(facts.state, "dim")
+    style = STATE_STYLE[facts.state]
     bar_style = "dim" if style == "hold" else style
     return ((bar[:filled], bar_style), (bar[filled:], "bar_off"), (number, style))
 
 
 def _why(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
-    if len(text) > width and not facts.stale:  # whole reasons only, while the first one fits
+    if len(text) > width:  # whole reasons only, while the first one fits
         text = text[: max(text.rfind(", ", 0, width + 1), 0)] or text
-    style = "warn" if facts.stale else "text" if facts.state in ("BUY", "SELL") else "dim"
+    style = "dim" if facts.state == "HOLD" else "text"
     return ((fmt.fit(text or glyphs.missing, width, glyphs), style),)
 
 
@@ -232,7 +251,9 @@ def arrange(width: int, symbol_width: int, price_width: int, columns: Iterable[C
         x += column.gap
         starts.append(x)
         x += widths[i]
-    return Layout(tuple(shown), tuple(widths), tuple(starts), width)
+    keys = [column.key for column in shown]
+    first, last = keys.index("state"), keys.index("why")
+    return Layout(tuple(shown), tuple(widths), tuple(starts), width, starts[last] + widths[last] - starts[first])
 
 
 def header_pieces(layout: Layout, glyphs: Glyphs, sort: str, reverse: bool) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from tui.desk import Desk
 from tui.format import price as price_text
-from tui.widgets.market_columns import Layout, Pieces, arrange, header_pieces
+from tui.widgets.market_columns import Layout, Pieces, arrange, header_pieces, paint_cell
 from tui.widgets.market_facts import decimals, derive
 from tui.widgets.market_order import View
 
@@ -198,7 +198,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         fresh = []
         last = -1
         for i, column in enumerate(layout.columns):
-            cell = old[i] if column.slow and not slow else column.paint(facts, glyphs, layout.widths[i])
+            cell = old[i] if column.slow and not slow else paint_cell(layout, i, facts, glyphs)
             if cell != old[i]:
                 last = i
             fresh.append(cell)
@@ -224,9 +224,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         row = store.row(symbol)
         facts = derive(row, store, self._desk.clock.now_ms())
         glyphs, layout = self._desk.glyphs, self.arrangement
-        cells = tuple(
-            column.paint(facts, glyphs, width) for column, width in zip(layout.columns, layout.widths, strict=True)
-        )
+        cells = tuple(paint_cell(layout, i, facts, glyphs) for i in range(len(layout.columns)))
         cursor = symbol == self.cursor
         painted = Painted(cells, self._strip(cells, cursor), cursor, row.urgent, self._desk.clock.monotonic())
         self._painted[symbol] = painted
@@ -239,6 +237,8 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         runs: list[tuple[str, str]] = [(self._desk.glyphs.cursor, "accent") if cursor else (" ", "text")]
         gap = ""
         for column, pieces in zip(layout.columns, cells, strict=True):
+            if not pieces:
+                continue
             if column.key != "flag":  # the cursor's mark stands in that gap
                 gap += " " * column.gap
             for text, name in pieces:

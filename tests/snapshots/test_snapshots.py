@@ -1,0 +1,113 @@
+"""Pictures of the screens. Look at the report before accepting a new one: `pytest tests/snapshots --snapshot-update`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import builders as make
+from tests.snapshots.scenes import app, market, shows
+
+pytestmark = pytest.mark.snapshot
+
+NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 50)
+DOWN = ("down", "down", "down", "down")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "watchlist.svg"
+
+
+def frozen_feed():
+    """Two symbols whose quotes stopped, one that no longer trades."""
+    return [
+        *market(),
+        make.quote("SOLUSDT", 152.33, 152.35, make.NOW_MS - 14_000),
+        make.channel("SOLUSDT", "quote", fresh=False, age_s=14.0),
+        make.channel("DOGEUSDT", "kline", fresh=False, age_s=75.0),
+        make.listing("LUNAUSDT", "0.0001", trading=False, status="HALT"),
+    ]
+
+
+def unplugged():
+    """The exchange is gone and the engine has given up."""
+    return [
+        *market(),
+        make.link("market-1", "down", reason="connection refused", attempt=4, retry_in_s=3.0),
+        make.link("market-2", "down", reason="connection refused", attempt=4, retry_in_s=3.0),
+        make.engine_status("failed", "engine failed: no space left on the data folder"),
+    ]
+
+
+def loading():
+    """The first seconds: symbols are known, history is on its way."""
+    symbols = make.SeededFeed(60).symbols
+    yield make.engine_status("loading", "loading history, 12 of 60 markets ready")
+    yield make.link()
+    yield make.universe(*symbols)
+    for place, (symbol, (_, price, tick)) in enumerate(zip(symbols, make.MARKETS, strict=True)):
+        yield make.listing(symbol, tick)
+        yield make.quote(symbol, price - float(tick), price + float(tick))
+        for number, timeframe in enumerate(("1m", "5m", "15m", "1h", "1d")):
+            yield make.history(symbol, timeframe, ready=number < 5 - place // 4)
+
+
+def test_watchlist_calm(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(busy=False), *DOWN))
+
+
+def test_watchlist_busy_sorted_by_probability(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), *["s"] * 6, *DOWN))
+
+
+def test_watchlist_loading(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(loading()))
+
+
+def test_watchlist_stale_feed(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(frozen_feed(), "down", "down"))
+
+
+def test_watchlist_error(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(unplugged(), "down"))
+
+
+def test_watchlist_narrow(snap_compare):
+    assert snap_compare(app(), terminal_size=NARROW, run_before=shows(market(), *DOWN))
+
+
+def test_watchlist_wide(snap_compare):
+    assert snap_compare(app(), terminal_size=WIDE, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_watchlist_monochrome(snap_compare):
+    assert snap_compare(app(theme="mono"), terminal_size=NARROW, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_watchlist_ascii(snap_compare):
+    assert snap_compare(app(glyphs="ascii"), terminal_size=NORMAL, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_watchlist_detail(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), *DOWN, "enter"))
+
+
+def test_events(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), "3", "up", "up"))
+
+
+def test_the_readme_picture_is_what_the_program_shows():
+    """`docs/watchlist.svg` is made here: run once with UPDATE_DOCS=1 after the screen changed."""
+
+    async def picture() -> str:
+        running = app()
+        async with running.run_test(size=NORMAL) as pilot:
+            await shows(market(), *DOWN)(pilot)
+            return running.export_screenshot(title="tradetui", simplify=True)
+
+    # Textual numbers the elements at random; a fixed number makes the picture comparable byte for byte.
+    svg = re.sub(r"terminal-\d+", "terminal-0", asyncio.run(picture()))
+    if os.environ.get("UPDATE_DOCS") == "1":
+        DOCUMENT.write_text(svg, encoding="utf-8")
+    assert DOCUMENT.read_text(encoding="utf-8") == svg
