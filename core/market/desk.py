@@ -14,7 +14,7 @@ from core.bus import Bus
 from core.clock import Clock
 from core.history import CandleStore
 from core.market.candles import CandleWindow
-from core.market.loading import HistoryLoader
+from core.market.loading import HistoryLoader, kept_bars, memory_bars, wanted_bars
 from core.market.quality import JumpGuard
 from core.market.repairs import TICK_S, Key, Repairs
 from core.market.series import Closed, Outcome, Series
@@ -53,6 +53,7 @@ class MarketDesk:
         self._bus = bus
         self._clock = clock
         self._settings = settings
+        self._history = settings.history
         self._provider = provider
         self._loader = HistoryLoader(provider, store)
         market = settings.market
@@ -122,15 +123,29 @@ class MarketDesk:
             self._symbols[symbol] = None
             for timeframe in self.timeframes:
                 key = (symbol, timeframe)
-                self._series[key] = Series(timeframe, self._capacity(timeframe), self._settings.feed.close_grace_s)
+                self._series[key] = Series(
+                    timeframe, memory_bars(self._history, timeframe), self._settings.feed.close_grace_s
+                )
                 self._first_try[key] = asyncio.get_running_loop().create_future()
         jobs = iter([(symbol, timeframe) for timeframe in self.timeframes for symbol in fresh])
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(self._settings.history.parallel_requests, len(fresh) * len(self.timeframes))):
-                workers.create_task(self._load_from(jobs))
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(self._history.parallel_requests, len(fresh) * len(self.timeframes))):
+                    workers.create_task(self._load_from(jobs))
+        finally:
+            self._settle([(symbol, timeframe) for symbol in fresh for timeframe in self.timeframes])
         others = [self._first_try[key] for key in self._first_try if key[0] in wanted and key[0] not in fresh]
         if others:
             await asyncio.wait(others)
+
+    def _settle(self, keys: Iterable[Key]) -> None:
+        """After a cancelled load: nobody waits for it any more, and `run` takes what was not tried."""
+        for key in keys:
+            tried = self._first_try.get(key)
+            if tried is not None and not self._series[key].loaded:
+                self._repairs.load_soon(key)
+                if not tried.done():
+                    tried.set_result(None)
 
     async def _load_from(self, jobs: Iterable[Key]) -> None:
         for key in jobs:
@@ -142,7 +157,9 @@ class MarketDesk:
             return
         symbol, timeframe = key
         try:
-            block = await self._loader.load(symbol, timeframe, self._wanted(timeframe), self._keep(timeframe))
+            block = await self._loader.load(
+                symbol, timeframe, wanted_bars(self._history, timeframe), kept_bars(self._history, timeframe)
+            )
             stored = await self._loader.stored(symbol, timeframe)
         except Exception as error:
             # Fallback: this series has no history yet; the failure is reported and the load tried again by `run`.
@@ -211,7 +228,7 @@ class MarketDesk:
         for timeframe in self.timeframes:
             key = (symbol, timeframe)
             series = self._series.pop(key)
-            self._gone.update(_totals(series))
+            self._gone.update(series.totals())
             self._repairs.forget(key)
             tried = self._first_try.pop(key)
             if not tried.done():
@@ -265,7 +282,7 @@ class MarketDesk:
             await self._clock.sleep(1.0)
             totals = self._gone.copy()
             for series in self._series.values():
-                totals.update(_totals(series))
+                totals.update(series.totals())
             self._bus.publish(
                 MarketStats(
                     venue=self._provider.venue,
@@ -285,10 +302,11 @@ class MarketDesk:
     async def _answered(self, key: Key, outcome: Outcome, block: CandleBlock) -> None:
         """A repair brought the venue's bars: publish what changed and keep all of it on disk."""
         if len(outcome.closed) > MAX_PUBLISHED:
+            self._series[key].window.rewritten += 1
             self._announce(key)
         else:
             self._take(key, outcome)
-        await self._loader.keep(*key, block, self._keep(key[1]))
+        await self._loader.keep(*key, block, kept_bars(self._history, key[1]))
         self._report_store()
 
     def _take(self, key: Key, outcome: Outcome) -> None:
@@ -296,7 +314,7 @@ class MarketDesk:
         for bar in outcome.closed:
             self._bars_closed += bar.revision == 0
             if bar.confirmed and not bar.synthetic:
-                self._loader.note(*key, bar.row, self._keep(key[1]))
+                self._loader.note(*key, bar.row, kept_bars(self._history, key[1]))
             self._bus.publish(self._bar(key, bar, closed=True))
         if outcome.moved:
             self._moved.add(key)
@@ -344,7 +362,7 @@ class MarketDesk:
                 symbol=key[0],
                 timeframe=key[1],
                 bars=len(series.window),
-                wanted=self._wanted(key[1]),
+                wanted=wanted_bars(self._history, key[1]),
                 gaps=int(series.window.synthetic.sum()),
                 stored=self._stored.get(key, 0),
                 ready=series.loaded and not series.held,
@@ -370,28 +388,3 @@ class MarketDesk:
         if failures > self._store_failures:
             self._store_failures = failures
             self._fault(self._loader.last_store_error, "", failures)
-
-    # --- settings ----------------------------------------------------------------------------------------------------
-
-    def _wanted(self, timeframe: str) -> int:
-        return self._settings.history.daily_bars if timeframe == DAILY else self._settings.history.bars
-
-    def _capacity(self, timeframe: str) -> int:
-        if timeframe == DAILY:
-            return self._settings.history.daily_bars + 64
-        return self._settings.history.memory_bars
-
-    def _keep(self, timeframe: str) -> int:
-        """Bars of a series that stay on disk."""
-        if timeframe == "1m":
-            return max(self._settings.history.store_bars, self._settings.history.memory_bars)
-        return max(self._settings.history.memory_bars, self._settings.history.daily_bars)
-
-
-def _totals(series: Series) -> dict[str, int]:
-    return {
-        "closed_by_clock": series.closed_by_clock,
-        "corrections": series.corrections,
-        "repairs": series.repaired,
-        "rejected": series.rejected,
-    }

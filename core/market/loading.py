@@ -8,10 +8,28 @@ import numpy as np
 
 from core.history import CandleStore, SeriesKey, StoreError, series_key
 from core.market.quality import sane_block
+from core.settings import History
 from core.venue import TIMEFRAME_MS, CandleBlock, MarketProvider
 
 OVERLAP = 3
 """Stored bars asked for once more: they show whether the disk speaks of the same market."""
+
+
+def wanted_bars(history: History, timeframe: str) -> int:
+    """Bars of a series loaded at start."""
+    return history.daily_bars if timeframe == "1d" else history.bars
+
+
+def memory_bars(history: History, timeframe: str) -> int:
+    """Bars of a series kept in memory."""
+    return history.daily_bars + 64 if timeframe == "1d" else history.memory_bars
+
+
+def kept_bars(history: History, timeframe: str) -> int:
+    """Bars of a series that stay on disk."""
+    if timeframe == "1m":
+        return max(history.store_bars, history.memory_bars)
+    return max(history.memory_bars, history.daily_bars)
 
 
 class HistoryLoader:

@@ -82,6 +82,10 @@ class Repairs:
         what = f"{type(error).__name__}: {error}"
         self._fault(f"history of {key[0]} {key[1]}: {what}; trying again in {wait:.0f} s", key[0], attempts + 1)
 
+    def load_soon(self, key: Key) -> None:
+        """A load was given up before it was tried; one that waits for its time keeps it."""
+        self._loads.setdefault(key, Later(0.0, 0))
+
     def hurry(self, key: Key | None = None) -> None:
         """Bars of this series are missing, or (None) a connection came back: ask as soon as the bars are settled."""
         if key is not None:

@@ -88,6 +88,15 @@ class Series:
         """How many bars wait for the venue's word."""
         return len(self._unconfirmed)
 
+    def totals(self) -> dict[str, int]:
+        """Counters since the series exists."""
+        return {
+            "closed_by_clock": self.closed_by_clock,
+            "corrections": self.corrections,
+            "repairs": self.repaired,
+            "rejected": self.rejected,
+        }
+
     # --- history -----------------------------------------------------------------------------------------------------
 
     def load(self, block: CandleBlock, now_ms: int) -> Outcome:
@@ -99,8 +108,10 @@ class Series:
         self.rejected += dropped
         over = block[:, 0] + self.interval_ms <= now_ms
         closed, flat = filled(block[over], self.interval_ms)
+        rewritten = self.window.rewritten + self.loaded
         self.window = CandleWindow(self.window.capacity)
         self.window.extend(closed, flat)
+        self.window.rewritten = rewritten
         self.loaded, self.held = True, False
         self._unconfirmed.clear()
         self._revisions.clear()

@@ -223,6 +223,29 @@ async def test_loading_twice_asks_once(stage):
     assert stage.desk.window("AAA", "1d") is not None
 
 
+async def test_a_load_that_was_cut_short_is_finished_by_the_running_desk(stage):
+    stage.venue.delay_s = 0.005
+    cut = asyncio.create_task(stage.desk.load(["AAA", "BBB"]))
+    await asyncio.sleep(0.007)
+    cut.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await cut
+    await asyncio.wait_for(stage.desk.load(["AAA"]), 5)  # does not hang on the cancelled one
+    await stage.until(
+        lambda: all(stage.window_equals_venue(s, tf) for s in ("AAA", "BBB") for tf in ("1m", "5m", "1d")), seconds=0.25
+    )
+
+
+async def test_readers_can_tell_that_a_window_was_begun_anew(stage):
+    await stage.desk.load(["AAA"])
+    before = stage.desk.window("AAA", "1m").rewritten
+    for jump in (100, 3 * 1440):  # a long repair without single bars; a new window
+        stage.clock.set_ms(stage.minute(jump) + 5000)
+        await stage.until(lambda: stage.desk.window("AAA", "1m").last_open_ms >= stage.minute(jump - 1), seconds=0.5)  # noqa: B023
+        assert stage.desk.window("AAA", "1m").rewritten > before
+        before = stage.desk.window("AAA", "1m").rewritten
+
+
 async def test_a_tenfold_spike_never_reaches_the_bars(stage):
     await stage.desk.load(["AAA"])
     price = kline("AAA", "1m", stage.minute(0), closed=False).close
