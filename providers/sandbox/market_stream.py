@@ -187,8 +187,7 @@ class SymbolStream:
         self._seed = seed
         self._rates = rates
         self._hour = hour
-        self._hour_index = -1
-        self._hour_bars: HourBars | None = None
+        self._hours: dict[int, HourBars] = {}
         self._plan_after_ms = int(5_000 + 50_000 * stagger)
         self._perpetual = perpetual
         self._bids = BookSide(-1, spec.cell_ticks, spec.trade_lots * 2.0, spec.key)
@@ -208,6 +207,8 @@ class SymbolStream:
         """Open the book at the start of the minute and run silently up to and including `at_ms`."""
         minute = at_ms // MINUTE_MS
         self._first_minute = minute
+        self._recent.clear()
+        self._next = None
         self._plan = self.plan(minute)
         self._last_price = self._opening(minute)
         self._last_id = minute * IDS_PER_MINUTE
@@ -231,10 +232,13 @@ class SymbolStream:
         return int(self._bars_of(minute // 60)[0][minute % 60, 1])
 
     def _bars_of(self, hour: int) -> HourBars:
-        if hour != self._hour_index or self._hour_bars is None:
-            self._hour_bars = self._hour(hour)
-            self._hour_index = hour
-        return self._hour_bars
+        """Bars of an hour; the last two asked for are kept, so that planning ahead does not drop the present one."""
+        known = self._hours.get(hour)
+        if known is None:
+            known = self._hours[hour] = self._hour(hour)
+            if len(self._hours) > 2:
+                del self._hours[next(iter(self._hours))]
+        return known
 
     def advance(self, until_ms: int, out: list[SandboxEvent]) -> None:
         """Append every event after the streamed time up to and including `until_ms`."""
@@ -322,7 +326,7 @@ class SymbolStream:
         plan = self._plan
         count = plan.trade_from[self._step] if plan.minute == minute else 0
         if count == 0:
-            before = self._previous_close(minute)
+            before = int(self._bars_of((minute - 1) // 60)[0][(minute - 1) % 60, 4])
             return [full[0], before, before, before, before, 0, 0, 0, 0, 0, full[10]]
         prices, lots, buys = plan.prices[:count], plan.lots[:count], plan.buys[:count]
         bought = [(price, size) for price, size, buy in zip(prices, lots, buys, strict=True) if buy]
@@ -339,12 +343,6 @@ class SymbolStream:
             sum(price * size for price, size in bought),
             full[10],
         ]
-
-    def _previous_close(self, minute: int) -> int:
-        before = minute - 1
-        if before // 60 == self._hour_index:
-            return int(self._bars_of(before // 60)[0][before % 60, 4])
-        return int(self._hour(before // 60)[0][before % 60, 4])
 
     def recent(self, limit: int) -> list[SandboxTrade]:
         """The newest streamed trades, oldest first; minutes from before the start are added while too few."""

@@ -268,7 +268,27 @@ def test_a_stream_far_behind_resumes_in_the_present_with_rising_ids():
     before = one.book(THICK).last_id
     assert list(one.events(START + 4 * 3_600_000)) == []
     assert one.book(THICK).last_id > before
-    assert list(one.events(START + 4 * 3_600_000 + 2_000))
+    resumed = START + 4 * 3_600_000
+    trades = [e for e in one.events(resumed + 2 * MINUTE) if type(e) is SandboxTrade and e.symbol == THICK]
+    minute = resumed // MINUTE * MINUTE + MINUTE
+    (row,) = one.bars(THICK, MINUTE, minute, minute + MINUTE).tolist()
+    assert bar_of([t for t in trades if minute <= t.at_ms < minute + MINUTE], minute) == row
+    assert one.recent_trades(THICK, 5) == trades[-5:]
+
+
+def test_streams_go_on_over_the_end_of_an_hour_and_of_a_day():
+    midnight = 1_795_305_600_000
+    assert midnight % 86_400_000 == 0
+    one = market(midnight - 2 * MINUTE, symbols=6)
+    list(one.events(midnight - 2 * MINUTE - 1))
+    events: list[SandboxEvent] = []
+    for until in range(midnight - 2 * MINUTE, midnight + 2 * MINUTE, 1_777):
+        events += one.events(until)
+        assert one.bars(MAJOR, MINUTE, until - MINUTE, until + 1)[-1, 0] == until // MINUTE * MINUTE
+    trades = [e for e in events if type(e) is SandboxTrade and e.symbol == MAJOR]
+    rows = one.bars(MAJOR, MINUTE, midnight - 2 * MINUTE, midnight + MINUTE).tolist()
+    assert [bar_of([t for t in trades if 0 <= t.at_ms - row[0] < MINUTE], row[0]) for row in rows] == rows
+    assert [t.trade_id for t in trades] == list(range(rows[0][10], rows[0][10] + len(trades)))
 
 
 def test_bad_arguments_say_what_is_allowed():
