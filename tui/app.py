@@ -113,6 +113,8 @@ class TradeApp(App[int], inherit_bindings=False):
         self.set_class(self.desk.glyphs.name == "ascii", "-ascii")
         for known in self.themes.values():
             self.register_theme(known.textual)
+        if first_run is not None:
+            self.desk.waiting = "first run"
         self.desk.dropped_frames = self._dropped_frames
         self.use_theme(theme.name)
         self._add_modes()

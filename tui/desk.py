@@ -22,7 +22,8 @@ class Desk:
     """Shared by all screens and widgets. `palette` is replaced when the theme changes; read it when painting.
 
     `symbol` and `timeframe` are what the operator looks at, shown in the status bar; screens set them. `edited` holds
-    live edits (`section.key` to TOML text). `dropped_frames` asks the driver how many pictures a slow terminal missed.
+    live edits (`section.key` to TOML text). `waiting` is said before the engine speaks. `dropped_frames` asks the driver
+    how many pictures a slow terminal missed.
     """
 
     bus: Bus
@@ -38,6 +39,7 @@ class Desk:
     symbol: str = ""
     timeframe: str = ""
     edited: dict[str, str] = field(default_factory=dict)
+    waiting: str = "starting"
     dropped_frames: Callable[[], int] = lambda: 0
 
     def say(self, text: str, severity: str = "info") -> None:

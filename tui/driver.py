@@ -52,6 +52,7 @@ class GuardedWriter(threading.Thread):
         self._stopping = False
         self._abandon = threading.Event()
         self._missed = False
+        self._closed = False
         self.dead = False
         self.dropped = 0
         self.pictures = 0
@@ -93,7 +94,8 @@ class GuardedWriter(threading.Thread):
             self.join(STOP_S)
             if not self.dead and not self.is_alive() and not self._blocking:
                 self._restore()
-        if not self.is_alive():
+        if not self.is_alive() and not self._closed:
+            self._closed = True
             os.close(self._fd)
 
     def _next(self) -> tuple[bytes, bool] | None:

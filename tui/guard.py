@@ -62,10 +62,14 @@ class Guard:
         return task
 
     async def stop(self, timeout_s: float) -> list[str]:
-        """Cancel every task and wait for them; names of those that did not end in time."""
+        """Cancel every task and wait for them; names of those that did not end in time.
+
+        A task that is being cancelled already is left to end in order: a second cancel would interrupt its clean-up.
+        """
         tasks = set(self._tasks)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
         if not tasks:
             return []
         _, pending = await asyncio.wait(tasks, timeout=timeout_s)

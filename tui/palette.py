@@ -10,7 +10,6 @@ import msgspec
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from core.settings import Settings
-from tui.actions import Danger
 from tui.desk import Desk
 from tui.screens.base import Keyed
 
@@ -73,7 +72,7 @@ class ActionProvider(DeskProvider):
         if not isinstance(screen, Keyed):
             return
         for action in app.desk.registry.of_scope(screen.SCOPE):
-            if action.palette and action.danger < Danger.REVERSIBLE_ORDER:
+            if action.palette:
                 keys = app.desk.keymap.labels(action.id)
                 text = f"{action.title} ({keys})" if keys else action.title
                 yield Entry(text, f"{action.help} {action.id}", _later(screen, partial(screen.perform, action)))

@@ -1,6 +1,6 @@
 """The app under test in a real terminal: a fake engine beats every 50 ms and writes each beat to a file.
 
-Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash] [stubborn]`. Lines of the log: `start PAINTED`, `beat SECONDS`, `engine-end`,
+Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash]`. Lines of the log: `start PAINTED`, `beat SECONDS`, `engine-end`,
 `exit CODE`.
 """
 
@@ -83,9 +83,8 @@ def main() -> int:
                 note(f"beat {time.monotonic():.3f}")
                 await asyncio.sleep(BEAT_S)
         finally:
+            await asyncio.sleep(0.2)  # an orderly end takes its time
             note("engine-end")
-            if "stubborn" in options:
-                await asyncio.sleep(60)
 
     app = TradeApp(Bus(clock), clock, settings, run_engine=engine, modes=(Mode("busy", BusyScreen, "1"),))
 

@@ -104,9 +104,22 @@ class Terminal:
         """Exit code."""
         self.wait_for(lambda: self.process.poll() is not None, "end of the program", reading)
         code = self.process.returncode
+        assert self.session_members() == []
         if self.master >= 0:
             self.read(0.1)
         return code
+
+    def session_members(self) -> list[int]:
+        """Processes left in the program's session, zombies aside."""
+        left: list[int] = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                if int(session) == self.process.pid and state != "Z":
+                    left.append(int(entry.name))
+        return left
 
     def clean_up(self) -> None:
         if self.process.poll() is None:

@@ -53,6 +53,25 @@ async def test_a_failing_task_tells_its_owner() -> None:
     assert faults[0].source == "screen: engine"
 
 
+async def test_stopping_does_not_interrupt_a_clean_up_under_way() -> None:
+    guard, _, _ = guarded()
+    cleaned: list[str] = []
+
+    async def careful() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append("orders cancelled")
+
+    task = guard.start("careful", careful)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert await guard.stop(5) == []
+    assert cleaned == ["orders cancelled"]
+
+
 async def test_stopping_ends_every_task_and_names_those_that_would_not() -> None:
     guard, _, _ = guarded()
     ended: list[str] = []

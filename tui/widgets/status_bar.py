@@ -77,7 +77,7 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
     engine = store.engine
     parts = [Part("tradetui", "dim", 1)]
     if engine is None:
-        parts.append(Part("starting", "dim", 95))
+        parts.append(Part(desk.waiting, "dim", 95))
     else:
         known = bool(engine.host) or engine.phase != "failed"
         look = "live" if engine.host_kind == "LIVE DATA" and engine.mode == "LIVE" else "accent"
