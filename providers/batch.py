@@ -25,6 +25,9 @@ SLICE = 50
 MAX_TRADES = 2000
 """Trades of one symbol kept for one batch; older ones are dropped and counted."""
 
+BELIEVE_AFTER = 20
+"""Observations in a row that must agree before a price far from the last one is believed: several seconds of a live market."""
+
 STATS_S = 1.0
 LATENCY_WEIGHT = 0.05
 
@@ -76,8 +79,8 @@ class MicroBatcher:
         self._klines: dict[tuple[str, str], KlineFields] = {}
         self._marks: dict[str, MarkPrice] = {}
         self.before_flush: list[Callable[[], None]] = []
-        self.guard = JumpGuard()
-        self.quote_guard = JumpGuard()
+        self.guard = JumpGuard(persist=BELIEVE_AFTER)
+        self.quote_guard = JumpGuard(persist=BELIEVE_AFTER)
         self.rejects = RejectCounter()
         self.offset_ms = 0.0
         self.latency_ms = 0.0

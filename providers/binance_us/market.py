@@ -23,7 +23,7 @@ from providers.binance_us.poll import Poller
 from providers.binance_us.routes import Route, SymbolFeed
 from providers.binance_us.shard import Shard
 from providers.binance_us.wire import WIRE_ERRORS, decode_day_ticker, decode_raw_list, decode_time
-from providers.budget import Priority, WeightWindow
+from providers.budget import WeightWindow
 from providers.freshness import Freshness, Track
 from providers.link import Link
 from providers.rest import Rest
@@ -84,7 +84,7 @@ class BinanceUsMarket:
         )
         self._feeds: dict[str, SymbolFeed] = {}
         self._down: set[str] = set()
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[bytes, Route] = {}
         self._shards: list[Shard] = []
         self._timeframes: tuple[str, ...] = ()
         self._unreadable = 0
@@ -163,10 +163,10 @@ class BinanceUsMarket:
         start_ms: int | None = None,
         end_ms: int | None = None,
         limit: int = 1000,
-        priority: Priority = "normal",
+        background: bool = False,
     ) -> CandleBlock:
-        """See `core.venue.MarketProvider.candles`; `priority` "fill" keeps to the background's share of the budget."""
-        pager = self._fill_pager if priority == "fill" else self._pager
+        """See `core.venue.MarketProvider.candles`."""
+        pager = self._fill_pager if background else self._pager
         return await pager.load(symbol, timeframe, start_ms, end_ms, limit, self.venue_now_ms())
 
     async def sync_clock(self) -> float:
@@ -253,7 +253,7 @@ class BinanceUsMarket:
             shard = self._new_shard()
         feed = SymbolFeed(symbol, self._timeframes, shard.name, self.batcher, self.freshness, self.books.want)
         self._feeds[symbol] = feed
-        self._routes.update(feed.routes)
+        self._routes.update((stream.encode(), route) for stream, route in feed.routes.items())
         shard.add(feed.routes)
         if shard.link.is_up:
             self.books.want(feed, "subscribed", NEW_BOOK_WAIT_S)
@@ -261,7 +261,7 @@ class BinanceUsMarket:
     def _remove(self, symbol: str) -> None:
         feed = self._feeds.pop(symbol)
         for stream in feed.routes:
-            self._routes.pop(stream, None)
+            self._routes.pop(stream.encode(), None)
         for shard in self._shards:
             if shard.name == feed.group:
                 shard.remove(feed.routes)

@@ -1,23 +1,27 @@
 """The hot path: one symbol's frames, decoded and handed to the batcher and the local book.
 
-`SymbolFeed` owns what must be remembered per symbol; its `routes` map each stream name to the method that takes its `data`.
-While sockets overlap in a rotation every frame comes twice: ids sort the repeats out.
+`SymbolFeed` owns what must be remembered per symbol; its `routes` map each stream name to the method that takes its frames,
+envelope included: one decoding pass does both. While sockets overlap in a rotation every frame comes twice: ids sort the repeats out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Raw
-
 from core.messages import Trade
 from core.venue import TIMEFRAME_MS
 from providers.batch import MicroBatcher
 from providers.binance_us.book_sync import LocalBook
-from providers.binance_us.wire import QuoteFrame, decode_depth, decode_kline, decode_quote, decode_trade
+from providers.binance_us.wire import (
+    QuoteFrame,
+    decode_depth_message,
+    decode_kline_message,
+    decode_quote_message,
+    decode_trade_message,
+)
 from providers.freshness import Freshness, Track
 
-Route = Callable[[Raw], None]
+Route = Callable[[bytes], None]
 
 REPEAT_IDS = 10_000_000
 """An id lower than the last one by less than this is a repeat; lower by more, the venue counts anew."""
@@ -83,9 +87,9 @@ class SymbolFeed:
             track = freshness.track(symbol, "kline", stream, group)
             self.routes[stream] = KlineRoute(symbol, timeframe, track, batcher, freshness).on_kline
 
-    def on_quote(self, data: Raw) -> None:
+    def on_quote(self, frame: bytes) -> None:
         """`@bookTicker`."""
-        quote = decode_quote(data)
+        quote = decode_quote_message(frame).data
         self.quote_track.at = self._freshness.stamp
         if 0 < self._last_update - quote.u < REPEAT_IDS:
             self.repeats += 1
@@ -94,22 +98,23 @@ class SymbolFeed:
         if self._batcher.quote(self.symbol, quote.b, quote.B, quote.a, quote.A):
             self.quote = quote
 
-    def on_trade(self, data: Raw) -> None:
+    def on_trade(self, frame: bytes) -> None:
         """`@trade`."""
-        frame = decode_trade(data)
+        trade = decode_trade_message(frame).data
         self.trade_track.at = self._freshness.stamp
-        if 0 <= self._last_trade - frame.t < REPEAT_IDS and self._last_trade:
+        if 0 <= self._last_trade - trade.t < REPEAT_IDS and self._last_trade:
             self.repeats += 1
             return
-        self._last_trade = frame.t
-        side = "SELL" if frame.m else "BUY"
-        self._batcher.trade(self.symbol, Trade(str(frame.t), frame.p, frame.q, side, frame.T))  # type: ignore[arg-type]
+        self._last_trade = trade.t
+        side = "SELL" if trade.m else "BUY"
+        self._batcher.trade(self.symbol, Trade(str(trade.t), trade.p, trade.q, side, trade.T))  # type: ignore[arg-type]
 
-    def on_depth(self, data: Raw) -> None:
+    def on_depth(self, frame: bytes) -> None:
         """`@depth@100ms`."""
-        diff = decode_depth(data)
+        diff = decode_depth_message(frame).data
         self.depth_track.at = self._freshness.stamp
         self.diffs += 1
+        self._batcher.messages += 1
         if not self.diffs % LATENCY_EVERY:
             self._batcher.saw_event(diff.E)
         if trouble := self.book.on_diff(diff):
@@ -135,12 +140,12 @@ class KlineRoute:
         self._batcher = batcher
         self._freshness = freshness
 
-    def on_kline(self, data: Raw) -> None:
+    def on_kline(self, frame: bytes) -> None:
         """`@kline_<interval>`."""
-        frame = decode_kline(data)
+        update = decode_kline_message(frame).data
         self._track.at = self._freshness.stamp
-        k = frame.k
+        k = update.k
         if k.t % self._step:
             self._batcher.rejects.count("kline time")
             return
-        self._batcher.kline(self._symbol, self._timeframe, k.t, k.o, k.h, k.l, k.c, k.v, k.q, k.n, k.V, k.x, frame.E)
+        self._batcher.kline(self._symbol, self._timeframe, k.t, k.o, k.h, k.l, k.c, k.v, k.q, k.n, k.V, k.x, update.E)

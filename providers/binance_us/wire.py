@@ -25,7 +25,7 @@ WIRE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Envelope(Struct, gc=False):
-    """A combined-stream frame. Answers to control frames have no `stream`."""
+    """A combined-stream frame of whatever content. Answers to control frames have no `stream`."""
 
     stream: str = ""
     data: Raw = Raw(b"")
@@ -84,6 +84,30 @@ class KlineFrame(Struct, gc=False):
     k: Candle
 
 
+class TradeMessage(Struct, gc=False):
+    """A whole `@trade` frame."""
+
+    data: TradeFrame
+
+
+class QuoteMessage(Struct, gc=False):
+    """A whole `@bookTicker` frame."""
+
+    data: QuoteFrame
+
+
+class DepthMessage(Struct, gc=False):
+    """A whole `@depth@100ms` frame."""
+
+    data: DepthFrame
+
+
+class KlineMessage(Struct, gc=False):
+    """A whole `@kline_<interval>` frame."""
+
+    data: KlineFrame
+
+
 class Control(Struct):
     """Anything without a stream: an acknowledgement, an error, or an event such as `serverShutdown`."""
 
@@ -133,9 +157,13 @@ class ServerTime(Struct):
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_trade = msgspec.json.Decoder(TradeFrame, strict=False).decode
+decode_trade_message = msgspec.json.Decoder(TradeMessage, strict=False).decode
 decode_quote = msgspec.json.Decoder(QuoteFrame, strict=False).decode
+decode_quote_message = msgspec.json.Decoder(QuoteMessage, strict=False).decode
 decode_depth = msgspec.json.Decoder(DepthFrame, strict=False).decode
+decode_depth_message = msgspec.json.Decoder(DepthMessage, strict=False).decode
 decode_kline = msgspec.json.Decoder(KlineFrame, strict=False).decode
+decode_kline_message = msgspec.json.Decoder(KlineMessage, strict=False).decode
 decode_control = msgspec.json.Decoder(Control, strict=False).decode
 decode_snapshot = msgspec.json.Decoder(Snapshot, strict=False).decode
 decode_book_tickers = msgspec.json.Decoder(list[BookTicker], strict=False).decode

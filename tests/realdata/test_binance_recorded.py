@@ -70,7 +70,7 @@ class Player:
         stream = envelope.stream.replace("@0ms", "@100ms")
         route = self.feed.routes.get(stream)
         if route is not None:
-            route(envelope.data)
+            route(data)
         return stream
 
 

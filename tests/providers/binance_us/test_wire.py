@@ -55,7 +55,8 @@ class Rig:
             link.rotate = self.rotations.append  # type: ignore[method-assign, assignment]
             return link
 
-        self.shard = Shard("market 1", clock, self.feed.routes, self.batcher.rejects, nothing, make_link)
+        routes = {stream.encode(): route for stream, route in self.feed.routes.items()}
+        self.shard = Shard("market 1", clock, routes, self.batcher.rejects, nothing, make_link)
 
     def play(self, *frames: bytes) -> list[Message]:
         for data in frames:
@@ -154,6 +155,12 @@ def test_malformed_and_absurd_frames_are_counted_and_dropped(bad: bytes) -> None
     assert rig.batcher.rejects.total == 1
     good = rig.play(quote(6))
     assert len(good) == 1
+
+
+def test_a_frame_in_another_key_order_is_understood() -> None:
+    content = json.loads(quote(5))
+    (message,) = Rig().play(json.dumps({"data": content["data"], "stream": content["stream"]}).encode())
+    assert isinstance(message, Quote)
 
 
 def test_unknown_keys_and_streams_are_tolerated() -> None:

@@ -1,0 +1,90 @@
+"""The provider against the sandbox exchange, both on one fast clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import pytest
+
+from core.bus import Bus
+from core.clock import LiveClock
+from core.messages import Message
+from core.settings import Feed, Network, Settings
+from providers.binance_us.market import BinanceUsMarket
+from providers.sandbox.seeded import SeededMarket
+from providers.sandbox.server import SandboxExchange
+
+M = TypeVar("M", bound=Message)
+RATE = 10.0
+START_MS = 1_700_000_000_000 // 60_000 * 60_000 - 20_000
+
+
+class Rig:
+    """A running exchange, a provider on it, and everything it published."""
+
+    def __init__(self, exchange: SandboxExchange, clock: LiveClock, settings: Settings) -> None:
+        self.exchange = exchange
+        self.clock = clock
+        self.bus = Bus(clock)
+        self.seen: list[Message] = []
+        self.bus.subscribe(Message, self.seen.append)
+        self.market = BinanceUsMarket(self.bus, clock, settings)
+
+    def of(self, kind: type[M], symbol: str = "") -> list[M]:
+        return [m for m in self.seen if isinstance(m, kind) and (not symbol or getattr(m, "symbol", "") == symbol)]
+
+    async def until(self, condition: Callable[[], Any], what: str = "") -> None:
+        """Wait for a condition, at most 15 real seconds."""
+        try:
+            async with asyncio.timeout(15):
+                while not condition():
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(f"did not happen: {what or condition}") from None
+
+    async def symbols(self, count: int) -> list[str]:
+        """The first trading symbols by volume."""
+        trading = {i.symbol for i in await self.market.instruments() if i.trading}
+        ranked = sorted(await self.market.tickers(), key=lambda t: -t.quote_volume)
+        return [t.symbol for t in ranked if t.symbol in trading][:count]
+
+    def live_books(self) -> set[str]:
+        return {symbol for symbol, feed in self.market._feeds.items() if feed.book.state == "live"}
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def start() -> Start:
+    """An async context manager: `async with start() as rig`."""
+
+    @asynccontextmanager
+    async def run(*, relay: bool = False, watch: int = 0, rate: float = RATE, **feed: Any) -> AsyncIterator[Rig]:
+        clock = LiveClock(rate=rate, start_ms=START_MS)
+        exchange = SandboxExchange(SeededMarket(7, 12, clock), clock, venue="binance_us")
+        async with exchange:
+            stream_url = exchange.stream_url
+            if relay:
+                stream_url = f"ws://127.0.0.1:{(await exchange.start_relay()).port}"
+            settings = Settings(
+                feed=Feed(**{"backoff_first_s": 1.0, "backoff_cap_s": 4.0, **feed}),
+                network=Network(binance_us_rest=exchange.rest_url, binance_us_stream=stream_url),
+            )
+            rig = Rig(exchange, clock, settings)
+            task = asyncio.create_task(rig.market.run())
+            try:
+                if watch:
+                    rig.market.set_symbols(await rig.symbols(watch), ("1m", "5m"))
+                    await rig.until(lambda: len(rig.live_books()) == watch, "all books live")
+                yield rig
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+                await rig.market.close()
+
+    return run
