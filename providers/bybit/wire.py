@@ -48,7 +48,7 @@ class Envelope(Struct, gc=False):
 
     topic: str = ""
     type: str = ""
-    ts: int = 0
+    ts: Annotated[int, Meta(ge=0, lt=LATEST_MS)] = 0
     data: msgspec.Raw = msgspec.Raw(b"null")
     op: str = ""
     success: bool | None = None
