@@ -229,6 +229,7 @@ def _klines(rest: BinanceRest, params: Params) -> object:
         start = max(0, (end // length - limit) * length)
         rows = rest.feed.bars(symbol, length, start, end)[-limit:]
     else:
+        start = max(start, rest.feed.listings[symbol].listed_ms // length * length)
         aligned = -(-start // length) * length
         upto = end if length in CALENDAR_MS else min(end, aligned + limit * length)
         rows = rest.feed.bars(symbol, length, start, upto)[:limit]

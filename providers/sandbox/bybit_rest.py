@@ -174,6 +174,7 @@ def _kline(query: Query) -> object:
     now_ms = feed.clock.now_ms()
     start, end = query.integer("start", -1), query.integer("end", -1)
     if start >= 0 and end < 0:  # forward from the start; with an end the venue keeps the newest of the range
+        start = max(start, feed.listings[symbol].listed_ms // length * length)
         upto = now_ms + 1 if length in CALENDAR_MS else min(now_ms, start + limit * length) + 1
         rows = feed.bars(symbol, length, start, upto)[:limit]
     else:

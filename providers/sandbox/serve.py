@@ -42,7 +42,7 @@ class MarketProfile(msgspec.Struct, frozen=True):
     even: bool = False
 
 
-LOAD_PROFILE = MarketProfile(depth_per_s=13.0, quotes_per_s=4.0, trades_per_s=2.0, levels_per_diff=8, even=True)
+LOAD_PROFILE = MarketProfile(depth_per_s=11.0, quotes_per_s=4.0, trades_per_s=2.0, levels_per_diff=9, even=True)
 """The load of the speed targets: 10 diffs of 10 levels, 4 quotes and 2 trades per symbol and second.
 
 The 100 ms depth streams merge changes that fall together, so the market makes a few more and smaller ones.

@@ -83,3 +83,21 @@ async def follow(url: str) -> AsyncIterator[Follower]:
     """Connect without compression, as the program's own link does."""
     async with websockets.connect(url, compression=None, max_size=2**24) as socket:
         yield Follower(socket)
+
+
+@pytest.fixture
+async def bybit(clock: LiveClock) -> AsyncIterator[SandboxExchange]:
+    """Bybit with three spot symbols and three perpetuals."""
+    markets = {
+        "spot": TinyMarket(clock.now_ms()),
+        "linear": TinyMarket(clock.now_ms(), perpetual=True, seed=8, statuses={"SOLUSDT": "halted"}),
+    }
+    async with SandboxExchange(markets, clock, venue="bybit") as exchange:
+        yield exchange
+
+
+@pytest.fixture
+async def v5(bybit: SandboxExchange) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the Bybit exchange."""
+    async with httpx.AsyncClient(base_url=bybit.rest_url + "/v5/market/") as client:
+        yield client

@@ -38,9 +38,7 @@ class TinySymbol:
         self.trades: deque[SandboxTrade] = deque(maxlen=2_000)
         self.trade_id = 0
         self.next_ms = start_ms
-        first = start_ms // MINUTE_MS * MINUTE_MS - HISTORY_MINUTES * MINUTE_MS
-        first = max(first, -(-listing.listed_ms // MINUTE_MS) * MINUTE_MS)
-        self.bars = self._history(first, start_ms // MINUTE_MS * MINUTE_MS)
+        self.bars = self._history(listing.listed_ms, start_ms // MINUTE_MS * MINUTE_MS)
         self._refill()
 
     def _history(self, first_ms: int, end_ms: int) -> dict[int, list[int]]:
@@ -113,7 +111,7 @@ class TinySymbol:
 
 
 class TinyMarket:
-    """`SandboxMarket` with a handful of symbols; `quiet` symbols never trade live."""
+    """`SandboxMarket` with a handful of symbols; `quiet` symbols never trade live, nobody after `end_ms`."""
 
     def __init__(
         self,
@@ -124,10 +122,13 @@ class TinyMarket:
         perpetual: bool = False,
         seed: int = 7,
         statuses: dict[str, str] | None = None,
+        end_ms: int = 2**62,
     ) -> None:
         self._now_ms = start_ms
         self._quiet = frozenset(quiet)
+        self._end_ms = end_ms
         self._all: dict[str, TinySymbol] = {}
+        first_ms = start_ms // MINUTE_MS * MINUTE_MS - HISTORY_MINUTES * MINUTE_MS
         for index, symbol in enumerate(symbols):
             listing = SandboxListing(
                 symbol=symbol,
@@ -139,6 +140,7 @@ class TinyMarket:
                 max_qty=Decimal(9000),
                 status=(statuses or {}).get(symbol, "trading"),
                 perpetual=perpetual,
+                listed_ms=first_ms,
             )
             self._all[symbol] = TinySymbol(listing, seed, start_ms, 100_000 - 7_000 * index)
 
@@ -148,7 +150,7 @@ class TinyMarket:
     def events(self, until_ms: int) -> Iterator[SandboxEvent]:
         self._now_ms = max(self._now_ms, until_ms)
         live = [item for item in self._all.values() if item.listing.symbol not in self._quiet]
-        while live and live[0].next_ms <= until_ms:
+        while live and live[0].next_ms <= min(until_ms, self._end_ms):
             for item in live:
                 at_ms = item.next_ms
                 item.next_ms += STEP_MS
