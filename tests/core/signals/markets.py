@@ -34,11 +34,12 @@ def window_of(block: CandleBlock, capacity: int = 2000) -> CandleWindow:
 def bar_of(
     row: np.ndarray, symbol: str = "A", timeframe: str = "5m", *, synthetic: bool = False, revision: int = 0
 ) -> Bar:
+    open_ms, first, high, low, close, volume, quote_volume, trades, taker = row.tolist()
     return Bar(
-        venue=VENUE, category=CATEGORY, symbol=symbol, timeframe=timeframe, open_ms=int(row[0]), open=row[1],
-        high=row[2], low=row[3], close=row[4], volume=row[5], quote_volume=row[6], trades=int(row[7]),
-        taker_buy_volume=row[8], closed=True, synthetic=synthetic, revision=revision,
-        known_at=int(row[0]) + TIMEFRAME_MS[timeframe],
+        venue=VENUE, category=CATEGORY, symbol=symbol, timeframe=timeframe, open_ms=int(open_ms), open=first,
+        high=high, low=low, close=close, volume=volume, quote_volume=quote_volume, trades=int(trades),
+        taker_buy_volume=taker, closed=True, synthetic=synthetic, revision=revision,
+        known_at=int(open_ms) + TIMEFRAME_MS[timeframe],
     )  # fmt: skip
 
 
