@@ -12,6 +12,8 @@ from decimal import Decimal
 import msgspec
 
 HOUR_MS = 3_600_000
+HISTORY_START_MS = 1_577_836_800_000
+"""2020-01-01: history of all but the new listing begins here."""
 NEW_LISTING_AGE_MS = 2 * HOUR_MS
 """The new listing began this long before the hour in which the market started."""
 HALT_AGE_MS = 26 * HOUR_MS
@@ -199,6 +201,6 @@ def _spec(
         path_key=zlib.crc32(base.encode()),
         key=zlib.crc32(symbol.encode()),
         status="halted" if base == HALTED else "trading",
-        listed_ms=hour_ms - NEW_LISTING_AGE_MS if base == NEW else 0,
+        listed_ms=hour_ms - NEW_LISTING_AGE_MS if base == NEW else HISTORY_START_MS,
         ends_ms=hour_ms - HALT_AGE_MS if base == HALTED else 0,
     )

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from providers.sandbox.market_slots import Floats, Ints, MinuteShapes, MinuteSlots, NoiseTable, fill_slots, slot_columns
-from providers.sandbox.market_symbols import SymbolSpec
+from providers.sandbox.market_symbols import HISTORY_START_MS, SymbolSpec
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 DAY_MINUTES = 1440
-EPOCH_DAY = 18_262
-"""2020-01-01, in days since 1970: anchors begin here."""
+EPOCH_DAY = HISTORY_START_MS // DAY_MS
+"""Days since 1970 at which anchors begin."""
 DAYS = 9_131
 """... and end 25 years later."""
 REVERSION = 0.985
@@ -168,7 +168,7 @@ class SymbolPath:
         self._day_trades = np.maximum(1, np.rint(busy * trades_per_day)).astype(np.int64)
         self._ids_before = np.concatenate(([0], np.cumsum(self._day_trades)))
         self._listed_at_id = 0
-        if spec.listed_ms:
+        if spec.listed_ms > HISTORY_START_MS:
             day, left = divmod(spec.listed_ms, DAY_MS)
             self._listed_at_id = int(self.day(day).rows[left // MINUTE_MS, 10]) - 1
 

@@ -20,7 +20,10 @@ from providers.sandbox.market_raw import RawMarket
 from providers.sandbox.market_raw_load import first_minute_ms, load_recording
 from providers.sandbox.market_stream import StreamRates
 from providers.sandbox.model import BookSnapshot, SandboxEvent, SandboxListing, SandboxMark, SandboxMarket, SandboxTrade
-from providers.sandbox.paths import MINUTE_MS
+from providers.sandbox.paths import DAY_MS, MINUTE_MS
+
+LOOPED_HISTORY_MS = 400 * DAY_MS
+"""How far back a looped candle recording reaches."""
 
 
 class PlaybackMarket:
@@ -28,7 +31,7 @@ class PlaybackMarket:
 
     `speed` compresses a raw stream (2: twice as fast); candles play at 1, since a minute is a minute on the wire (use
     the clock's rate instead). `loop` repeats the recording; `history` is the share of a candle recording that lies
-    before now, with looping as much as anyone asks for. Raises `FileNotFoundError` and `ValueError` with the remedy.
+    before now; looped, history reaches back 400 days. Raises `FileNotFoundError` and `ValueError` with the remedy.
     """
 
     def __init__(
@@ -110,11 +113,13 @@ def _candle_market(files: list[Path], clock: Clock, loop: bool, history: float, 
     first = min(candles.first_minute for _, candles in loaded)
     length = max(candles.first_minute + candles.minutes for _, candles in loaded) - first
     shift = clock.now_ms() // MINUTE_MS - first - int(length * history)
-    if not loop:
-        for index, (spec, candles) in enumerate(loaded):
+    today_ms = clock.now_ms() // DAY_MS * DAY_MS
+    for index, (spec, candles) in enumerate(loaded):
+        start_ms, ends_ms = today_ms - LOOPED_HISTORY_MS, 0
+        if not loop:
             start_ms = (candles.first_minute + shift) * MINUTE_MS
             ends_ms = start_ms + candles.minutes * MINUTE_MS
-            loaded[index] = (structs.replace(spec, listed_ms=start_ms, ends_ms=ends_ms), candles)
+        loaded[index] = (structs.replace(spec, listed_ms=start_ms, ends_ms=ends_ms), candles)
     rates = StreamRates(depth_per_s=3.0, quotes_per_s=1.5, levels_per_diff=7)
     specs = [spec for spec, _ in loaded]
     source = CandleSource(loaded, shift, length, loop)

@@ -231,6 +231,16 @@ def test_forty_five_thousand_minutes_and_fifteen_hundred_hours_are_there():
     assert len(one.bars(THICK, 60 * MINUTE, START - 1500 * 60 * MINUTE, START)) == 1500
 
 
+def test_history_begins_in_2020_whatever_is_asked_for():
+    one = market()
+    begin = 1_577_836_800_000
+    rows = one.bars(MAJOR, 60 * MINUTE, 0, begin + 5 * 3_600_000)
+    assert rows[:, 0].tolist() == [begin + hour * 3_600_000 for hour in range(5)]
+    assert rows[0, 10] == 1
+    assert one.bars(MAJOR, MINUTE, 0, begin).shape == (0, 11)
+    assert next(listing for listing in one.listings() if listing.symbol == MAJOR).listed_ms == begin
+
+
 def test_perpetuals_are_marked_every_second():
     one = market(category="linear", venue="bybit")
     list(one.events(START))
