@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -93,11 +95,12 @@ def load_talib() -> Any:
 class _Slot:
     """One indicator of one set: its handle (None until there is enough history) and where its values go."""
 
-    __slots__ = ("handle", "indicator", "inputs", "places", "single")
+    __slots__ = ("group", "handle", "indicator", "inputs", "places", "single")
 
     def __init__(self, indicator: Indicator, first: int) -> None:
         self.indicator = indicator
         self.handle: Any = None
+        self.group = 0  # which of the set's argument tuples the function takes
         self.inputs = tuple(_INPUTS.index(name) for name in indicator.inputs)
         self.places: list[tuple[int, int]] = []  # (output of the function, column of the row)
         for output, name in enumerate(indicator.outputs):
@@ -109,7 +112,7 @@ class _Slot:
 class IndicatorSet:
     """Every indicator of `table` on one series. Not shared between threads."""
 
-    __slots__ = ("_history", "_slots", "_talib", "columns", "refused")
+    __slots__ = ("_arguments", "_history", "_slots", "_talib", "columns", "refused")
 
     def __init__(self, table: tuple[Indicator, ...]) -> None:
         self.columns = columns_of(table)
@@ -123,6 +126,10 @@ class IndicatorSet:
             slot = _Slot(indicator, first)
             first += len(slot.places)
             self._slots.append(slot)
+        groups = list(dict.fromkeys(slot.inputs for slot in self._slots))
+        for slot in self._slots:
+            slot.group = groups.index(slot.inputs)
+        self._arguments = [_picker(inputs) for inputs in groups]
 
     @classmethod
     def open(
@@ -151,8 +158,13 @@ class IndicatorSet:
         if self._history is not None:
             self._grow(bar, row)
             return row
+        arguments = [pick(bar) for pick in self._arguments]
         for slot in self._slots:
-            _store(slot, slot.handle.update(*[bar[i] for i in slot.inputs]), row)
+            values = slot.handle.update(*arguments[slot.group])
+            if slot.single >= 0:
+                row[slot.single] = values
+            else:
+                _store(slot, values, row)
         return row
 
     def peek(self, open_: float, high: float, low: float, close: float, volume: float) -> Floats:
@@ -161,9 +173,10 @@ class IndicatorSet:
         row = np.full(len(self.columns), np.nan)
         if not _finite(bar):
             return row
+        arguments = [pick(bar) for pick in self._arguments]
         for slot in self._slots:
             if slot.handle is not None:
-                _store(slot, slot.handle.peek(*[bar[i] for i in slot.inputs]), row)
+                _store(slot, slot.handle.peek(*arguments[slot.group]), row)
         return row
 
     def copy(self) -> IndicatorSet:
@@ -220,8 +233,16 @@ def _inputs(bars: CandleWindow | CandleBlock) -> list[Floats]:
     return [np.ascontiguousarray(bars[:, i]) for i in range(1, 6)]
 
 
+def _picker(inputs: tuple[int, ...]) -> Callable[[tuple[float, ...]], tuple[float, ...]]:
+    """Takes a function's arguments out of a bar."""
+    if len(inputs) == 1:
+        place = inputs[0]
+        return lambda bar: (bar[place],)
+    return itemgetter(*inputs)
+
+
 def _finite(bar: tuple[float, ...]) -> bool:
-    return all(-1e300 < value < 1e300 for value in bar)
+    return isfinite(sum(bar))
 
 
 def _store(slot: _Slot, values: Any, row: Floats) -> None:
