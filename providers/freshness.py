@@ -95,6 +95,10 @@ class Freshness:
         """Whether any stream of this channel is stale at present."""
         return any(not track.fresh for track in self._by_channel.get((symbol, channel), ()))
 
+    def stale_tracks(self) -> list[Track]:
+        """Every stream that is stale at present on a socket that is up."""
+        return [track for track in self._tracks.values() if not track.fresh and track.group not in self._paused]
+
     def check(self) -> tuple[list[Track], list[Track]]:
         """Move the stamp, learn gaps, publish `ChannelStatus` for changes; returns (newly stale, newly fresh)."""
         now = self.stamp = self._clock.monotonic()

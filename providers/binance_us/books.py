@@ -65,15 +65,16 @@ class Books:
         return sum(feed.book.gaps for feed in self._feeds.values())
 
     def want(self, feed: SymbolFeed, reason: str, wait_s: float = 0.0) -> None:
-        """Fetch this book after `wait_s`; tells that it is syncing."""
+        """Fetch this book after `wait_s` (0: at once, or later when it needs it often); tells that it is syncing."""
         now = self._clock.monotonic()
         backoff = self._backoffs.setdefault(feed.symbol, Backoff(1.0, 60.0))
         since = self._live_since.pop(feed.symbol, None)
         if since is not None and now - since > CALM_S:
             backoff.reset()
-        if not wait_s and backoff.attempt:
+        if not wait_s:
+            first = backoff.attempt == 0
             wait_s = backoff.next_s()
-        backoff.attempt = max(1, backoff.attempt)
+            wait_s = 0.0 if first else wait_s
         self._due.setdefault(feed.symbol, now + wait_s)
         self._tell(feed, "syncing", reason)
 

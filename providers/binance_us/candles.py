@@ -37,8 +37,10 @@ def parse_candles(body: bytes) -> tuple[CandleBlock, int]:
         sane &= (low <= open_) & (open_ <= high) & (low <= close) & (close <= high)
         sane &= (volume >= 0) & (volume < MAX_SIZE) & (quote_volume >= 0) & (quote_volume < MAX_SIZE)
         sane &= (trades >= 0) & (trades < MAX_SIZE) & (taker >= 0) & (taker < MAX_SIZE)
-        sane[1:] &= open_ms[1:] > open_ms[:-1]
-    return block[sane], int(len(block) - sane.sum())
+    kept = block[sane]
+    rising = np.ones(len(kept), dtype=bool)
+    rising[1:] = kept[1:, 0] > np.maximum.accumulate(kept[:, 0])[:-1]
+    return kept[rising], int(len(block) - rising.sum())
 
 
 class CandlePager:

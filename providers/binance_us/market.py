@@ -41,6 +41,9 @@ CLOCK_S = 300.0
 CLOCK_SAMPLES = 3
 BEAT_S = 0.5
 QUOTE_FROM_BOOK_AFTER_S = 2.0
+ASK_AGAIN_S = 30.0
+"""Streams that stay silent are subscribed anew this often."""
+
 NEW_BOOK_WAIT_S = 1.0
 """After subscribing, wait for the first diff before the snapshot is taken, so that it fits."""
 
@@ -234,6 +237,8 @@ class BinanceUsMarket:
         for number in range(WORKERS):
             supervisor.start(f"binance_us books {number}", self.books.run)
         for shard in self._shards:
+            self._down.add(shard.name)
+            self.freshness.pause(shard.name)
             self._start(shard, supervisor)
         try:
             await asyncio.Event().wait()
@@ -323,19 +328,27 @@ class BinanceUsMarket:
 
     async def _beat(self) -> None:
         """Freshness, quotes from books, crossed books."""
+        ask_again_at = self._clock.monotonic() + ASK_AGAIN_S
         while True:
             await self._clock.sleep(BEAT_S)
-            stale, _ = self.freshness.check()
+            stale, fresh = self.freshness.check()
+            for track in stale:
+                if track.channel == "depth" and track.symbol in self._feeds:
+                    self.books.lose(self._feeds[track.symbol], "depth channel is silent")
+            for track in fresh:
+                if track.channel == "depth" and track.symbol in self._feeds:
+                    self.books.want(self._feeds[track.symbol], "depth channel is back", NEW_BOOK_WAIT_S)
+            now = self._clock.monotonic()
+            if now >= ask_again_at:
+                ask_again_at = now + ASK_AGAIN_S
+                stale = self.freshness.stale_tracks()
             if stale:
                 await self._ask_again(stale)
             self._quotes_from_books()
             self.books.check()
 
     async def _ask_again(self, stale: list[Track]) -> None:
-        for track in stale:
-            feed = self._feeds.get(track.symbol)
-            if feed is not None and track.channel == "depth":
-                self.books.want(feed, feed.book.invalidate("depth channel went silent"), NEW_BOOK_WAIT_S)
+        """Subscribe silent streams anew, socket by socket."""
         for shard in self._shards:
             await shard.resubscribe([track.stream for track in stale if track.group == shard.name])
 

@@ -162,7 +162,6 @@ decode_quote = msgspec.json.Decoder(QuoteFrame, strict=False).decode
 decode_quote_message = msgspec.json.Decoder(QuoteMessage, strict=False).decode
 decode_depth = msgspec.json.Decoder(DepthFrame, strict=False).decode
 decode_depth_message = msgspec.json.Decoder(DepthMessage, strict=False).decode
-decode_kline = msgspec.json.Decoder(KlineFrame, strict=False).decode
 decode_kline_message = msgspec.json.Decoder(KlineMessage, strict=False).decode
 decode_control = msgspec.json.Decoder(Control, strict=False).decode
 decode_snapshot = msgspec.json.Decoder(Snapshot, strict=False).decode

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
 from core.bus import Bus
@@ -53,6 +54,28 @@ class Rig:
 
     def live_books(self) -> set[str]:
         return {symbol for symbol, feed in self.market._feeds.items() if feed.book.state == "live"}
+
+
+async def rest_top(rig: Rig, symbol: str) -> tuple[int, list[list[str]], list[list[str]]]:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(f"{rig.exchange.rest_url}/api/v3/depth", params={"symbol": symbol, "limit": 20})
+    body = answer.json()
+    return body["lastUpdateId"], body["bids"], body["asks"]
+
+
+async def same_as_rest(rig: Rig, symbol: str) -> bool:
+    """Whether the local book equals the venue's at the same update id; retried, for the market moves on."""
+    for _ in range(60):
+        last_id, bids, asks = await rest_top(rig, symbol)
+        book = rig.market._feeds[symbol].book
+        async with asyncio.timeout(5):
+            while book.last_id < last_id and book.state == "live":
+                await asyncio.sleep(0.002)
+        if book.last_id == last_id:
+            ours = book.book.ladder(20)
+            theirs = tuple(tuple((float(p), float(s)) for p, s in side) for side in (bids, asks))
+            return ours == theirs
+    raise AssertionError(f"the book of {symbol} never stood at the id of a snapshot")
 
 
 Start = Callable[..., Any]
