@@ -24,14 +24,16 @@ CHUNK = 1000
 _FRESH_MS = 600_000
 """The newest stretch belongs to the live desk, and its absence proves nothing yet."""
 
-_IDLE_S = 60.0
+_IDLE_S = 600.0
+"""A complete symbol is looked at again after this; the live desk writes its tail meanwhile."""
 
 
 class Chunk(NamedTuple):
-    """What one request did. `complete`: nothing was missing, nothing was asked."""
+    """What one request did. `complete`: nothing was missing, nothing was asked. From `settled_ms` on nothing is missing."""
 
     complete: bool
     bars: int
+    settled_ms: int
 
 
 async def fill_chunk(
@@ -50,7 +52,7 @@ async def fill_chunk(
     """
     missing = await store.gaps(key, from_ms, until_ms)
     if not missing:
-        return Chunk(True, 0)
+        return Chunk(True, 0, from_ms)
     interval_ms = TIMEFRAME_MS[key.timeframe]
     start, end = missing[-1]
     start = max(start, end - CHUNK * interval_ms)
@@ -63,7 +65,7 @@ async def fill_chunk(
         await store.write(key, block, keep)
     for absent_from, absent_until in await store.gaps(key, start, end):
         await store.mark_absent(key, absent_from, absent_until)
-    return Chunk(False, len(block))
+    return Chunk(False, len(block), start)
 
 
 class Backfill:
@@ -87,6 +89,7 @@ class Backfill:
         self._symbols: tuple[str, ...] = ()
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._settled: dict[str, int] = {}  # nothing is missing from here on: the next look goes deeper only
         self.requests = 0
         bus.subscribe(Universe, self._on_universe, name="backfill.universe")
 
@@ -117,11 +120,14 @@ class Backfill:
         newest_ms = (self._provider.venue_now_ms() - _FRESH_MS) // interval_ms * interval_ms
         oldest_ms = newest_ms - (bars - _FRESH_MS // interval_ms - 1) * interval_ms
         try:
-            chunk = await fill_chunk(self._provider, self._store, key, oldest_ms, newest_ms, keep=bars)
+            until_ms = max(oldest_ms, self._settled.get(symbol, newest_ms))
+            chunk = await fill_chunk(self._provider, self._store, key, oldest_ms, until_ms, keep=bars)
             if chunk.complete:
+                self._settled.pop(symbol, None)
                 self._not_before[symbol] = self._clock.monotonic() + _IDLE_S
                 return False
             self.requests += 1
+            self._settled[symbol] = chunk.settled_ms
             self._on_stored(symbol, "1m", (await self._store.span(key)).bars)
             self._failures.pop(symbol, None)
         except (VenueError, StoreError) as error:
