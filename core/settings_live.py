@@ -33,18 +33,19 @@ from core.settings_load import SettingsError, read_toml
 
 log = logging.getLogger("tradetui.settings")
 
-LIVE_SECTIONS = ("confluence", "detectors", "screen", "keys")
+LIVE_SECTIONS = ("confluence", "detectors")
 LIVE_KEYS = (
+    "screen.theme",
+    "screen.flush_hz",
+    "screen.row_repaint_s",
     "market.pinned",
     "market.watch",
     "market.quote_assets",
     "market.min_quote_volume",
     "market.volatility_weight",
     "market.refresh_minutes",
-    "history.fill_share",
-    "history.parallel_requests",
 )
-"""What may change while running; everything else is read once at start."""
+"""What the parts read again while running; everything else is read once at start."""
 
 UNDO_DEPTH = 200
 
@@ -94,7 +95,7 @@ class LiveSettings:
         if not is_live(key):
             return self._reject(key, text, "takes effect after a restart: edit settings.toml")
         before = flat(self._current)
-        old = before.get(key)
+        old = before[key]
         if old == value:
             return self._reject(key, text, f"is already {toml_value(value)}; nothing to change")
         after = {**before, key: value}
@@ -117,10 +118,10 @@ class LiveSettings:
         if not self._undo:
             return self._reject("", "", "nothing to undo: no setting was edited since start")
         step = self._undo[-1]
-        old, value = flat(self._current).get(step.key), flat(step.settings).get(step.key)
+        old, value = flat(self._current)[step.key], flat(step.settings)[step.key]
         reason = self._store(step.overrides)
         if reason:
-            return self._reject(step.key, _text(value), reason)
+            return self._reject(step.key, toml_value(value), reason)
         self._undo.pop()
         self._current, self._overrides = step.settings, step.overrides
         self._say(step.key, old, value, by=by, undo=True)
@@ -148,15 +149,12 @@ class LiveSettings:
         return False
 
     def _say(self, key: str, old: object, new: object, *, by: str, undo: bool) -> None:
-        log.info("%s %s: %s -> %s by %s", key, "undone" if undo else "edited", _text(old), _text(new), by)
+        log.info("%s %s: %s -> %s by %s", key, "undone" if undo else "edited", toml_value(old), toml_value(new), by)
         self._bus.publish(
-            SettingChanged(key=key, old=_text(old), new=_text(new), by=by, undo=undo, at_ms=self._clock.now_ms())
+            SettingChanged(
+                key=key, old=toml_value(old), new=toml_value(new), by=by, undo=undo, at_ms=self._clock.now_ms()
+            )
         )
-
-
-def _text(value: object) -> str:
-    """TOML text of a value; a key that is not set has none."""
-    return "" if value is None else toml_value(value)
 
 
 def _read_overrides(path: Path) -> Values:

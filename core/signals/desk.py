@@ -36,7 +36,8 @@ log = logging.getLogger("tradetui.signals")
 
 SLICE_S = 0.004
 WATCH_S = 1.0
-REPLAYED_MOST = 5
+REPLAYED_MOST = 2
+"""So many past changes of each symbol are told at start; a log full of yesterday hides today."""
 
 
 class MarketView(Protocol):

@@ -60,8 +60,10 @@ def test_undo_takes_edits_back_in_order_and_then_says_there_is_none(tmp_path: Pa
     desk = Desk(tmp_path)
     desk.edit("confluence.enter", "0.7")
     desk.edit("confluence.enter", "0.8")
-    desk.edit("keys.quit", "q")
-    assert desk.undo() == SettingChanged(key="keys.quit", old='"q"', new="", by="operator", undo=True, at_ms=1_000)
+    desk.edit("detectors.off", "boll")
+    assert desk.undo() == SettingChanged(
+        key="detectors.off", old='["boll"]', new="[]", by="operator", undo=True, at_ms=1_000
+    )
     desk.undo()
     assert desk.live.current.confluence.enter == 0.7
     assert desk.stored() == {"confluence": {"enter": 0.7}}
@@ -82,6 +84,7 @@ def test_undo_takes_edits_back_in_order_and_then_says_there_is_none(tmp_path: Pa
         ("confluence.enter", "0.6", "is already 0.6"),
         ("confluence.enterr", "0.6", "did you mean confluence.enter?"),
         ("market.venue", "bybit", "takes effect after a restart: edit settings.toml"),
+        ("keys.quit", "q", "takes effect after a restart"),
         ("", "", "no such key"),
     ],
 )

@@ -107,7 +107,7 @@ async def test_a_loaded_symbol_speaks_as_of_its_last_closed_bar(room: Room) -> N
         "ema_cross", "adx_di", "macd", "rsi_static", "boll", "donchian",
     }  # fmt: skip
     changes = room.of(StateChange)
-    assert 0 < len(changes) <= 5
+    assert 0 < len(changes) <= 2
     assert all(change.replayed for change in changes)
     assert changes[-1].after == view.state
     kinds = [type(message) for message in room.said]
