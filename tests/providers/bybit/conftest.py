@@ -117,5 +117,9 @@ async def linear(exchange: SandboxExchange, clock: LiveClock) -> Desk:
 
 
 @pytest.fixture(params=["spot", "linear"])
-async def desk(request: pytest.FixtureRequest, exchange: SandboxExchange, clock: LiveClock) -> Desk:
-    return Desk(exchange, clock, request.param)
+async def desk(request: pytest.FixtureRequest, clock: LiveClock) -> AsyncIterator[Desk]:
+    """A desk of each category, on an exchange that has this category alone."""
+    category = request.param
+    market = TinyMarket(clock.now_ms(), symbols=SYMBOLS, seed=3, perpetual=category == "linear")
+    async with SandboxExchange({category: market}, clock, venue="bybit") as running:
+        yield Desk(running, clock, category)

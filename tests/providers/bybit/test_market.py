@@ -18,12 +18,8 @@ async def test_five_symbols_stream_quotes_trades_candles_and_books(desk: Desk):
     desk.market.set_focus("ETHUSDT")
     async with desk.run():
         await desk.until_live()
-        await desk.until(
-            lambda: (
-                {(k.symbol, k.timeframe) for k in desk.of(Kline) if k.closed}
-                >= {(s, t) for s in SYMBOLS for t in ("1m", "5m")}
-            )
-        )
+        await desk.until(lambda: {k.symbol for k in desk.of(Kline) if k.closed and k.timeframe == "1m"} == set(SYMBOLS))
+        await desk.until(lambda: {k.symbol for k in desk.of(Kline) if k.timeframe == "5m"} == set(SYMBOLS))
         await desk.until(lambda: desk.of(ProviderStats) and desk.of(Ladder))
     for symbol in SYMBOLS:
         assert desk.of(TradeBatch, symbol)
