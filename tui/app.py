@@ -12,7 +12,7 @@ import os
 import tomllib
 from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from textual.app import App
@@ -25,13 +25,13 @@ from core.messages import EditSetting, EngineStatus, Fault, SettingChanged, Undo
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, load_themes
 from tui import signals
-from tui.actions import APP_ACTIONS, Action, Registry, mode_action_id
+from tui.actions import APP_ACTIONS, Registry
 from tui.desk import Desk
 from tui.driver import GuardedDriver
 from tui.glyphs import choose
 from tui.guard import Guard
 from tui.keymap import Keymap
-from tui.modes import Mode, default_modes
+from tui.modes import Mode, default_modes, mode_actions
 from tui.pump import Pump
 from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
 from tui.screens.first_run import Choice, FirstRunScreen, WriteSettings
@@ -42,8 +42,10 @@ RunEngine = Callable[[], Coroutine[Any, Any, None]]
 
 ENGINE_STOP_S = 5.0
 """Longest wait for the engine when the program ends."""
-FAILURES_MOST = 200
-"""Contained failures of Textual itself after which the screen gives up."""
+CSS_FOLDER = Path(__file__).parent / "css"
+"""Every layout file is read at once: one parse before the first frame instead of one per screen."""
+FAILURES_MOST, FAILURES_WITHIN_S = 500, 60.0
+"""So many contained failures of Textual itself in this time, and the screen gives up."""
 EXIT_FAILED = 1
 
 
@@ -55,7 +57,7 @@ class TradeApp(App[int], inherit_bindings=False):
     `first_run`, when given, writes the chosen settings: only the first-run screen is shown, and `choice` tells the answer.
     """
 
-    CSS_PATH = "css/base.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [*sorted(CSS_FOLDER.glob("*.tcss"))]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit_now", "quit", show=False, priority=True)]
 
@@ -70,6 +72,12 @@ class TradeApp(App[int], inherit_bindings=False):
         first_run: WriteSettings | None = None,
         modes: tuple[Mode, ...] | None = None,
     ) -> None:
+        if first_run is not None:
+            modes = ()
+        elif modes is None:
+            modes = default_modes()
+        # The first screen is ours: Textual's own would be built, styled and thrown away before the first frame.
+        self.DEFAULT_MODE = modes[0].name if modes else FirstRunScreen.SCOPE  # type: ignore[misc]
         no_color = bool(os.environ.get("NO_COLOR"))
         super().__init__(driver_class=GuardedDriver, ansi_color=True if no_color else None)
         self.HORIZONTAL_BREAKPOINTS = WIDTH_CLASSES
@@ -79,14 +87,11 @@ class TradeApp(App[int], inherit_bindings=False):
         self.failure: BaseException | None = None
         self._run_engine = run_engine
         self._first_run = first_run
-        if first_run is not None:
-            modes = ()
-        elif modes is None:
-            modes = default_modes()
         self._modes_table = modes
         self._engine: asyncio.Task[None] | None = None
-        self._running_up = True
+        self.is_up = False
         self._leaving = False
+        self._failing_since, self._failed = clock.monotonic(), 0
         self._remove_signals: Callable[[], None] = lambda: None
         self.themes, self._problems = load_themes(themes_dir)
         theme = self.themes.get(MONOCHROME if no_color else settings.screen.theme)
@@ -116,7 +121,8 @@ class TradeApp(App[int], inherit_bindings=False):
         if first_run is not None:
             self.desk.waiting = "first run"
         self.desk.dropped_frames = self._dropped_frames
-        self.use_theme(theme.name)
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
         self._add_modes()
 
     # --- start and end -----------------------------------------------------------------------------------------------
@@ -135,12 +141,11 @@ class TradeApp(App[int], inherit_bindings=False):
     async def on_mount(self) -> None:
         self.desk.pump.connect()
         self.desk.bus.subscribe(SettingChanged, self._on_setting, name="screen settings")
-        await self.switch_mode(FirstRunScreen.SCOPE if self._first_run is not None else self._modes_table[0].name)
         self.screen.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
         """The first picture is out: start the engine and tell what was wrong with keys and themes, once."""
-        self._running_up = False
+        self.is_up = True
         if self._problems:
             more = f" ({len(self._problems) - 1} more in the event log)" if len(self._problems) > 1 else ""
             self.desk.say(self._problems[0] + more, "warning")
@@ -193,7 +198,7 @@ class TradeApp(App[int], inherit_bindings=False):
     # --- failures ----------------------------------------------------------------------------------------------------
 
     async def _dispatch_message(self, message: Message) -> None:
-        if self._running_up:
+        if not self.is_up:
             await super()._dispatch_message(message)
             return
         try:
@@ -208,7 +213,11 @@ class TradeApp(App[int], inherit_bindings=False):
         Before the first paint there is no screen to go on with: the program ends with code 1 and `failure` is set.
         """
         self.desk.guard.report("screen", error)
-        if not self._running_up and self.desk.guard.failures["screen"] < FAILURES_MOST:
+        now = self.desk.clock.monotonic()
+        if now - self._failing_since > FAILURES_WITHIN_S:
+            self._failing_since, self._failed = now, 0
+        self._failed += 1
+        if self.is_up and self._failed < FAILURES_MOST:
             return
         self.failure = error
         if self.is_headless and self._exception is None:
@@ -285,11 +294,3 @@ class TradeApp(App[int], inherit_bindings=False):
         show = getattr(self.screen, "show_symbol", None)
         if show is not None:
             show(symbol)
-
-
-def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:
-    """One action per mode."""
-    return [
-        Action(mode_action_id(mode.name), mode.keys, mode.name, f"Show the {mode.name} screen.", footer=mode.footer)
-        for mode in modes
-    ]

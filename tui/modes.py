@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.actions import Action, mode_action_id
 from tui.screens.base import DeskScreen
 
 
@@ -26,3 +27,11 @@ def default_modes() -> tuple[Mode, ...]:
         Mode("watchlist", WatchlistScreen, "1"),
         Mode("events", EventsScreen, "3,e", footer=40),
     )
+
+
+def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:
+    """One action per mode."""
+    return [
+        Action(mode_action_id(mode.name), mode.keys, mode.name, f"Show the {mode.name} screen.", footer=mode.footer)
+        for mode in modes
+    ]

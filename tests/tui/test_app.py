@@ -100,8 +100,9 @@ async def test_errors_in_timers_handlers_and_painting_never_end_the_program(monk
         raise ZeroDivisionError("bad picture")
 
     async with running.run_test() as pilot:
+        await until(pilot, lambda: running.is_up)
         screen = first(running)
-        timer = screen.set_interval(0.01, fail)
+        timer = screen.set_interval(0.01, fail, repeat=5)
         screen.call_later(fail)
         running.call_later(fail)
         monkeypatch.setattr(screen, "flush", fail)

@@ -32,24 +32,27 @@ async def test_help_shows_the_keys_and_words_of_this_screen_and_goes_back() -> N
         await until(pilot, lambda: isinstance(running.screen, FirstScreen))
 
 
+TYPED = {" ": "space", "(": "left_parenthesis", ")": "right_parenthesis", ".": "full_stop"}
+
+
 async def choose(pilot, running: TradeApp, words: str) -> None:
-    """Type words into the palette and take the first hit."""
+    """Type words into the palette, wait until they are the first hit, and take it."""
     await pilot.press("colon")
     await until(pilot, lambda: isinstance(running.screen, CommandPalette))
-    await pilot.press(*["space" if letter == " " else letter for letter in words])
+    await pilot.press(*[TYPED.get(letter, letter) for letter in words])
     palette = running.screen
     assert isinstance(palette, CommandPalette)
-    await until(pilot, lambda: palette.query_one(CommandList).option_count > 0 and not palette._show_busy)
+    hits = palette.query_one(CommandList)
+    await until(pilot, lambda: hits.option_count > 0 and words in str(hits.get_option_at_index(0).prompt).lower())
+    hits.highlighted = 0
     await pilot.press("enter")
-    if running.screen is palette:
-        await pilot.press("enter")
     await until(pilot, lambda: running.screen is not palette)
 
 
 async def test_the_palette_runs_actions() -> None:
     running = app()
     async with running.run_test(size=(100, 40)) as pilot:
-        await choose(pilot, running, "mark")
+        await choose(pilot, running, "mark (m)")
         screen = running.screen
         assert isinstance(screen, FirstScreen)
         await until(pilot, lambda: screen.done == ["mark"])

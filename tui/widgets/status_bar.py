@@ -31,6 +31,8 @@ LAG_WARN_MS = 100.0
 LATENCY_WARN_MS = 2000.0
 STALE_STATS_MS = 5000
 """Statistics older than this are not shown as if they were new."""
+GROUNDED = ("live", "danger")
+"""Looks that may have a ground of their own."""
 GAP = 2
 """Blank cells between parts."""
 
@@ -140,14 +142,19 @@ def lay_out(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
     room = width - sum(len(part.text) + GAP for part in right) + GAP
     for part in kept:
         if not part.right:
-            runs += [(part.text, part.look), (" " * GAP, "header")]
+            runs += [(part.text, part.look), (" " * GAP, _gap_look(part))]
             used += len(part.text) + GAP
     if right:
         runs.append((" " * max(0, room - used), "header"))
         used += max(0, room - used)
         for index, part in enumerate(right):
-            runs += [(" " * (GAP if index else 0), "header"), (part.text, part.look)]
+            runs += [(" " * (GAP if index else 0), _gap_look(part)), (part.text, part.look)]
     return _cut(runs, width)
+
+
+def _gap_look(part: Part) -> str:
+    """Blank cells look like their neighbour, unless that has a ground of its own."""
+    return "header" if part.look in GROUNDED else part.look
 
 
 def _length(parts: Sequence[Part]) -> int:
@@ -156,16 +163,16 @@ def _length(parts: Sequence[Part]) -> int:
 
 
 def _cut(runs: list[tuple[str, str]], width: int) -> list[tuple[str, str]]:
-    """The same runs cut or padded to `width`."""
+    """The same runs cut or padded to `width`; neighbours that look the same become one (fewer bytes to send)."""
     cut: list[tuple[str, str]] = []
     left = width
-    for text, look in runs:
-        if left <= 0:
-            break
-        cut.append((text[:left], look))
-        left -= len(text[:left])
-    if left > 0:
-        cut.append((" " * left, "header"))
+    for text, look in [*runs, (" " * width, "header")]:
+        shown = text[:left]
+        left -= len(shown)
+        if shown and cut and cut[-1][1] == look:
+            cut[-1] = (cut[-1][0] + shown, look)
+        elif shown:
+            cut.append((shown, look))
     return cut
 
 
