@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from core.bus import Bus
@@ -12,6 +13,7 @@ from core.clock import Clock
 from core.market.book import OrderBook
 from core.messages import Fault, HostKind, Ticker, VenueClock
 from core.settings import Settings
+from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, VenueError
 from providers.ban import Ban
 from providers.batch import Gauges, MicroBatcher
@@ -74,7 +76,7 @@ class BybitMarket:
         self._lanes: list[Lane] = []
         self._lane_of: dict[str, Lane] = {}
         self._timeframes: tuple[str, ...] = ()
-        self._group: asyncio.TaskGroup | None = None
+        self._supervisor: Supervisor | None = None
         self._refused = 0
         self.host = urlsplit(self._rest.rest.base_url).netloc
         self.host_kind: HostKind = host_kind_of(self._rest.rest.base_url)
@@ -163,16 +165,17 @@ class BybitMarket:
 
     async def run(self) -> None:
         """See `MarketProvider`."""
+        supervisor = self._supervisor = Supervisor(self._bus, self._clock)
+        supervisor.start("bybit batches", self._batcher.run)
+        supervisor.start("bybit watch", self._watch)
+        supervisor.start("bybit clock", self._keep_clock)
+        for lane in self._lanes:
+            self._start(lane, supervisor)
         try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                group.create_task(self._batcher.run(), name="bybit batches")
-                group.create_task(self._watch(), name="bybit watch")
-                group.create_task(self._keep_clock(), name="bybit clock")
-                for lane in self._lanes:
-                    self._start(lane)
+            await asyncio.Event().wait()
         finally:
-            self._group = None
+            self._supervisor = None
+            await supervisor.stop()
 
     async def close(self) -> None:
         """See `MarketProvider`."""
@@ -196,8 +199,8 @@ class BybitMarket:
             on_refused=self._topic_refused,
         )
         self._lanes.append(lane)
-        if self._group is not None:
-            self._start(lane)
+        if self._supervisor is not None:
+            self._start(lane, self._supervisor)
         return lane
 
     def _make_link(self, lane: Lane) -> Link:
@@ -223,11 +226,10 @@ class BybitMarket:
             ban=self._ban,
         )
 
-    def _start(self, lane: Lane) -> None:
-        assert self._group is not None
-        self._group.create_task(lane.link.run(), name=f"bybit link {lane.name}")
-        self._group.create_task(lane.send_requests(), name=f"bybit requests {lane.name}")
-        self._group.create_task(self._poll_while_down(lane), name=f"bybit polling {lane.name}")
+    def _start(self, lane: Lane, supervisor: Supervisor) -> None:
+        supervisor.start(f"bybit {lane.name}", lane.link.run)
+        supervisor.start(f"bybit {lane.name} requests", lane.send_requests)
+        supervisor.start(f"bybit {lane.name} polling", partial(self._poll_while_down, lane))
 
     def _renew(self, topic: str) -> None:
         lane = self._lane_of.get(topic.rpartition(".")[2])

@@ -17,6 +17,9 @@ from providers.bybit.tally import TakerTally
 from providers.freshness import Freshness, Track
 
 LADDER_LEVELS = 20
+SNAPSHOT_WITHIN_S = 5.0
+"""A confirmed book topic without a snapshot for this long is subscribed anew."""
+
 RECENT_IDS = 512
 """Trade ids remembered per symbol, so that an overlapping socket or a poll does not count a trade twice."""
 
@@ -130,11 +133,15 @@ class Streams:
             self._freshness.forget(symbol)
 
     def subscribed(self, topic: str) -> None:
-        """The venue confirmed a topic: trades are whole from here on."""
+        """The venue confirmed a topic: trades are whole from here on, and a book's snapshot should follow soon."""
         route = self.routes.get(topic)
-        state = self.symbols.get(route[1]) if route else None
-        if state is not None and topic.startswith("publicTrade.") and state.tally.whole_since_ms is None:
+        if route is None:
+            return
+        state = self.symbols[route[1]]
+        if topic == state.topics[0] and state.tally.whole_since_ms is None:
             state.tally.begin(self._venue_now_ms())
+        elif topic == state.topics[2] and not state.depth.live and state.depth.due_at is None:
+            state.depth.due_at = self._clock.monotonic() + SNAPSHOT_WITHIN_S
 
     def interrupted(self, symbols: Iterable[str], reason: str) -> None:
         """The socket of these symbols is gone: books are stale, trade sums broken."""
