@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import Channel, ChannelStatus
+from core.messages import Channel, ChannelStatus, Replay
 from core.settings import Feed
 
 GAP_WEIGHT = 0.2
@@ -52,6 +52,7 @@ class Freshness:
         self._by_channel: dict[tuple[str, Channel], list[Track]] = {}
         self._paused: set[str] = set()
         self.stamp = clock.monotonic()
+        bus.subscribe(Replay, self._on_replay, name="freshness.replay")
 
     def track(self, symbol: str, channel: Channel, stream: str, group: str) -> Track:
         """The track of one stream, made when new. `group` names the socket it lives on."""
@@ -160,15 +161,21 @@ class Freshness:
         track.fresh = fresh
         if fresh:
             track.due = 0.0
-        if others_stale:
-            return
+        if not others_stale:
+            self._tell(track)
+
+    def _on_replay(self, _: Replay) -> None:
+        for track in self.stale_tracks():
+            self._tell(track)
+
+    def _tell(self, track: Track) -> None:
         self._bus.publish(
             ChannelStatus(
                 venue=self._venue,
                 category=self._category,
                 symbol=track.symbol,
                 channel=track.channel,
-                fresh=fresh,
+                fresh=track.fresh,
                 age_s=round(self.age_s(track), 3),
                 limit_s=round(self.limit_s(track), 3),
                 at_ms=self._clock.now_ms(),

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import LinkState, LinkStatus
+from core.messages import LinkState, LinkStatus, Replay
 from core.settings import Feed, Network
 from core.venue import Retryable
 from providers.backoff import Backoff
@@ -88,6 +88,7 @@ class Link:
         self._sending = asyncio.Lock()
         self._next_send_at = 0.0
         self._wake = asyncio.Event()
+        self._status: LinkStatus | None = None
         self._rotate_reason = ""
         self.is_up = False
         self.overlapping = False
@@ -99,6 +100,7 @@ class Link:
         self.oversized = 0
         self.frame_errors = 0
         self.last_frame_at = clock.monotonic()
+        bus.subscribe(Replay, self._on_replay, name=f"link {name} replay")
 
     @property
     def host(self) -> str:
@@ -310,17 +312,20 @@ class Link:
         return self._url if isinstance(self._url, str) else self._url()
 
     def _publish(self, state: LinkState, reason: str, retry_in_s: float = 0.0) -> None:
-        self._bus.publish(
-            LinkStatus(
-                venue=self._venue,
-                category=self._category,
-                link=self.name,
-                state=state,
-                host=self.host,
-                reason=reason,
-                attempt=self._backoff.attempt,
-                retry_in_s=round(retry_in_s, 3),
-                reconnects=self.reconnects,
-                at_ms=self._clock.now_ms(),
-            )
+        self._status = LinkStatus(
+            venue=self._venue,
+            category=self._category,
+            link=self.name,
+            state=state,
+            host=self.host,
+            reason=reason,
+            attempt=self._backoff.attempt,
+            retry_in_s=round(retry_in_s, 3),
+            reconnects=self.reconnects,
+            at_ms=self._clock.now_ms(),
         )
+        self._bus.publish(self._status)
+
+    def _on_replay(self, _: Replay) -> None:
+        if self._status is not None:
+            self._bus.publish(self._status)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import BookStatus, Ladder
+from core.messages import BookStatus, Ladder, Replay
 from core.venue import Banned, VenueError
 from providers.backoff import Backoff
 from providers.binance_us.routes import SymbolFeed
@@ -53,6 +53,8 @@ class Books:
         self._live_since: dict[str, float] = {}
         self.focus = ""
         self.rejected = 0
+        self._status: dict[str, BookStatus] = {}
+        bus.subscribe(Replay, self._on_replay, name="books.replay")
 
     @property
     def resyncs(self) -> int:
@@ -90,6 +92,7 @@ class Books:
         self._due.pop(symbol, None)
         self._backoffs.pop(symbol, None)
         self._live_since.pop(symbol, None)
+        self._status.pop(symbol, None)
 
     def check(self) -> None:
         """Find crossed books among the live ones."""
@@ -159,14 +162,17 @@ class Books:
             self._due.setdefault(feed.symbol, self._clock.monotonic() + (wait_s or backoff.next_s()))
 
     def _tell(self, feed: SymbolFeed, state: Literal["syncing", "live", "stale"], reason: str) -> None:
-        self._bus.publish(
-            BookStatus(
-                venue=self._venue,
-                category=self._category,
-                symbol=feed.symbol,
-                state=state,
-                reason=reason,
-                resyncs=feed.book.resyncs,
-                at_ms=self._clock.now_ms(),
-            )
+        status = self._status[feed.symbol] = BookStatus(
+            venue=self._venue,
+            category=self._category,
+            symbol=feed.symbol,
+            state=state,
+            reason=reason,
+            resyncs=feed.book.resyncs,
+            at_ms=self._clock.now_ms(),
         )
+        self._bus.publish(status)
+
+    def _on_replay(self, _: Replay) -> None:
+        for status in self._status.values():
+            self._bus.publish(status)

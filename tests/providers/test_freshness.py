@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.bus import Bus
 from core.clock import SimClock
-from core.messages import ChannelStatus
+from core.messages import ChannelStatus, Replay
 from core.settings import Feed
 from providers.freshness import Freshness, Track
 
@@ -121,6 +121,15 @@ def test_one_silent_timeframe_makes_the_channel_stale_until_all_speak() -> None:
     assert rig.states() == [("kline", False)]
     rig.pass_time(2, {hourly: 1, rig.kline: 1})
     assert rig.states() == [("kline", False), ("kline", True)]
+
+
+def test_a_late_screen_is_told_what_is_stale() -> None:
+    rig = Rig()
+    rig.pass_time(20, {rig.quote: 1, rig.trade: 1, rig.kline: 1})
+    rig.pass_time(12, {rig.trade: 1, rig.kline: 1})
+    rig.said.clear()
+    rig.bus.publish(Replay())
+    assert rig.states() == [("quote", False)]
 
 
 def test_forgotten_symbols_are_never_mentioned_again() -> None:

@@ -6,7 +6,18 @@ import httpx
 import msgspec
 import pytest
 
-from core.messages import BookStatus, Fault, Kline, Ladder, LinkStatus, ProviderStats, Quote, TradeBatch, VenueClock
+from core.messages import (
+    BookStatus,
+    Fault,
+    Kline,
+    Ladder,
+    LinkStatus,
+    ProviderStats,
+    Quote,
+    Replay,
+    TradeBatch,
+    VenueClock,
+)
 from core.venue import Rejected
 from tests.providers.binance_us.conftest import Start, same_as_rest
 
@@ -53,6 +64,14 @@ async def test_symbols_change_without_a_reconnect(start: Start) -> None:
         await rig.until(lambda: rig.of(Quote, second) and rig.of(Quote, third), "both symbols")
         assert not rig.of(Quote, first)
         assert shard.link.connects == 1
+
+
+async def test_a_screen_that_starts_late_is_told_the_state_of_links_and_books(start: Start) -> None:
+    async with start(watch=2) as rig:
+        rig.seen.clear()
+        rig.bus.publish(Replay())
+        assert [s.state for s in rig.of(LinkStatus)] == ["up"]
+        assert {s.symbol: s.state for s in rig.of(BookStatus)} == dict.fromkeys(rig.market._feeds, "live")
 
 
 async def test_streams_are_spread_over_several_sockets(start: Start) -> None:
