@@ -207,7 +207,7 @@ class DetailScreen(DeskModal[None]):
         self.act_back()
 
     def act_down(self) -> None:
-        self.body.scroll_to(y=self.body.scroll_offset.y + 1, animate=False, immediate=True)
+        self.body.scroll_to(y=self.body.scroll_offset.y + 1, animate=False, immediate=True, force=True)
 
     def act_up(self) -> None:
-        self.body.scroll_to(y=self.body.scroll_offset.y - 1, animate=False, immediate=True)
+        self.body.scroll_to(y=self.body.scroll_offset.y - 1, animate=False, immediate=True, force=True)

@@ -90,7 +90,7 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = self._line_of(here.event_id if here is not None else -1)
         top = self._line_of(top_event)
         if top != int(self.scroll_offset.y):
-            self.scroll_to(y=top, animate=False, immediate=True)
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def replace(self, events: Sequence[Event], empty_words: str) -> None:
         """Another filter: show these from the newest on."""
@@ -145,7 +145,7 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         height, top = self.size.height, int(self.scroll_offset.y)
         if height > 0:
             top = max(min(top, self.cursor), self.cursor - height + 1)
-            self.scroll_to(y=max(0, min(top, len(self.events) - height)), animate=False, immediate=True)
+            self.scroll_to(y=max(0, min(top, len(self.events) - height)), animate=False, immediate=True, force=True)
 
     def render_line(self, y: int) -> Strip:
         line = y + int(self.scroll_offset.y)

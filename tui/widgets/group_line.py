@@ -37,7 +37,8 @@ def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) ->
     if glyphs.name == "ascii":
         word = word.replace("Δ", "change since")
     runs: list[Run] = [(f"{note[0]}   ", note[1])] if note[0] else []
-    runs += [("sort ", "dim"), (word + (glyphs.sort_down if view.reverse else glyphs.sort_up), "accent")]
+    mark = glyphs.sort_down if view.reverse else glyphs.sort_up
+    runs += [("sort ", "dim"), (f"{word} {mark}", "accent")]
     runs.append(("   filter ", "dim"))
     if view.text:
         runs += [(f"{view.text} ", "accent"), (f"{shown} of {total}", "dim")]

@@ -60,6 +60,10 @@ class Layout:
     width: int
     words_width: int
 
+    def end(self, i: int) -> int:
+        """First cell after column i; words in STATE's place reach to the end of WHY."""
+        return self.starts[i] + (self.words_width if self.columns[i].key == "state" else self.widths[i])
+
 
 SAYING = ("state", "p", "why")
 """Columns that give way to words while a symbol is stale or loading."""
@@ -102,10 +106,18 @@ def _ask(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     return ((fmt.price(facts.ask, facts.decimals, width, glyphs), "stale" if facts.stale else "dim"),)
 
 
-def _move(value: float, facts: Facts, glyphs: Glyphs, width: int, decimals: int = 2) -> Pieces:
-    text = fmt.percent(value, decimals, width, glyphs=glyphs)
-    if len(text) > width:
-        text = fmt.percent(value, 0, width, glyphs=glyphs)
+def _bounded(value: float, decimals: int, width: int, glyphs: Glyphs, signed: bool = False) -> str:
+    """A number that keeps its column: fewer decimals when it is too long, `>999` when it is absurd."""
+    for places in (decimals, 0):
+        text = (fmt.signed if signed else fmt.fixed)(value, places, width, glyphs=glyphs)
+        if len(text) <= width:
+            return text
+    sign = ("+" if value > 0 else glyphs.minus) if signed else ""
+    return f"{sign}>{'9' * min(4, width - len(sign) - 1)}".rjust(width)
+
+
+def _move(value: float, facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    text = _bounded(value * 100.0, 2, width, glyphs, signed=True)
     if facts.stale or value != value:
         return ((text, "stale" if facts.stale else "dim"),)
     if not any(digit in "123456789" for digit in text):
@@ -130,26 +142,21 @@ def _volume(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _spread(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    decimals = 1 if facts.spread_bp < 100 else 0
-    return ((fmt.fixed(facts.spread_bp, decimals, width, glyphs), _number_style(facts, facts.spread_bp)),)
+    return ((_bounded(facts.spread_bp, 1, width, glyphs), _number_style(facts, facts.spread_bp)),)
 
 
 def _atr(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fixed(facts.natr * 100.0, 2, width, glyphs), _number_style(facts, facts.natr)),)
+    return ((_bounded(facts.natr * 100.0, 2, width, glyphs), _number_style(facts, facts.natr)),)
 
 
 def _rsi(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fixed(facts.rsi, 0, width, glyphs), _number_style(facts, facts.rsi)),)
+    return ((_bounded(facts.rsi, 0, width, glyphs), _number_style(facts, facts.rsi)),)
 
 
 def _volume_z(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     loud = abs(facts.volume_z) >= LOUD_Z and not facts.stale
-    return (
-        (
-            fmt.signed(facts.volume_z, 1, width, glyphs=glyphs),
-            "bright" if loud else _number_style(facts, facts.volume_z),
-        ),
-    )
+    style = "bright" if loud else _number_style(facts, facts.volume_z)
+    return ((_bounded(facts.volume_z, 1, width, glyphs, signed=True), style),)
 
 
 def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -206,7 +213,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("price", "PRICE", 9, _price),
     Column("delta", "Δ STATE", 7, _delta, "change_state"),
     Column("change_1h", "1h %", 7, _hour, "change_1h", from_width=90),
-    Column("change_24h", "24h %", 7, _day, "change_24h"),
+    Column("change_24h", "24h %", 7, _day, "change_24h", from_width=1),
     Column("bid", "BID", 9, _bid, from_width=176),
     Column("ask", "ASK", 9, _ask, from_width=176),
     Column("volume", "VOL24h", 6, _volume, "volume", from_width=108, slow=True),
@@ -227,7 +234,7 @@ SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.sort for column in COLUMNS i
 """What the list can be sorted by, in column order."""
 
 MIN_WIDTHS = {"symbol": 8, "price": 9, "bid": 9, "ask": 9}
-MAX_WIDTHS = {"symbol": 14, "price": 14, "bid": 14, "ask": 14}
+MAX_WIDTHS = {"symbol": 14, "price": 16, "bid": 16, "ask": 16}
 
 
 def arrange(width: int, symbol_width: int, price_width: int, columns: Iterable[Column] = COLUMNS) -> Layout:
@@ -244,6 +251,8 @@ def arrange(width: int, symbol_width: int, price_width: int, columns: Iterable[C
             break
         last = max(optional, key=lambda i: shown[i].from_width)
         del shown[last], widths[last]
+    if rest < 0:  # a long name is cut before a price is
+        widths[1], rest = widths[1] + rest, 0
     starts, x = [], 0
     for i, column in enumerate(shown):
         if column.key == "why":

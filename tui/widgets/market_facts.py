@@ -169,7 +169,9 @@ def calm_age(seconds: float) -> str:
         return f"{whole} s"
     if whole < 60:
         return f"{whole // 5 * 5} s"
-    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+    if whole < 7200:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h" if whole < 172_800 else f"{whole // 86_400} d"
 
 
 def _why(row: MarketRow, store: ViewStore) -> str:

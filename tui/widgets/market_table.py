@@ -137,7 +137,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         elif line >= top + height:
             top = line - height + 1
         top = max(0, min(top, len(self.symbols) - height))
-        self.scroll_to(y=top, animate=False, immediate=True)
+        self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     # --- painting ------------------------------------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
             return 0
         painted.cells = tuple(fresh)
         painted.strip = self._strip(painted.cells, painted.cursor)
-        return layout.starts[last] + layout.widths[last]
+        return layout.end(last)
 
     def render_line(self, y: int) -> Strip:
         line = y + int(self.scroll_offset.y)
