@@ -81,7 +81,7 @@ class Follower:
 @contextlib.asynccontextmanager
 async def follow(url: str) -> AsyncIterator[Follower]:
     """Connect without compression, as the program's own link does."""
-    async with websockets.connect(url, compression=None, max_size=2**24) as socket:
+    async with websockets.connect(url, compression=None, max_size=2**24, max_queue=None) as socket:
         yield Follower(socket)
 
 

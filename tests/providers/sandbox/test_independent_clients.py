@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 import pybit.unified_trading
+import pytest
 from binance import AsyncClient, BinanceSocketManager
 from binance.ws.depthcache import DepthCacheManager
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
@@ -75,7 +75,7 @@ async def test_python_binance_follows_klines_to_the_close_that_rest_confirms(bin
 async def test_python_binance_follows_trades_without_a_gap(binance, us_client):
     manager = socket_manager(us_client, binance)
     async with manager.multiplex_socket(["btcusdt@trade", "ethusdt@aggTrade"]) as socket:
-        ids = []
+        ids: list[int] = []
         while len(ids) < 10:
             message = await receive(socket, lambda m: m["stream"] == "btcusdt@trade")
             ids.append(message["data"]["t"])
