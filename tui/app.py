@@ -7,6 +7,7 @@ Exit codes (`return_code`): 0 ended by the operator, 1 could not start, 129 the 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import tomllib
@@ -146,6 +147,8 @@ class TradeApp(App[int], inherit_bindings=False):
     def _painted(self) -> None:
         """The first picture is out: start the engine and tell what was wrong with keys and themes, once."""
         self.is_up = True
+        gc.freeze()  # what is alive now stays: later collections, which hold up the loop, need not look at it
+        gc.enable()  # the command line switches it off, for a third off the time to the first frame
         if self._problems:
             more = f" ({len(self._problems) - 1} more in the event log)" if len(self._problems) > 1 else ""
             self.desk.say(self._problems[0] + more, "warning")
