@@ -26,7 +26,7 @@ MAX_ARGS_CHARS = 20_000
 """Topic text one connection may carry: the venue allows 21,000."""
 
 ANSWER_S = 10.0
-"""A request without an answer for this long counts as refused."""
+"""A request without an answer for this long is sent again."""
 
 Handler = Callable[[str, wire.Envelope], None]
 Routes = Mapping[str, tuple[Handler, str, Track]]
@@ -72,6 +72,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._pending: dict[str, Request] = {}
         self._requests = 0
+        self.unanswered = 0
         self._generation = 0
 
     @property
@@ -181,12 +182,15 @@ class Lane:
                 self._on_subscribed(topic)
 
     def expire(self) -> None:
-        """Treat requests that were not answered in time as refused; call now and then."""
+        """Ask again, topic by topic, for what was not answered in time; call now and then."""
         limit = self._clock.monotonic() - ANSWER_S
         late = [(name, request) for name, request in self._pending.items() if request.sent_at < limit]
         for name, request in late:
             del self._pending[name]
-            self._refused(request, f"no answer within {ANSWER_S:g} s")
+            self.unanswered += 1
+            if request.op == "subscribe":
+                for topic in request.topics:
+                    self._ask("subscribe", (topic,))
 
     def _refused(self, request: Request, reason: str) -> None:
         if request.op != "subscribe":

@@ -14,7 +14,7 @@ from providers.bybit.streams import Streams
 
 PARALLEL = 8
 NEWEST = 3
-"""Candles asked for in each poll: the forming one, the one just closed, and one for luck."""
+"""Candles asked for in each poll: the forming one, the one just closed, and the one before in case a round failed."""
 
 
 class Poller:

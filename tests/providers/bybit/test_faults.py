@@ -6,6 +6,7 @@ import pytest
 
 from core.messages import BookStatus, ChannelStatus, Kline, LinkStatus, ProviderStats, Quote, RestBan, TradeBatch
 from core.venue import Banned, Retryable
+from providers.bybit.lane import Request
 from providers.sandbox.garbage import GARBAGE
 from tests.providers.bybit.conftest import SYMBOLS, Desk
 
@@ -152,6 +153,33 @@ async def test_pings_keep_a_silent_socket(exchange, clock):
         begun = clock.now_ms()
         await desk.until(lambda: clock.now_ms() > begun + 30_000)
     assert not [s for s in desk.of(LinkStatus) if s.state == "down"]
+
+
+async def test_late_and_revised_closing_candles_arrive_and_equal_rest(desk: Desk):
+    desk.exchange.faults.late_close("BTCUSDT", 5.0, 1)
+    async with desk.run(("BTCUSDT",), ("1m",)):
+        await desk.until(lambda: [k for k in desk.of(Kline) if k.closed])
+        late = next(k for k in desk.of(Kline) if k.closed)
+        assert late.received_ms - late.open_ms >= 64_000
+        desk.exchange.faults.revise_candle("BTCUSDT", late.open_ms)
+        await desk.until(lambda: len([k for k in desk.of(Kline) if k.closed and k.open_ms == late.open_ms]) == 2)
+        revised = [k for k in desk.of(Kline) if k.closed and k.open_ms == late.open_ms][-1]
+        (row,) = (
+            await desk.market.candles("BTCUSDT", "1m", start_ms=late.open_ms, end_ms=late.open_ms + 1, limit=1)
+        ).tolist()
+    assert revised.close != late.close
+    assert [revised.open, revised.high, revised.low, revised.close, revised.volume] == row[1:6]
+
+
+async def test_an_unanswered_request_is_sent_again_topic_by_topic(spot: Desk):
+    async with spot.run(("BTCUSDT",), ("1m",)):
+        await spot.until_live(("BTCUSDT",))
+        lane = spot.market._lanes[0]
+        answered: list[str] = []
+        lane._on_subscribed = answered.append
+        lane._pending["lost"] = Request("subscribe", ("orderbook.1.BTCUSDT", "publicTrade.BTCUSDT"), -1e9)
+        await spot.until(lambda: set(answered) >= {"orderbook.1.BTCUSDT", "publicTrade.BTCUSDT"})
+    assert lane.unanswered >= 1
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
