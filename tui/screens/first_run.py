@@ -38,7 +38,7 @@ WriteSettings = Callable[[Choice], Path]
 """Writes a commented settings file for a choice and tells where. Raises FileExistsError rather than overwrite one."""
 
 CHOICES: tuple[Choice, ...] = (
-    Choice("demo", "Demo", "60 invented markets on this machine; no network, no key.", "binance_us", "spot"),
+    Choice("demo", "Demo", "60 invented markets; no network, no key needed.", "binance_us", "spot"),
     Choice("binance_us spot", "Binance.US spot", "live prices, paper trading; no key needed.", "binance_us", "spot"),
     Choice("bybit spot", "Bybit spot", "live prices, paper trading; no key needed.", "bybit", "spot"),
     Choice("bybit linear", "Bybit perpetuals", "live prices, paper trading; no key needed.", "bybit", "linear"),
@@ -47,7 +47,7 @@ CHOICES: tuple[Choice, ...] = (
 INTRODUCTION = (
     "There are no settings yet. Choose what to watch.",
     "Trading is on paper: nothing here can send a real order.",
-    "The choice is written to your settings file, where every knob has a comment.",
+    "Your choice is written to a settings file that explains every knob.",
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -17,6 +19,9 @@ from tui.screens.base import DeskModal
 
 Glossary = Sequence[tuple[str, str]]
 """(word on the screen, its meaning in one sentence)."""
+
+KEY_COLUMNS = 10
+WIDE_ENOUGH_FOR_IDS = 110
 
 
 class HelpScreen(DeskModal[None]):
@@ -33,35 +38,44 @@ class HelpScreen(DeskModal[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="help-box") as box:
             box.can_focus = True
-            yield Static(help_text(self.desk, self._scope, self._glossary), markup=False)
+            ids = self.app.size.width >= WIDE_ENOUGH_FOR_IDS
+            yield Static(help_text(self.desk, self._scope, self._glossary, ids), markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
 
-def help_text(desk: Desk, scope: str, glossary: Glossary) -> Text:
-    """Keys first (this screen's, then everywhere), then the words of the screen."""
+def help_text(desk: Desk, scope: str, glossary: Glossary, ids: bool) -> Group:
+    """Keys first (this screen's, then everywhere), then the words of the screen. `ids`: there is room for action ids."""
     palette = desk.palette
-    text = Text()
-    own = [action for action in desk.registry.of_scope(scope) if action.scope == scope]
-    everywhere = [action for action in desk.registry.of_scope(scope) if action.scope != scope]
-    for title, actions in ((scope.replace("_", " "), own), ("everywhere", everywhere)):
-        if not actions:
-            continue
-        text.append(f"{title.upper()}\n", palette.bright)
-        for action in actions:
-            text.append(f"  {_spelt(desk, desk.keymap.labels(action.id)) or 'no key':<14}", palette.key)
-            text.append(f"{action.help}  ", palette.text)
-            text.append(f"{action.id}\n", palette.dim)
-        text.append("\n")
+    parts: list[RenderableType] = []
+    actions = desk.registry.of_scope(scope)
+    for title, group in (
+        (scope.replace("_", " "), [action for action in actions if action.scope == scope]),
+        ("everywhere", [action for action in actions if action.scope != scope]),
+    ):
+        table = _table()
+        for action in group:
+            text = Text(_spelt(desk, action.help), palette.text)
+            if ids:
+                text.append(f"  {action.id}", palette.dim)
+            table.add_row(Text(_spelt(desk, desk.keymap.labels(action.id)) or "no key", palette.key), text)
+        if group:
+            parts += [Text(title.upper(), palette.bright), table, Text()]
     if glossary:
-        text.append("WORDS\n", palette.bright)
+        table = _table()
         for word, meaning in glossary:
-            text.append(f"  {_spelt(desk, word):<14}", palette.accent)
-            text.append(f"{_spelt(desk, meaning)}\n", palette.text)
-        text.append("\n")
-    text.append("Esc goes back.", palette.dim)
-    return text
+            table.add_row(Text(_spelt(desk, word), palette.accent), Text(_spelt(desk, meaning), palette.text))
+        parts += [Text("WORDS", palette.bright), table, Text()]
+    return Group(*parts, Text("Esc goes back.", palette.dim))
+
+
+def _table() -> Table:
+    """Two columns; long sentences hang under their own beginning."""
+    table = Table.grid(padding=(0, 1, 0, 2))
+    table.add_column(min_width=KEY_COLUMNS, no_wrap=True)
+    table.add_column(ratio=1)
+    return table
 
 
 def _spelt(desk: Desk, text: str) -> str:
