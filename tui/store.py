@@ -9,6 +9,7 @@ Screens compare versions with what they painted last; several screens can theref
 
 from __future__ import annotations
 
+import tomllib
 from collections import deque
 from typing import Any
 
@@ -264,6 +265,8 @@ class ViewStore:
         self.status_version += 1
 
     def on_setting_changed(self, message: SettingChanged) -> None:
+        if message.key == "market.pinned":
+            self.pinned = set(tomllib.loads(f"pinned = {message.new}")["pinned"])
         verb = "undone" if message.undo else "set"
         self.say(f"{message.key} {verb}: {message.old} → {message.new}", "info", message.at_ms)
 

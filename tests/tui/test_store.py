@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.messages import SettingRejected
+from core.messages import SettingChanged, SettingRejected
 from tests import builders as make
 from tui.store import MarketRow, ViewStore
 
@@ -111,6 +111,14 @@ def test_a_refused_edit_is_said_in_one_line():
     )
     assert store.notice == "confluence.enter = 7 refused: must be 0 to 1"
     assert store.notice_severity == "error"
+
+
+def test_pins_follow_the_engine():
+    store = ViewStore()
+    store.on_setting_changed(
+        SettingChanged(key="market.pinned", old="[]", new='["A", "B"]', by="operator", undo=False, at_ms=make.NOW_MS)
+    )
+    assert store.pinned == {"A", "B"}
 
 
 def test_every_handler_takes_what_the_opening_of_a_market_sends():

@@ -57,7 +57,6 @@ class EventsScreen(DeskScreen):
     """Filter by kind, severity and words; Enter goes to the event's symbol."""
 
     SCOPE = SCOPE
-    CSS_PATH = "../css/events.tcss"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         _action("open", "enter", "symbol", "Show the event's symbol in the watchlist.", footer=10),
         _action("filter", "/", "filter", "Show only events with these words; Esc takes it back.", footer=20),

@@ -42,7 +42,6 @@ class WatchlistScreen(DeskScreen):
     """Table, groups with counts, filter, and the selected symbol's argument."""
 
     SCOPE = SCOPE
-    CSS_PATH = "../css/watchlist.tcss"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         _action("open", "enter", "why", "Every number behind the selected symbol's state.", footer=10),
         _action(
@@ -78,6 +77,7 @@ class WatchlistScreen(DeskScreen):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        desk.store.pinned.update(desk.settings.market.pinned)
         sort = desk.settings.screen.sort
         self.view = View(sort=sort, reverse=sort != "symbol")
         self.table = MarketTable(desk)
