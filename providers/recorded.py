@@ -55,6 +55,7 @@ class RecordedMarket:
         self._tape: StreamTape | None = None
         self._player: StreamPlayer | None = None
         self._opened = False
+        self._opening = asyncio.Lock()
         self._symbols: set[str] | None = None
         self._timeframes: tuple[str, ...] = tuple(settings.market.timeframes)
         self._changes = 0
@@ -208,8 +209,9 @@ class RecordedMarket:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     async def _open_aside(self) -> None:
-        if not self._opened:
-            await asyncio.to_thread(self._open)
+        async with self._opening:
+            if not self._opened:
+                await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
         """Read the candle files, or survey the raw streams. Once."""

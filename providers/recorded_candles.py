@@ -21,6 +21,9 @@ SUFFIXES = (".parquet", ".csv", ".csv.gz")
 STEPS = 4
 """Updates a bar is played in: three forming ones, then the closed bar."""
 
+CHUNK = 256
+"""Bars turned into Python numbers at a time: playing must not hold up the loop."""
+
 OPEN_MS, OPEN, HIGH, LOW, CLOSE, VOLUME, QUOTE_VOLUME = range(7)
 
 
@@ -120,12 +123,12 @@ def _infer_timeframe(file: Path, open_ms: np.ndarray[tuple[int], np.dtype[np.flo
     )
 
 
-def aggregate(bars: CandleBlock, timeframe: str) -> CandleBlock:
-    """Longer candles of the bars there are. A first bucket that begins before the first bar is left out."""
+def aggregate(bars: CandleBlock, timeframe: str, *, keep_first: bool = False) -> CandleBlock:
+    """Longer candles of the bars there are. A first bucket that begins before the first bar is left out, unless kept."""
     length = TIMEFRAME_MS[timeframe]
     buckets = bars[:, OPEN_MS] // length
     starts = np.flatnonzero(np.diff(buckets, prepend=-1.0))
-    if len(starts) and bars[0, OPEN_MS] % length:
+    if not keep_first and len(starts) and bars[0, OPEN_MS] % length:
         starts = starts[1:]
     if not len(starts):
         return np.empty((0, 9))
@@ -146,12 +149,13 @@ def derivable(series: Series, timeframe: str) -> bool:
 
 
 class _Bucket:
-    """One longer timeframe while it is played: what the forming candle holds, and the finished ones by open time."""
+    """One longer timeframe while it is played: what the forming candle holds. Finished ones equal `aggregate` exactly."""
 
     def __init__(self, timeframe: str, bars: CandleBlock) -> None:
         self.timeframe = timeframe
         self.length = TIMEFRAME_MS[timeframe]
-        self.finished = {row[OPEN_MS]: row[: QUOTE_VOLUME + 1] for row in aggregate(bars, timeframe).tolist()}
+        self._bars = bars
+        self._first_whole_ms = -(-float(bars[0, OPEN_MS]) // self.length) * self.length
         self.open_ms = -1.0
         self.candle: list[float] = []
 
@@ -176,12 +180,18 @@ class _Bucket:
         if open_ms != self.open_ms:
             self.open_ms, self.candle = open_ms, []
 
-    def prime(self, bars: CandleBlock, begin: int) -> None:
+    def prime(self, begin: int) -> None:
         """Take what the bucket of bar `begin` holds before it."""
-        self.begin(bars[begin, OPEN_MS])
-        first = int(np.searchsorted(bars[:, OPEN_MS], self.open_ms))
-        for bar in bars[first:begin].tolist():
+        self.begin(float(self._bars[begin, OPEN_MS]))
+        first = int(np.searchsorted(self._bars[:, OPEN_MS], self.open_ms))
+        for bar in self._bars[first:begin].tolist():
             self.candle = self.with_part(bar)
+
+    def finished(self) -> list[float]:
+        """The present bucket's candle from all its bars."""
+        first, last = np.searchsorted(self._bars[:, OPEN_MS], (self.open_ms, self.end_ms))
+        candle: list[float] = aggregate(self._bars[first:last], self.timeframe, keep_first=True)[0].tolist()
+        return candle[: QUOTE_VOLUME + 1]
 
     def complete(self, bar: list[float], end_ms: int) -> tuple[list[float], bool]:
         """Add a whole bar; returns the candle and whether it is finished."""
@@ -189,12 +199,12 @@ class _Bucket:
         if self.end_ms != end_ms:
             return self.candle, False
         self.candle = []
-        return self.finished.get(self.open_ms, bar), True
+        return self.finished(), True
 
     @property
     def shown(self) -> bool:
         """The bucket began inside the recording, so its candle is whole."""
-        return self.open_ms in self.finished
+        return self.open_ms >= self._first_whole_ms
 
     @property
     def end_ms(self) -> float:
@@ -220,6 +230,12 @@ def _parts(bar: list[float]) -> list[list[float]]:
     ]
 
 
+def _rows(bars: CandleBlock, begin: int) -> Iterator[list[float]]:
+    """Rows up to the quote volume as lists, a piece at a time."""
+    for start in range(begin, len(bars), CHUNK):
+        yield from bars[start : start + CHUNK, : QUOTE_VOLUME + 1].tolist()
+
+
 Update = tuple[int, str, str, list[float], bool]
 """Time in ms, symbol, timeframe, candle up to its quote volume, closed."""
 
@@ -238,14 +254,13 @@ def play(series: Series, timeframes: Sequence[str], from_ms: int) -> Iterator[Up
     longer.sort(key=lambda bucket: bucket.length)
     if begin < len(series.bars):
         for bucket in longer:
-            bucket.prime(series.bars, begin)
+            bucket.prime(begin)
     own = series.timeframe in timeframes
-    for row in series.bars[begin:].tolist():
-        bar = row[: QUOTE_VOLUME + 1]
+    for bar in _rows(series.bars, begin):
         overdue = [b for b in longer if b.candle and b.end_ms <= bar[OPEN_MS]]  # their last bars are missing
         for bucket in sorted(overdue, key=lambda b: b.end_ms):
             if bucket.shown:
-                yield int(bucket.end_ms), symbol, bucket.timeframe, bucket.finished[bucket.open_ms], True
+                yield int(bucket.end_ms), symbol, bucket.timeframe, bucket.finished(), True
         for bucket in longer:
             bucket.begin(bar[OPEN_MS])
         for k, part in enumerate(_parts(bar), start=1):
