@@ -128,7 +128,7 @@ def confluence(symbol: str, state: State, probability: float, price: float, **ch
         "probability": probability, "logit": logit, "base_logit": 0.0, "calibrated": False, "contributions": parts,
         "reasons": tuple(told(p) for p in parts[:3]) if lead else (),
         "contrary": told(parts[3]) if lead else "",
-        "missing": {"BUY": "for SELL: P ≤ .40", "SELL": "for BUY: P ≥ .60", "HOLD": "for BUY: P ≥ .60"}[state],
+        "missing": {"BUY": "needs P ≤ .40 for SELL", "SELL": "needs P ≥ .60 for BUY"}.get(state, "needs P ≥ .60 for BUY"),
         "hold_reason": "", "enter": 0.6, "exit": 0.45, "cooldown_until_ms": 0, "since_ms": NOW_MS - 13 * MINUTE_MS,
         "since_price": price, "price": price, "readings": 6, "warming": 0, "occurred_at": NOW_MS - MINUTE_MS,
         "known_at": NOW_MS,

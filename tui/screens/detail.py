@@ -104,7 +104,7 @@ def _limits(confluence: Confluence) -> list[Line]:
     lines: list[Line] = [[("thresholds  ", "dim"), (f"enter {enter}, exit {leave}{pause}", "text")]]
     for label, text in (
         ("held        ", confluence.hold_reason),
-        ("missing     ", confluence.missing),
+        ("next state  ", confluence.missing),
         ("against     ", confluence.contrary),
     ):
         if text:

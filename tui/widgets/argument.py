@@ -44,7 +44,7 @@ def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Run]:
     chance = "" if confluence.calibrated else " uncalibrated"
     runs += [(f"{dot}P ", "dim"), (fmt.probability(confluence.probability), "text"), (chance, "dim")]
     if confluence.missing:
-        runs.append((f"{dot}missing {confluence.missing}", "dim"))
+        runs.append((f"{dot}{confluence.missing}", "dim"))
     limits = f"{dot}enter {fmt.probability(confluence.enter)} exit {fmt.probability(confluence.exit)}"
     runs.append((limits, "dim"))
     return runs
