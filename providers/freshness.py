@@ -1,7 +1,7 @@
 """Per-channel freshness: a channel that is silent for longer than its own habit allows, on a socket that is alive.
 
 Each stream has a `Track`. The hot path only writes the present stamp into it; `check`, once a second or so, learns the
-usual gap (exponential average) and finds what went silent. Two rules say stale:
+usual gap (exponential average, quick to grow and slow to shrink) and finds what went silent. Two rules say stale:
 
 - habit: silent for more than `stale_factor` usual gaps, at least `stale_floor_s`. It applies only while that limit is
   below `stale_ceiling_s`: a thin pair's long silences prove nothing.
@@ -16,8 +16,14 @@ from core.clock import Clock
 from core.messages import Channel, ChannelStatus, Replay
 from core.settings import Feed
 
-GAP_WEIGHT = 0.2
-ENOUGH_GAPS = 5
+GROW = 0.5
+SHRINK = 0.05
+"""Weights of a gap longer or shorter than usual. Markets come in bursts: a burst must not make the pause after it suspicious."""
+
+ENOUGH_GAPS = 10
+
+PATIENCE: dict[Channel, float] = {"trade": 3.0, "kline": 3.0}
+"""Factor on the floor of the habit rule where silence may simply mean that nobody trades; evidence is not so patient."""
 
 
 class Track:
@@ -123,7 +129,7 @@ class Freshness:
         feed = self._feed
         if track.gaps < ENOUGH_GAPS:
             return feed.stale_ceiling_s
-        return min(feed.stale_ceiling_s, max(feed.stale_floor_s, feed.stale_factor * track.gap))
+        return min(feed.stale_ceiling_s, self._habit_s(track))
 
     def age_s(self, track: Track) -> float:
         """Seconds since its last message, or since its socket came up."""
@@ -132,7 +138,8 @@ class Freshness:
     def _learn(self, track: Track) -> None:
         if track.last and track.last >= track.since:
             gap = track.at - track.last
-            track.gap = gap if not track.gaps else track.gap + GAP_WEIGHT * (gap - track.gap)
+            weight = GROW if gap > track.gap else SHRINK
+            track.gap = gap if not track.gaps else track.gap + weight * (gap - track.gap)
             track.gaps += 1
         track.last = track.at
         if track.due and track.at >= track.due:
@@ -150,8 +157,12 @@ class Freshness:
                 return True
         if track.gaps < ENOUGH_GAPS:
             return False
-        limit = max(self._feed.stale_floor_s, self._feed.stale_factor * track.gap)
+        limit = self._habit_s(track)
         return limit <= self._feed.stale_ceiling_s and now - max(track.at, track.since) > limit
+
+    def _habit_s(self, track: Track) -> float:
+        floor_s = self._feed.stale_floor_s * PATIENCE.get(track.channel, 1.0)
+        return max(floor_s, self._feed.stale_factor * track.gap)
 
     def _turn(self, track: Track, fresh: bool) -> None:
         """Change one track; the channel's status follows when it is the first to go or the last to come back."""

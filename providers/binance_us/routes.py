@@ -85,7 +85,7 @@ class SymbolFeed:
         for timeframe in timeframes:
             stream = f"{lower}@kline_{timeframe}"
             track = freshness.track(symbol, "kline", stream, group)
-            self.routes[stream] = KlineRoute(symbol, timeframe, track, batcher, freshness).on_kline
+            self.routes[stream] = KlineRoute(symbol, timeframe, track, self.trade_track, batcher, freshness).on_kline
 
     def on_quote(self, frame: bytes) -> None:
         """`@bookTicker`."""
@@ -128,23 +128,31 @@ class SymbolFeed:
 
 
 class KlineRoute:
-    """One symbol's candles of one timeframe."""
+    """One symbol's candles of one timeframe. A candle that counts more trades is evidence for the trade channel."""
 
-    __slots__ = ("_batcher", "_freshness", "_step", "_symbol", "_timeframe", "_track")
+    __slots__ = ("_bar", "_batcher", "_count", "_freshness", "_step", "_symbol", "_timeframe", "_track", "_trade_track")
 
-    def __init__(self, symbol: str, timeframe: str, track: Track, batcher: MicroBatcher, freshness: Freshness) -> None:
+    def __init__(
+        self, symbol: str, timeframe: str, track: Track, trade_track: Track, batcher: MicroBatcher, freshness: Freshness
+    ) -> None:
         self._symbol = symbol
         self._timeframe = timeframe
         self._step = TIMEFRAME_MS[timeframe]
         self._track = track
+        self._trade_track = trade_track
         self._batcher = batcher
         self._freshness = freshness
+        self._bar = 0
+        self._count = 0
 
     def on_kline(self, frame: bytes) -> None:
         """`@kline_<interval>`."""
         update = decode_kline_message(frame).data
-        self._track.at = self._freshness.stamp
         k = update.k
+        if k.t == self._bar and k.n > self._count and self._trade_track.at < self._track.at:
+            self._freshness.expect(self._trade_track)
+        self._bar, self._count = k.t, k.n
+        self._track.at = self._freshness.stamp
         if k.t % self._step:
             self._batcher.rejects.count("kline time")
             return

@@ -51,11 +51,21 @@ def test_a_busy_channel_that_falls_silent_is_stale_after_the_floor_and_fresh_whe
 
 def test_the_limit_follows_the_channels_own_habit() -> None:
     rig = Rig()
-    rig.pass_time(60, {rig.quote: 5})
+    rig.pass_time(80, {rig.quote: 5})
     rig.pass_time(30)
     assert rig.states() == []
     rig.pass_time(15)
     assert rig.states() == [("quote", False)]
+
+
+def test_a_pause_after_a_burst_is_not_suspicious() -> None:
+    rig = Rig()
+    for _ in range(6):
+        rig.pass_time(10, {rig.quote: 0.5})
+        rig.pass_time(9)
+    rig.pass_time(10, {rig.quote: 0.5})
+    rig.pass_time(15)
+    assert rig.states() == []
 
 
 def test_a_thin_pair_does_not_trip_while_nothing_trades() -> None:
@@ -114,8 +124,8 @@ def test_nothing_is_judged_while_the_socket_is_down_and_silence_counts_anew_afte
 def test_one_silent_timeframe_makes_the_channel_stale_until_all_speak() -> None:
     rig = Rig()
     hourly = rig.freshness.track("A", "kline", "a@kline_1h", "market 1")
-    rig.pass_time(20, {rig.kline: 2, hourly: 2})
-    rig.pass_time(30)
+    rig.pass_time(40, {rig.kline: 2, hourly: 2})
+    rig.pass_time(40)
     assert rig.states() == [("kline", False)]
     rig.pass_time(2, {rig.kline: 1})
     assert rig.states() == [("kline", False)]

@@ -6,6 +6,7 @@ import pytest
 
 from core.messages import BookStatus, ChannelStatus, Fault, Kline, LinkStatus, Quote, RestBan, TradeBatch
 from core.venue import Banned
+from providers.freshness import ENOUGH_GAPS
 from providers.sandbox.garbage import GARBAGE, REPLACING
 from tests.providers.binance_us.conftest import Start, same_as_rest
 
@@ -69,7 +70,7 @@ async def test_a_frozen_channel_on_a_live_socket_is_noticed_and_recovers(start: 
     async with start(watch=2, stale_floor_s=4.0, stale_factor=3.0, rate=20) as rig:
         symbol = next(iter(rig.market._feeds))
         track = rig.market._feeds[symbol].quote_track
-        await rig.until(lambda: track.gaps >= 5, "its habit is known")
+        await rig.until(lambda: track.gaps >= ENOUGH_GAPS, "its habit is known")
         rig.exchange.faults.freeze(symbol, "quote")
         await rig.until(lambda: [s for s in rig.of(ChannelStatus, symbol) if s.channel == "quote"], "noticed")
         assert not rig.of(ChannelStatus, symbol)[-1].fresh
@@ -88,6 +89,15 @@ async def test_a_frozen_candle_channel_is_known_by_the_trades_it_misses(start: S
         await rig.until(lambda: [s for s in rig.of(ChannelStatus, symbol) if s.channel == "kline"], "noticed")
         rig.seen.clear()
         await rig.until(lambda: rig.of(Kline, symbol), "REST brings the candles")
+
+
+async def test_a_frozen_trade_channel_is_known_by_the_candles_that_count_more_trades(start: Start) -> None:
+    async with start(watch=2, stale_floor_s=5.0, rate=20) as rig:
+        symbol = next(iter(rig.market._feeds))
+        await rig.until(lambda: rig.of(TradeBatch, symbol) and rig.of(Kline, symbol), "trades and candles")
+        rig.exchange.faults.freeze(symbol, "trade")
+        await rig.until(lambda: [s for s in rig.of(ChannelStatus, symbol) if s.channel == "trade"], "noticed")
+        assert not [s for s in rig.of(ChannelStatus, symbol) if s.channel == "kline"]
 
 
 async def test_garbage_is_counted_and_never_passed_on(start: Start) -> None:
@@ -179,7 +189,7 @@ async def test_a_frozen_depth_channel_makes_its_book_stale_until_it_speaks_again
     async with start(watch=2, stale_floor_s=4.0, stale_factor=3.0, rate=20) as rig:
         symbol, other = rig.market._feeds
         track = rig.market._feeds[symbol].depth_track
-        await rig.until(lambda: track.gaps >= 5, "its habit is known")
+        await rig.until(lambda: track.gaps >= ENOUGH_GAPS, "its habit is known")
         rig.exchange.faults.freeze(symbol, "depth")
         await rig.until(lambda: rig.of(BookStatus, symbol)[-1].state == "stale", "the book is stale")
         assert other in rig.live_books()
