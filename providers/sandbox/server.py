@@ -78,6 +78,7 @@ class SandboxExchange:
         self._server: uvicorn.Server | None = None
         self._control_port = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refusing: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self.failed = asyncio.Event()
 
@@ -222,7 +223,9 @@ class SandboxExchange:
         """Stop listening on the venue's port for a while; the operating system refuses then."""
         if self._server is not None and self._server.servers:
             self._server.servers[0].close()
-            self._spawn(self._listen_again(seconds))
+            if self._refusing is not None:
+                self._refusing.cancel()
+            self._refusing = self._spawn(self._listen_again(seconds))
 
     async def _listen_again(self, seconds: float) -> None:
         if math.isfinite(seconds):
@@ -273,10 +276,11 @@ class SandboxExchange:
 
     # --- tasks -------------------------------------------------------------------------------------------------------
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

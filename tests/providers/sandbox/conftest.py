@@ -23,7 +23,7 @@ WAIT_S = 10.0
 @pytest.fixture
 def clock() -> LiveClock:
     """Ten market seconds a second, a few seconds before a full minute."""
-    return LiveClock(rate=10.0, start_ms=START_MS // 60_000 * 60_000 - 15_000)
+    return LiveClock(rate=10.0, start_ms=START_MS // 60_000 * 60_000 - 10_000)
 
 
 @pytest.fixture

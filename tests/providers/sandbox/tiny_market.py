@@ -21,7 +21,7 @@ from providers.sandbox.model import (
 )
 
 MINUTE_MS = 60_000
-HISTORY_MINUTES = 6_000
+HISTORY_MINUTES = 4_200
 STEP_MS = 100
 
 
