@@ -7,6 +7,7 @@ import pytest
 from core.messages import BookStatus, ChannelStatus, Kline, LinkStatus, ProviderStats, Quote, RestBan, TradeBatch
 from core.venue import Banned, Retryable
 from providers.bybit.lane import Request
+from providers.freshness import ENOUGH_GAPS
 from providers.sandbox.garbage import GARBAGE
 from tests.providers.bybit.conftest import SYMBOLS, Desk
 
@@ -88,7 +89,7 @@ async def test_a_frozen_channel_on_a_living_socket_is_noticed_and_its_end_too(ex
         await desk.until_live(("BTCUSDT", "ETHUSDT"))
         tracks = desk.market._freshness._tracks.values()
         frozen = [track for track in tracks if (track.symbol, track.channel) == ("ETHUSDT", channel)]
-        await desk.until(lambda: all(track.gaps >= 5 for track in frozen))
+        await desk.until(lambda: all(track.gaps >= ENOUGH_GAPS for track in frozen))
         exchange.faults.freeze("ETHUSDT", channel)
         await desk.until(lambda: [c for c in desk.of(ChannelStatus, "ETHUSDT") if c.channel == channel and not c.fresh])
         exchange.faults.unfreeze("ETHUSDT", channel)
