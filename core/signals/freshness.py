@@ -20,6 +20,7 @@ class Freshness:
         self._clock = clock
         self._offset_ms = 0.0
         self._silent: dict[str, dict[str, str]] = {}
+        self._had_book: set[str] = set()
         self._links_up: dict[str, bool] = {}
         self._down_since_ms: int | None = None
         self._tick: dict[str, float] = {}
@@ -57,8 +58,14 @@ class Freshness:
             self._set(message.symbol, f"channel {message.channel}", text)
 
     def _on_book(self, message: BookStatus) -> None:
-        why = f": {message.reason}" if message.reason else ""
-        self._set(message.symbol, "book", f"order book stale{why}" if message.state == "stale" else "")
+        """A book that was good and no longer is vetoes until it is live again; the first synchronisation does not."""
+        if message.state == "live":
+            self._had_book.add(message.symbol)
+            self._set(message.symbol, "book", "")
+        elif message.state == "stale" or message.symbol in self._had_book:
+            self._had_book.add(message.symbol)
+            why = f": {message.reason}" if message.reason else ""
+            self._set(message.symbol, "book", f"order book {message.state}{why}")
 
     def _on_listing(self, message: Listing) -> None:
         try:

@@ -62,8 +62,17 @@ def test_a_stale_book_vetoes_until_it_is_live() -> None:
     watch = Watch()
     assert watch.book("syncing") == ""
     assert watch.book("stale") == "order book stale: gap"
-    assert watch.channel("kline", False) == "order book stale: gap"
+    assert watch.book("syncing") == "order book syncing: gap"
+    assert watch.channel("kline", False) == "order book syncing: gap"
     assert watch.book("live") == "no kline data for 14 s"
+
+
+def test_a_book_that_was_live_vetoes_while_it_is_fetched_anew() -> None:
+    watch = Watch()
+    assert watch.book("syncing") == ""
+    assert watch.book("live") == ""
+    assert watch.book("syncing") == "order book syncing: gap"
+    assert watch.book("live") == ""
 
 
 async def test_no_connection_at_all_for_ten_seconds_vetoes_everything() -> None:
