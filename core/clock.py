@@ -13,7 +13,6 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-
 SETTLE_YIELDS = 5
 
 

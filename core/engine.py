@@ -22,7 +22,7 @@ from core.market.backfill import Backfill
 from core.market.desk import MarketDesk
 from core.market.indicators import load_talib
 from core.market.universe import UniverseKeeper
-from core.messages import BusStats, EngineStatus, Focus, Replay, SettingChanged, Universe
+from core.messages import BusStats, EngineStatus, Fault, Focus, Replay, SettingChanged, Universe
 from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
@@ -39,6 +39,7 @@ RETRY_FIRST_S = 1.0
 RETRY_CAP_S = 30.0
 CLOCK_SYNC_S = 180.0
 STATS_S = 1.0
+STORE_WATCH_S = 10.0
 GC_THRESHOLDS = (50_000, 20, 100)
 
 
@@ -78,6 +79,7 @@ class Engine:
             closing.push_async_callback(self._stop_tasks)
             self._supervisor.start("loop lag", LagMeter(self._bus, self._clock).run)
             self._supervisor.start("bus statistics", self._publish_bus_stats)
+            self._supervisor.start("store watch", lambda: self._watch_store(candles))
             self._supervisor.start("clock", self._keep_clock)
             await self._start_market(candles)
             await asyncio.Event().wait()
@@ -138,6 +140,15 @@ class Engine:
                 log.warning("clock: %s", error)
                 pause_s = RETRY_CAP_S
             await self._clock.sleep(pause_s)
+
+    async def _watch_store(self, candles: CandleStore) -> None:
+        """Say once when the candle store was found damaged and begun anew, at start or later."""
+        said = ""
+        while True:
+            if candles.recovered != said:
+                said = candles.recovered
+                self._bus.publish(Fault(source="candle store", message=said, at_ms=self._clock.now_ms()))
+            await self._clock.sleep(STORE_WATCH_S)
 
     async def _publish_bus_stats(self) -> None:
         while True:

@@ -22,7 +22,9 @@ def _about(text: str, *, ge: float | None = None, le: float | None = None) -> Me
 class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to watch."""
 
-    venue: Annotated[Literal["binance_us", "bybit", "recorded", "sandbox"], _about("The venue to watch.")] = "binance_us"
+    venue: Annotated[Literal["binance_us", "bybit", "recorded", "sandbox"], _about("The venue to watch.")] = (
+        "binance_us"
+    )
     category: Annotated[Literal["spot", "linear"], _about("Market of the venue; linear (perpetuals) on bybit.")] = (
         "spot"
     )
@@ -33,6 +35,7 @@ class Market(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "USD",
     )
     min_quote_volume: Annotated[float, _about("Smallest 24 h quote volume for the prefilter.", ge=0)] = 10_000.0
+    include_halted: Annotated[bool, _about("Also prefilter instruments that do not trade at the moment.")] = False
     volatility_weight: Annotated[
         float, _about("Prefilter rank: 0 is volume alone, 1 is 24 h range alone.", ge=0, le=1)
     ] = 0.3

@@ -85,9 +85,10 @@ def overrides_path(settings_file: Path | None) -> Path:
     return (settings_file.parent if settings_file is not None else config_folder()) / "overrides.toml"
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], overrides: Path | None = None) -> Settings:
     """Settings of all layers. `path` as given by `--settings`, or None to look in the usual places.
 
+    `overrides` is the file of live edits when it does not lie beside the settings (the demo keeps its own).
     Raises `SettingsError` with every problem of every layer.
     """
     layers = _Layers()
@@ -95,7 +96,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if file is not None:
         _take_file(layers, file, required=True)
     _take_environment(layers, environ)
-    _take_file(layers, overrides_path(file), required=False)
+    _take_file(layers, overrides or overrides_path(file), required=False)
     return layers.finish()
 
 

@@ -111,9 +111,19 @@ class RecordedMarket:
         return [ticker for ticker in tickers if ticker is not None]
 
     async def candles(
-        self, symbol: str, timeframe: str, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 1000
+        self,
+        symbol: str,
+        timeframe: str,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 1000,
+        background: bool = False,
     ) -> CandleBlock:
-        """See `MarketProvider`: what ended before the play position. Raw streams have only what was played so far."""
+        """See `MarketProvider`: what ended before the play position. Raw streams have only what was played so far.
+
+        A recording has no rate limit: `background` changes nothing.
+        """
         await self._open_aside()
         if timeframe not in TIMEFRAME_MS:
             raise Rejected(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAME_MS)}", "timeframe")

@@ -29,10 +29,10 @@ from tui.compose import (
     EXIT_FAILED,
     EXIT_OK,
     EXIT_USAGE,
-    demo_folder,
-    demo_settings,
+    OVERRIDES,
     fetch_candles,
     headless,
+    load_demo,
     run_loop,
     run_screen,
     show,
@@ -137,27 +137,25 @@ def first_run(arguments: argparse.Namespace) -> int:
 
 def act_demo(arguments: argparse.Namespace) -> int:
     """The screen on the embedded exchange."""
-    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    settings, folder = load_demo(arguments.settings, os.environ)
     begin_log(settings, arguments)
     child = start_sandbox(settings)
     try:
-        folder = demo_folder(settings)
-        return run_screen(demo_settings(settings), folder / "overrides.toml", folder, child)
+        return run_screen(settings, folder / OVERRIDES, folder, child)
     finally:
         child.stop()
 
 
 def act_headless(arguments: argparse.Namespace) -> int:
     """The engine without a screen."""
-    path = settings_path(arguments.settings, os.environ)
-    settings = load(path, os.environ)
-    begin_log(settings, arguments)
-    overrides, folder = overrides_path(path), data_folder()
-    child = None
     if arguments.demo:
-        child = start_sandbox(settings)
-        folder = demo_folder(settings)
-        settings, overrides = demo_settings(settings), folder / "overrides.toml"
+        settings, folder = load_demo(arguments.settings, os.environ)
+        overrides = folder / OVERRIDES
+    else:
+        path = settings_path(arguments.settings, os.environ)
+        settings, folder, overrides = load(path, os.environ), data_folder(), overrides_path(path)
+    begin_log(settings, arguments)
+    child = start_sandbox(settings) if arguments.demo else None
     try:
         with contextlib.ExitStack() as stack:
             if arguments.jsonl == "-":
@@ -196,8 +194,9 @@ def act_sandbox(arguments: argparse.Namespace) -> int:
     profile = LOAD_PROFILE if arguments.profile == "load" else MarketProfile()
     try:
         if arguments.recorded is not None:
-            played: SandboxMarket = PlaybackMarket(arguments.recorded, clock)
-            markets = dict.fromkeys(categories, played)
+            markets: dict[str, SandboxMarket] = {
+                category: PlaybackMarket(arguments.recorded, clock, category=category) for category in categories
+            }
         else:
             markets = seeded_markets(arguments.venue, categories, seed, symbols, clock, profile)
         run_loop(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -17,10 +18,10 @@ import msgspec
 
 from core.bus import Bus
 from core.clock import Clock, LiveClock
-from core.paths import data_folder, state_folder
+from core.paths import config_folder, data_folder, state_folder
 from core.settings import Settings
 from core.settings_live import LiveSettings
-from core.settings_load import SettingsError
+from core.settings_load import SettingsError, load
 
 if TYPE_CHECKING:
     from core.venue import MarketProvider
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+OVERRIDES = "overrides.toml"
 
 
 def make_provider(settings: Settings, bus: Bus, clock: Clock) -> MarketProvider:
@@ -67,6 +69,7 @@ def demo_settings(settings: Settings) -> Settings:
         pinned=(),
         watch=settings.sandbox.symbols,
         min_quote_volume=0.0,
+        include_halted=True,
         decision_timeframe="1m",
         reference_symbol="",
     )
@@ -81,26 +84,31 @@ def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
     return msgspec.structs.replace(settings, network=network)
 
 
-def demo_folder(settings: Settings) -> Path:
-    """The demo's own stores, apart from real ones; one per market."""
-    return data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}"
+def load_demo(path: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Path]:
+    """Settings for the demo and its folder. Its stores and live edits lie apart from real ones, one folder per market."""
+    sandbox = load(path, environ).sandbox
+    folder = data_folder() / f"demo-{sandbox.venue}-{sandbox.seed}"
+    return demo_settings(load(path, environ, folder / OVERRIDES)), folder
 
 
 async def engine_main(
     settings: Settings, overrides: Path, folder: Path, child: SandboxChild | None, bus: Bus, clock: Clock
 ) -> None:
-    """Build the engine and run it until cancelled. Heavy imports happen in a thread, after the first frame."""
+    """Build the engine and run it until cancelled.
+
+    What is slow to import or to build is made in a thread, after the first frame, so that the loop stays free.
+    """
     engine_module = await asyncio.to_thread(import_engine)
     if child is not None:
         address = await asyncio.to_thread(child.address)
         settings = at_sandbox(settings, address.rest, address.stream)
     live = LiveSettings(bus, clock, settings, overrides)
-    provider = make_provider(settings, bus, clock)
+    provider = await asyncio.to_thread(make_provider, settings, bus, clock)
     await engine_module.Engine(live, bus, clock, provider, data_folder=folder).run()
 
 
 def import_engine() -> Any:
-    """The engine's module, imported on demand."""
+    """The engine's module. httpx loads its asyncio backend with the first request: that too happens here."""
     import core.engine
 
     return core.engine
@@ -114,12 +122,19 @@ def run_screen(
     observe: Callable[[Bus], None] = lambda bus: None,
 ) -> int:
     """The full-screen application; the engine starts after its first frame. `observe` may subscribe before anything runs."""
+    gc.disable()  # nothing worth collecting exists before the first frame; the application turns it on again
     from tui.app import TradeApp
 
     clock = LiveClock()
     bus = Bus(clock)
     observe(bus)
-    app = TradeApp(bus, clock, settings, run_engine=lambda: engine_main(settings, overrides, folder, child, bus, clock))
+    app = TradeApp(
+        bus,
+        clock,
+        settings,
+        run_engine=lambda: engine_main(settings, overrides, folder, child, bus, clock),
+        themes_dir=config_folder() / "themes",
+    )
     return show(app, settings)
 
 

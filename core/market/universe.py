@@ -43,8 +43,8 @@ def prefilter(
     """The `market.watch` best symbols: pinned ones first served, then by a mix of volume rank and range rank.
 
     Rank score: (1 - w) of the place by 24 h quote volume + w of the place by 24 h range / last, w the volatility weight.
-    Only trading instruments in `market.quote_assets` with enough volume are candidates; a watched one that the venue
-    halts stays, so that the halt is seen. Ties go by symbol: the same input gives the same list.
+    Only trading instruments (or all, with `market.include_halted`) in `market.quote_assets` with enough volume are
+    candidates; a watched one that the venue halts stays, so that the halt is seen. Ties go by symbol: the same input gives the same list.
     """
     watched = set(current)
     kept = [symbol for symbol in dict.fromkeys(pinned) if symbol in instruments]
@@ -72,7 +72,7 @@ def prefilter(
 
 
 def _is_candidate(ticker: Ticker, instrument: Instrument, market: Market, watched: bool) -> bool:
-    if instrument.quote not in market.quote_assets or not (instrument.trading or watched):
+    if instrument.quote not in market.quote_assets or not (instrument.trading or watched or market.include_halted):
         return False
     minimum = market.min_quote_volume * (STICKY_VOLUME if watched else 1.0)
     return math.isfinite(ticker.quote_volume) and ticker.quote_volume >= minimum and ticker.last > 0

@@ -17,7 +17,6 @@ from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, VenueError
 from providers.ban import Ban
 from providers.batch import Gauges, MicroBatcher
-from providers.budget import Priority
 from providers.bybit import wire
 from providers.bybit.lane import MAX_ARGS_CHARS, Lane
 from providers.bybit.polling import Poller
@@ -99,15 +98,17 @@ class BybitMarket:
         start_ms: int | None = None,
         end_ms: int | None = None,
         limit: int = 1000,
-        priority: Priority = "normal",
+        background: bool = False,
     ) -> CandleBlock:
-        """See `MarketProvider`. Trades and taker volume are NaN: the venue's candles do not carry them.
-
-        `priority` "fill" keeps to the background's share of the budget.
-        """
+        """See `MarketProvider`. Trades and taker volume are NaN: the venue's candles do not carry them."""
         until_ms = self.venue_now_ms() + 1 if end_ms is None else end_ms
         return await self._rest.candles(
-            symbol, timeframe, start_ms=start_ms, end_ms=until_ms, limit=limit, priority=priority
+            symbol,
+            timeframe,
+            start_ms=start_ms,
+            end_ms=until_ms,
+            limit=limit,
+            priority="fill" if background else "normal",
         )
 
     async def sync_clock(self) -> float:

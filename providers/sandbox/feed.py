@@ -107,11 +107,18 @@ class Feed:
         return rows
 
     def day(self, symbol: str) -> DayStats | None:
-        """24 h statistics, at most a second old; None for a listing without any bar yet."""
+        """24 h statistics, at most a second old; None for a listing without any bar in a week.
+
+        A halted symbol keeps its last price and shows no volume, as real venues do.
+        """
         now_ms = self.clock.now_ms()
         at_ms, stats = self._days.get(symbol, (-DAY_STATS_AGE_MS, None))
         if now_ms - at_ms >= DAY_STATS_AGE_MS:
             rows = self.bars(symbol, MINUTE_MS, now_ms - DAY_MS, now_ms + 1)
+            if not len(rows):
+                rows = self.bars(symbol, MINUTE_MS, now_ms - 7 * DAY_MS, now_ms - DAY_MS)[-1:].copy()
+                rows[:, 1:4] = rows[:, 4:5]
+                rows[:, 5:10] = 0
             stats = DayStats(rows, now_ms) if len(rows) else None
             self._days[symbol] = (now_ms, stats)
         return stats

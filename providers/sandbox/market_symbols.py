@@ -16,7 +16,7 @@ HISTORY_START_MS = 1_577_836_800_000
 """2020-01-01: history of all but the new listing begins here."""
 NEW_LISTING_AGE_MS = 2 * HOUR_MS
 """The new listing began this long before the hour in which the market started."""
-HALT_AGE_MS = 26 * HOUR_MS
+HALT_AGE_MS = 3 * HOUR_MS
 """The halted symbol stopped this long before the hour in which the market started."""
 
 STABLE, HALTED, NEW = "USDC", "LUNC", "NOVA"
