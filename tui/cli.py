@@ -206,7 +206,7 @@ def act_sandbox(arguments: argparse.Namespace) -> int:
             ),
         )
     except (OSError, ValueError, Fatal) as error:
-        print(f"the sandbox cannot start: {error}", file=sys.stderr)
+        print(f"the sandbox cannot start on port {arguments.port}: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
 
