@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,9 @@ CREATE TABLE absent (
 
 _COLUMNS = ", ".join(CANDLE_COLUMNS)
 _UPSERT = f"INSERT OR REPLACE INTO candle (series, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_READ_ROWS = 256
+"""Rows turned into an array at once: the conversion keeps the event loop from running, and tuples cost memory."""
 
 _MEGABYTE = 1_000_000
 _ROOM = 0.95
@@ -320,13 +323,15 @@ class CandleStore:
     def _read(
         self, db: sqlite3.Connection, key: SeriesKey, start_ms: int | None, end_ms: int | None, limit: int
     ) -> CandleBlock:
-        rows: list[Any] = db.execute(
+        cursor = db.execute(
             f"SELECT {_COLUMNS} FROM candle WHERE series = ? AND open_ms >= ? AND open_ms < ?"
             " ORDER BY open_ms DESC LIMIT ?",
             (self._id(db, key), start_ms or 0, end_ms if end_ms is not None else 2**62, limit or -1),
-        ).fetchall()
-        block = np.array(rows, dtype=np.float64).reshape(-1, len(CANDLE_COLUMNS))  # NULL becomes NaN
-        return np.ascontiguousarray(block[::-1])
+        )
+        parts = [np.empty((0, len(CANDLE_COLUMNS)))]
+        while rows := cursor.fetchmany(_READ_ROWS):
+            parts.append(np.array(rows, dtype=np.float64))  # NULL becomes NaN
+        return np.ascontiguousarray(np.concatenate(parts)[::-1])
 
     def _gaps(
         self, db: sqlite3.Connection, key: SeriesKey, from_ms: int | None, until_ms: int | None

@@ -20,7 +20,8 @@ from providers.budget import Budget, Priority
 ATTEMPTS = 3
 RETRY_FIRST_S = 0.5
 RETRY_CAP_S = 8.0
-MAX_CONNECTIONS = 16
+IN_FLIGHT = 8
+"""Requests under way at once. httpx looks at every connection for every request, so more of them make each one dearer."""
 
 Params = Mapping[str, str | int | float]
 Check = Callable[[bytes, Mapping[str, str]], None]
@@ -38,7 +39,8 @@ class _Refusal(msgspec.Struct):
 class Rest:
     """One HTTP client for one venue. `get` may be called from many tasks; each priority is served in order of asking.
 
-    `check(body, headers)` looks at every 200 answer and may raise a typed error (Bybit tells errors in the body).
+    Answers are handed over one a loop turn: reading a page takes milliseconds, and several in one turn would hold up
+    the streams. `check(body, headers)` looks at every 200 answer and may raise a typed error (Bybit tells errors in the body).
     Retries: `Retryable` from `check`, 5xx, timeouts and network trouble, at most `ATTEMPTS` in all.
     """
 
@@ -66,6 +68,8 @@ class Rest:
         self._venue = venue
         self._check = check
         self._queues: dict[Priority, asyncio.Lock] = {}
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._hand_over = asyncio.Lock()
         self._client = httpx.AsyncClient(
             base_url=self.base_url,
             timeout=network.rest_timeout_s,
@@ -74,7 +78,7 @@ class Rest:
             transport=httpx.AsyncHTTPTransport(
                 proxy=network.proxy or None,
                 local_address="0.0.0.0" if ipv4_only and not network.proxy else None,
-                limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+                limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
             ),
         )
 
@@ -86,7 +90,11 @@ class Rest:
         while True:
             try:
                 await self._turn(weight, priority)
-                return await self._once(path, params)
+                async with self._slots:
+                    body = await self._once(path, params)
+                async with self._hand_over:
+                    await asyncio.sleep(0)
+                return body
             except Retryable as error:
                 if self.ban.remaining_s() > 0 or backoff.attempt + 1 >= ATTEMPTS:
                     raise

@@ -34,7 +34,7 @@ from core.signals.series import SymbolSignals
 
 log = logging.getLogger("tradetui.signals")
 
-SLICE_S = 0.004
+SLICE_S = 0.002
 WATCH_S = 1.0
 REPLAYED_MOST = 2
 """So many past changes of each symbol are told at start; a log full of yesterday hides today."""

@@ -20,7 +20,7 @@ from core.signals.hysteresis import Hysteresis
 from core.signals.reading import REGISTRY, Detector, Memory, Scene, Verdict, judge
 from core.venue import TIMEFRAME_MS
 
-CHUNK_BARS = 64
+CHUNK_BARS = 32
 """Stored bars stepped between two chances to leave the loop to others; well under a millisecond or two."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import chain
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from core.venue import CANDLE_COLUMNS, TIMEFRAME_MS, CandleBlock, Rejected, Retr
 from providers.binance_us.wire import EARLIEST_MS, LATEST_MS, WIRE_ERRORS, decode_rows
 
 PAGE = 1000
-_COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9)
+_COLUMNS = [0, 1, 2, 3, 4, 5, 7, 8, 9]
 """Wire columns of `CANDLE_COLUMNS`: closeTime (6), taker quote volume (10) and the unused last one are left out."""
 
 Fetch = Callable[[dict[str, str | int | float]], Awaitable[bytes]]
@@ -26,11 +27,11 @@ def parse_candles(body: bytes) -> tuple[CandleBlock, int]:
     """One page as a block, and how many rows were dropped as absurd. Raises `Retryable` when it is no candle list."""
     try:
         rows = decode_rows(body)
-        block = np.array([[row[column] for column in _COLUMNS] for row in rows])
-    except (*WIRE_ERRORS, IndexError) as error:
+        if not rows:
+            return empty_block(), 0
+        block = _table(rows)[:, _COLUMNS]
+    except (*WIRE_ERRORS, ValueError, IndexError) as error:
         raise Retryable(f"klines cannot be read: {error}") from error
-    if not len(block):
-        return empty_block(), 0
     open_ms, open_, high, low, close, volume, quote_volume, trades, taker = block.T
     with np.errstate(invalid="ignore"):
         sane = (open_ms >= EARLIEST_MS) & (open_ms <= LATEST_MS) & (low > 0) & (high < MAX_PRICE)
@@ -41,6 +42,14 @@ def parse_candles(body: bytes) -> tuple[CandleBlock, int]:
     rising = np.ones(len(kept), dtype=bool)
     rising[1:] = kept[1:, 0] > np.maximum.accumulate(kept[:, 0])[:-1]
     return kept[rising], int(len(block) - rising.sum())
+
+
+def _table(rows: list[list[float]]) -> CandleBlock:
+    """Rows of equal width as an array; quicker than `np.array`, which looks at every row twice. Raises ValueError."""
+    width = len(rows[0])
+    if any(len(row) != width for row in rows):
+        raise ValueError("rows of different width")
+    return np.fromiter(chain.from_iterable(rows), np.float64, width * len(rows)).reshape(-1, width)
 
 
 class CandlePager:
