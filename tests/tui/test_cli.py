@@ -144,7 +144,7 @@ def test_a_killed_parent_leaves_no_child(environ: dict[str, str], tmp_path: Path
 
 
 def test_headless_ends_by_itself_after_its_seconds(environ: dict[str, str]):
-    done = run(environ, "headless", "--demo", "--seconds", "3")
+    done = run(environ, "headless", "--demo", "--seconds", "10")
     assert done.returncode == 0
     assert json.loads(done.stdout.splitlines()[0])["type"] == "EngineStatus"
 
