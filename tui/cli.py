@@ -55,14 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Every command and option."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)  # before or after the command
     common.add_argument("--settings", type=Path, metavar="FILE", help="settings file to use")
     common.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="overrides [log] level")
     top = argparse.ArgumentParser(
         prog="tradetui", description="A terminal for trading crypto over SSH.", parents=[common]
     )
     top.add_argument("--version", action="version", version=f"tradetui {version('tradetui')}")
-    top.set_defaults(act=act_run)
+    top.set_defaults(act=act_run, settings=None, log_level=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     demo = commands.add_parser("demo", parents=[common], help="watch the embedded exchange: no network, no keys")

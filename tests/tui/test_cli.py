@@ -98,6 +98,7 @@ def test_wrong_settings_are_all_named_and_end_with_exit_code_2(environ: dict[str
     file.write_text('[market]\nwatch = -3\nvenu = "binance_us"\n[screen]\ntheme = 7\n')
     done = run(environ, "headless", "--settings", str(file), "--seconds", "1")
     assert done.returncode == 2
+    assert run(environ, "--settings", str(file), "headless", "--seconds", "1").stderr == done.stderr
     assert "Traceback" not in done.stderr
     for part in (str(file), "market.watch", "-3", "market.venue", "screen.theme"):
         assert part in done.stderr
