@@ -14,6 +14,8 @@ import time
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+FIRST_PICTURE_BYTES = 1500
+"""Switching modes takes a few hundred bytes; this much means that a picture is out."""
 
 
 class Terminal:
@@ -24,11 +26,17 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            arguments, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL, env=environ, start_new_session=True
+            arguments, stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
         )
         os.close(slave)
         self.bytes = 0
         self.first_paint_s: float | None = None
+        self.first_paint_cpu_s = 0.0
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
 
     def pump(self, seconds: float) -> None:
         """Read the program's output for this long."""
@@ -42,7 +50,8 @@ class Terminal:
             except OSError:
                 return
             self.bytes += len(data)
-            if self.first_paint_s is None and len(data) > 1500:
+            if self.first_paint_s is None and self.bytes >= FIRST_PICTURE_BYTES:
+                self.first_paint_cpu_s = self.cpu_s()
                 self.first_paint_s = time.monotonic() - self.started
 
     def press(self, keys: str) -> None:

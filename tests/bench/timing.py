@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from statistics import median
+from typing import Literal
 
 import msgspec
 
 REPEATS = 7
+NEAR = 0.8
+"""An aim below this share of its target has to be mended; above, it is only reported."""
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `value` is compared with `target` in the direction of `better`."""
+    """One line of the report. `value` is compared with `target` in the direction of `better`; `none`: only told."""
 
     name: str
     value: float
     unit: str
-    target: float
-    better: str
-    must: bool
-    detail: str
+    target: float = 0.0
+    better: Literal["less", "more", "none"] = "none"
+    must: bool = False
+    detail: str = ""
 
     @property
     def met(self) -> bool:
+        if self.better == "none":
+            return True
         return self.value <= self.target if self.better == "less" else self.value >= self.target
 
+    @property
+    def failed(self) -> bool:
+        """A line that must hold and does not."""
+        return self.must and not self.met
+
+    @property
+    def verdict(self) -> str:
+        """ok; MISS: must hold and does not; near: an aim at 80 % of its target or better; low: below that; info."""
+        if self.better == "none":
+            return "info"
+        if self.met:
+            return "ok"
+        if self.must:
+            return "MISS"
+        share = self.target / self.value if self.better == "less" and self.value else self.value / self.target
+        return "near" if share >= NEAR else "low"
+
     def line(self) -> str:
-        sign = "<=" if self.better == "less" else ">="
-        verdict = "ok  " if self.met else ("MISS" if self.must else "aim ")
+        sign = {"less": "<=", "more": ">=", "none": ""}[self.better]
+        target = f"target {sign} {self.target:g}" if sign else ""
         return (
-            f"{verdict} {self.name:<44} {self.value:>9.2f} {self.unit:<6} target {sign} {self.target:g}   {self.detail}"
+            f"{self.verdict:<4} {self.name:<44} {self.value:>9.2f} {self.unit:<6} {target:<16} {self.detail}".rstrip()
         )
+
+
+def conditions() -> str:
+    """When and on what: a figure without its load average says little."""
+    loads = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load average {loads}"
 
 
 def cpu_s(run: Callable[[], object]) -> float:
@@ -43,7 +73,13 @@ def cpu_s(run: Callable[[], object]) -> float:
 
 def compare(a: Callable[[], object], b: Callable[[], object], repeats: int = REPEATS) -> tuple[float, float]:
     """Median CPU seconds of `a` and of `b`, run in turn after one warm-up each."""
-    a()
-    b()
-    pairs = [(cpu_s(a), cpu_s(b)) for _ in range(repeats)]
-    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+    first, second = compare_all((a, b), repeats)
+    return first, second
+
+
+def compare_all(runs: tuple[Callable[[], object], ...], repeats: int = REPEATS) -> list[float]:
+    """Median CPU seconds of each contender, run in turn after one warm-up each."""
+    for run in runs:
+        run()
+    rounds = [[cpu_s(run) for run in runs] for _ in range(repeats)]
+    return [median(times) for times in zip(*rounds, strict=True)]
