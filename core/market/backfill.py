@@ -24,6 +24,8 @@ CHUNK = 1000
 _FRESH_MS = 600_000
 """The newest stretch belongs to the live desk, and its absence proves nothing yet."""
 
+_PACE_S = 0.1
+"""Between two requests: a steady trickle, where the rate budget alone would let the fill run in bursts."""
 _IDLE_S = 600.0
 """A complete symbol is looked at again after this; the live desk writes its tail meanwhile."""
 
@@ -109,7 +111,9 @@ class Backfill:
                 if self._store.evicted:
                     self._fault("the candle store is full: the fill stops; raise history.store_max_mb", "", 1)
                     return
-                worked = await self._turn(symbol) or worked
+                if await self._turn(symbol):
+                    worked = True
+                    await self._clock.sleep(_PACE_S)
             await self._clock.sleep(0.0 if worked else 1.0)
 
     async def _turn(self, symbol: str) -> bool:

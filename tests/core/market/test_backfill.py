@@ -137,6 +137,10 @@ async def test_a_full_store_ends_the_fill_with_a_word(tmp_path):
     store = await CandleStore.open(tmp_path / "small.sqlite", max_mb=0.15)
     stage = Stage(store)
     stage.fill.set_symbols(["AAA"])
-    await asyncio.wait_for(stage.fill.run(), 10)
+    fill = asyncio.create_task(stage.fill.run())
+    async with asyncio.timeout(30):
+        while not fill.done():
+            await stage.clock.advance(1.0)
+            await asyncio.sleep(0.001)  # the store works in a thread of its own
     assert "store_max_mb" in stage.faults[-1].message
     await store.close()
