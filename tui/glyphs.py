@@ -51,7 +51,9 @@ class Glyphs:
         low, high = min(shown), max(shown)
         steps = len(self.spark) - 1
         span = high - low
-        cells = "".join(self.spark[round((value - low) / span * steps) if span > 0 else 0] for value in shown)
+        cells = "".join(
+            self.spark[round((value - low) / span * steps) if 0 < span < float("inf") else 0] for value in shown
+        )
         return cells.rjust(width)
 
 

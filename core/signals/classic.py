@@ -63,9 +63,9 @@ def macd(memory: Memory, scene: Scene) -> Vote | None:
         return None
     score = clip(abs(histogram) / (scene.settings.macd_saturation_atr * atr))
     if histogram > 0.0 and histogram > before:
-        return Vote("BUY", score, "MACD histogram rising")
+        return Vote("BUY", score, "MACD rising")
     if histogram < 0.0 and histogram < before:
-        return Vote("SELL", score, "MACD histogram falling")
+        return Vote("SELL", score, "MACD falling")
     return None
 
 

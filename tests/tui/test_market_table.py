@@ -17,7 +17,7 @@ from tests.tui.desk_builder import shown
 from tui.glyphs import ASCII, UNICODE
 from tui.screens.watchlist import WatchlistScreen
 from tui.store import ViewStore
-from tui.widgets.market_columns import arrange, header_pieces, paint_cell
+from tui.widgets.market_columns import arrange, header_pieces, paint_cell, shorten
 from tui.widgets.market_facts import Facts, calm_age, derive, fault_words
 from tui.widgets.market_order import View, arrange_symbols, count_groups
 from tui.widgets.spark import resample, spark_text
@@ -78,13 +78,13 @@ def test_reasons_come_without_their_gains():
         ((make.channel("A", "quote", fresh=False, age_s=14.0),), "no quotes for 14 s: channel frozen"),
         (
             (
-                make.channel("A", "trade", fresh=False, age_s=30.0),
+                make.channel("A", "kline", fresh=False, age_s=30.0),
                 make.link("m", "up"),
                 make.link("n", "down", retry_in_s=3.2),
             ),
-            "no trades for 30 s: link down, retry in 3 s",
+            "no candles for 30 s: link down, retry at 12:34:59Z",
         ),
-        ((make.link("m", "down", retry_in_s=3.0),), "link down, retry in 3 s"),
+        ((make.link("m", "down", retry_in_s=3.0),), "link down, retry at 12:34:59Z"),
         ((make.link("m", "banned"),), "venue refuses us, waiting"),
         ((make.link("m", "connecting", attempt=3),), "link connecting, attempt 3"),
         ((make.link("m", "down"), make.link("n", "rotating")), ""),
@@ -109,7 +109,7 @@ def test_loading_and_halted_symbols_say_so():
         make.listing("B", trading=False, status="HALT"),
     )
     assert derive(store.rows["A"], store, NOW).why == "loading history 1/2"
-    assert derive(store.rows["B"], store, NOW).why == "not trading: halt"
+    assert derive(store.rows["B"], store, NOW).why == "halted by the venue: HALT"
     store.on_confluence(make.confluence("A", "HOLD", 0.5, 1.0, hold_reason="warming up 40/200"))
     assert derive(store.rows["A"], store, NOW).why == "warming up 40/200"
 
@@ -124,6 +124,48 @@ def test_ages_change_in_growing_steps(one, two):
 
     low, high = sorted((one, two))
     assert seconds(low) <= seconds(high) <= high
+
+
+def test_a_thin_pair_without_trades_keeps_its_state_and_says_so():
+    store = store_with(
+        make.universe("A"),
+        make.confluence("A", "BUY", 0.7, 1.0, reasons=("MACD rising (+4.1 pp)",)),
+        make.channel("A", "trade", fresh=False, age_s=40.0),
+    )
+    facts = derive(store.rows["A"], store, NOW)
+    assert not facts.stale
+    assert facts.quiet == "no trade for 40 s"
+    layout = arrange(120, 8, 9)
+    said = ["".join(text for text, _ in paint_cell(layout, i, facts, UNICODE)) for i in range(len(layout.columns))]
+    assert any("BUY" in text for text in said)
+    assert any("no trade for 40 s" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("EMA9 above EMA21 by 0.6 ATR, ADX 31, +DI leads", 30, "EMA9 above EMA21 by 0.6 ATR"),
+        ("EMA9 above EMA21 by 0.6 ATR", 20, "EMA9 above EMA21"),
+        ("order book stale: market 2: closed by the venue", 30, "order book stale: market 2"),
+        ("order book stale: market 2: closed by the venue", 20, "order book stale"),
+        ("2.1σ above the mean", 12, "2.1σ above the mean"),
+    ],
+)
+def test_a_reason_too_long_for_its_column_loses_detail_before_letters(text, width, shown):
+    assert shorten(text, width) == shown
+
+
+def test_the_first_reason_fits_at_120_columns_with_the_longest_symbols_of_the_demo():
+    layout = arrange(120, 8, 12)
+    room = layout.widths[[column.key for column in layout.columns].index("why")]
+    for reason in (
+        "EMA9 above EMA21 by 0.2 ATR",
+        "MACD falling",
+        "20-bar high broken",
+        "2.1σ above the mean",
+        "RSI 28 oversold",
+    ):
+        assert len(shorten(reason, room)) <= room
 
 
 # --- columns -----------------------------------------------------------------------------------------------------------
@@ -246,19 +288,21 @@ def test_equal_values_keep_the_order_of_the_universe():
 
 def test_groups_and_words_choose_symbols():
     store = store_with(
-        make.universe("ETHUSDT", "ETCUSDT", "BTCUSDT", "NEWUSDT"),
+        make.universe("ETHUSDT", "ETCUSDT", "BTCUSDT", "NEWUSDT", "OLDUSDT"),
+        make.listing("OLDUSDT", trading=False, status="BREAK"),
         make.confluence("ETHUSDT", "BUY", 0.7, 1.0),
         make.confluence("ETCUSDT", "SELL", 0.3, 1.0),
         make.confluence("BTCUSDT", "BUY", 0.7, 1.0),
         make.channel("BTCUSDT", "quote", fresh=False),
     )
-    assert count_groups(store) == {"all": 4, "buy": 1, "sell": 1, "hold": 0, "stale": 1}
+    assert count_groups(store) == {"all": 5, "buy": 1, "sell": 1, "hold": 0, "stale": 1, "halted": 1}
 
     def chosen(**view) -> list[str]:
         return arrange_symbols(store, View(sort="symbol", reverse=False, **view), NOW)
 
     assert chosen(group="buy") == ["ETHUSDT"]
     assert chosen(group="stale") == ["BTCUSDT"]
+    assert chosen(group="halted") == chosen(text="halt") == ["OLDUSDT"]
     assert chosen(text="et") == ["ETCUSDT", "ETHUSDT"]
     assert chosen(text="ET sel") == ["ETCUSDT"]
     assert chosen(text="xyz") == []

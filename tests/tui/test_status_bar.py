@@ -85,7 +85,8 @@ def test_a_down_link_is_said_in_words_with_the_time_of_the_next_try() -> None:
     found.store.on_link(
         msgspec.structs.replace(LINK, state="down", reason="connection lost", retry_in_s=12.0, at_ms=NOW_MS - 4000)
     )
-    assert "! stream reconnecting: connection lost, retry in 8 s" in line(found, 80)
+    assert "! stream reconnecting, retry in 8 s: connection lost" in line(found, 120)
+    assert "! stream reconnecting, retry in 8 s: connection lost" in line(found, 80)
     assert look(found, "reconnecting") == "warn"
     assert "trying now" in trouble(found.store, NOW_MS + 60_000)
 
@@ -103,7 +104,7 @@ def test_several_troubled_links_are_counted_worst_first() -> None:
     found = running()
     found.store.on_link(msgspec.structs.replace(LINK, link="a", state="connecting"))
     found.store.on_link(msgspec.structs.replace(LINK, link="b", state="banned", reason="too many requests"))
-    assert trouble(found.store, NOW_MS) == "b banned: too many requests and 1 more"
+    assert trouble(found.store, NOW_MS) == "b banned (+1 more): too many requests"
 
 
 def test_a_failed_engine_is_said_in_red_and_claims_no_connection() -> None:

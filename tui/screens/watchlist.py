@@ -18,9 +18,9 @@ from tui.screens.base import DeskScreen
 from tui.screens.detail import DETAIL_ACTIONS, DetailScreen
 from tui.widgets.argument import ArgumentLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.group_line import SORT_WORDS, RunLine, left_runs, right_runs
+from tui.widgets.group_line import SORT_TITLES, RunLine, left_runs, right_runs
 from tui.widgets.market_columns import SORTS
-from tui.widgets.market_order import GROUPS, View, arrange_symbols, count_groups
+from tui.widgets.market_order import GROUPS, SORT_WORDS, View, arrange_symbols, count_groups
 from tui.widgets.market_table import MarketHeader, MarketTable
 from tui.widgets.rule import Rule
 
@@ -47,10 +47,11 @@ class WatchlistScreen(DeskScreen):
         _action(
             "filter", "/", "filter", "Show only symbols or states with these letters; Esc takes it back.", footer=20
         ),
-        _action("sort", "s", "sort", "Sort by the next column.", footer=30),
+        _action("sort", "s,>", "sort", "Sort by the next column.", footer=30),
+        _action("sort_back", "<", "sort back", "Sort by the column before."),
         _action("reverse", "S", "reverse", "Turn the order round."),
-        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale: the next one."),
-        _action("group_previous", "left,h", "previous group", "All, buy, sell, hold, stale: the one before."),
+        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale, halted: the next one."),
+        _action("group_previous", "left,h", "previous group", "All, buy, sell, hold, stale, halted: the one before."),
         _action("pin", "p", "pin", "Always watch this symbol, or stop doing so; pinned ones carry a star."),
         _action("down", "down,j", "down", "One line down.", palette=False),
         _action("up", "up,k", "up", "One line up.", palette=False),
@@ -58,7 +59,10 @@ class WatchlistScreen(DeskScreen):
         _action("page_up", "pageup,ctrl+b", "page up", "One page up.", palette=False),
         _action("top", "home,g", "top", "To the first line.", palette=False),
         _action("bottom", "end,G", "bottom", "To the last line.", palette=False),
-        *(_action(f"sort_{key}", "", f"sort by {SORT_WORDS.get(key, key)}", f"Sort by {key}.") for key in SORTS),
+        *(
+            _action(f"sort_{key}", "", f"sort by {SORT_TITLES[key]}", f"Sort the list by {SORT_TITLES[key]}.")
+            for key in SORTS
+        ),
         *DETAIL_ACTIONS,
     )
     GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
@@ -79,7 +83,7 @@ class WatchlistScreen(DeskScreen):
         super().__init__(desk)
         desk.store.pinned.update(desk.settings.market.pinned)
         sort = desk.settings.screen.sort
-        self.view = View(sort=sort, reverse=sort != "symbol")
+        self.view = View(sort=sort, reverse=sort not in SORT_WORDS)
         self.table = MarketTable(desk)
         self.header = MarketHeader(desk, self.table)
         self.groups = RunLine(desk, "group-line")
@@ -183,13 +187,20 @@ class WatchlistScreen(DeskScreen):
         self._move(lambda: len(self.table.symbols) - 1)
 
     def act_sort(self) -> None:
+        self._sort_step(1)
+
+    def act_sort_back(self) -> None:
+        self._sort_step(-1)
+
+    def _sort_step(self, step: int) -> None:
+        """Along the columns on screen."""
         shown = list(dict.fromkeys(column.sort for column in self.table.arrangement.columns if column.sort))
-        place = shown.index(self.view.sort) + 1 if self.view.sort in shown else 0
+        place = shown.index(self.view.sort) + step if self.view.sort in shown else 0
         self.sort_by(shown[place % len(shown)])
 
     def sort_by(self, key: str) -> None:
-        """Sort by this value, largest first; symbols from A to Z."""
-        self._change_view(sort=key, reverse=key != "symbol")
+        """Sort by this value, largest first; words from A to Z."""
+        self._change_view(sort=key, reverse=key not in SORT_WORDS)
 
     def act_reverse(self) -> None:
         self._change_view(reverse=not self.view.reverse)

@@ -12,7 +12,7 @@ from tui.desk import Desk
 from tui.glyphs import Glyphs, plain_text
 from tui.store import MarketRow, ViewStore
 from tui.widgets.market_columns import STATE_STYLE
-from tui.widgets.market_facts import decimals, fault_words, loading_words
+from tui.widgets.market_facts import decimals, fault_words, halt_words, loading_words, quiet_words
 
 Run = tuple[str, str]
 
@@ -22,15 +22,21 @@ def argument(row: MarketRow | None, store: ViewStore, now_ms: int, glyphs: Glyph
     if row is None:
         return [("no symbol here: change the group or the filter", "dim")], []
     name: Run = (row.symbol, "bright")
-    fault = fault_words(row, store, now_ms)
+    halted = halt_words(row)
+    fault = halted or fault_words(row, store, now_ms)
     confluence = row.confluence
     if confluence is None:
         text = fault or loading_words(row, store)
         return [name, (f"  {text}", "warn" if fault else "dim")], []
     first = [name, ("  ", "text"), *_claim(confluence, row, glyphs)]
     if fault:
-        return first, [(f"{glyphs.stale} {fault}; numbers are as old as that", "warn")]
-    return first, _reasons(confluence, glyphs)
+        mark = glyphs.no if halted else glyphs.stale
+        return first, [(f"{mark} {fault}{'' if halted else '; numbers are as old as that'}", "warn")]
+    quiet = quiet_words(row, now_ms)
+    warned: list[Run] = (
+        [(f"{glyphs.alert} {quiet}, quotes are fresh{f' {glyphs.separator} '}", "warn")] if quiet else []
+    )
+    return first, warned + _reasons(confluence, glyphs)
 
 
 def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Run]:

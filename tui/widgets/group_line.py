@@ -11,11 +11,19 @@ from tui.glyphs import Glyphs
 from tui.widgets.market_order import GROUPS, View
 
 Run = tuple[str, str]
-SORT_WORDS = {
-    "change_state": "Δ state", "change_1h": "1 h", "change_24h": "24 h", "volume": "volume", "spread": "spread",
-    "atr": "ATR", "rsi": "RSI", "volume_z": "volume z", "state": "state", "probability": "P", "age": "age",
+SORT_TITLES = {
+    "symbol": "symbol", "price": "price", "change_state": "Δ state", "change_1h": "1 h", "change_24h": "24 h",
+    "volume": "volume", "spread": "spread", "atr": "ATR", "rsi": "RSI", "volume_z": "volume z", "regime": "regime",
+    "state": "state", "probability": "P", "why": "reason", "bar_age": "bar age", "age": "age",
 }  # fmt: skip
-GROUP_STYLE = {"buy": "price_up", "sell": "price_down", "hold": "hold", "stale": "warn", "all": "text"}
+GROUP_STYLE = {
+    "buy": "price_up",
+    "sell": "price_down",
+    "hold": "hold",
+    "stale": "warn",
+    "halted": "warn",
+    "all": "text",
+}
 
 
 def left_runs(view: View, counts: dict[str, int]) -> list[Run]:
@@ -24,16 +32,18 @@ def left_runs(view: View, counts: dict[str, int]) -> list[Run]:
     for group in GROUPS:
         chosen = group == view.group
         count = counts.get(group, 0)
+        if group == "halted" and not count and not chosen:
+            continue
         runs.append(("[" if chosen else " ", "accent"))
         runs.append((group, "bright" if chosen else "dim"))
         runs.append((f" {count}", GROUP_STYLE[group] if count or chosen else "dim"))
-        runs.append(("] " if chosen else "  ", "accent"))
+        runs.append(("]" if chosen else " ", "accent"))
     return runs
 
 
 def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) -> list[Run]:
     """What the list is sorted and filtered by, and a note (`P uncalibrated`) with its style."""
-    word = SORT_WORDS.get(view.sort, view.sort)
+    word = SORT_TITLES.get(view.sort, view.sort)
     if glyphs.name == "ascii":
         word = word.replace("Δ", "change since")
     runs: list[Run] = [(f"{note[0]}   ", note[1])] if note[0] else []

@@ -22,7 +22,10 @@ Paint = Callable[[Facts, Glyphs, int], Pieces]
 NOW_BELOW_S = 5.0
 """Data younger than this is simply `now`."""
 SPARK_WIDTH = 24
-BAR_WIDTH = 6
+NUMBER_WIDTH = 4
+"""Cells of P itself, after its bar."""
+DETAILS = (" by ", ": ", " (")
+"""What stands behind these in a reason or a fault is detail."""
 WHY_LEAST = 12
 LOUD_Z = 3.0
 """From here on a volume stands out."""
@@ -72,25 +75,45 @@ SAYING = ("state", "p", "why")
 def paint_cell(layout: Layout, i: int, facts: Facts, glyphs: Glyphs) -> Pieces:
     """One cell. A stale or loading symbol has no state to show: what is wrong takes the room of STATE, P and WHY."""
     column = layout.columns[i]
-    if column.key in SAYING and (facts.stale or not facts.ready):
+    if column.key in SAYING and (facts.stale or facts.halted or not facts.ready):
         if column.key != "state":
             return ()
-        text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
-        return ((fmt.fit(text, layout.words_width, glyphs), "warn" if facts.stale else "dim"),)
+        text = shorten(facts.why if glyphs.name != "ascii" else plain_text(facts.why), layout.words_width)
+        style = "warn" if facts.stale or facts.halted else "dim"
+        return ((fmt.fit(text, layout.words_width, glyphs), style),)
     return column.paint(facts, glyphs, layout.widths[i])
 
 
+def shorten(text: str, width: int) -> str:
+    """Whole reasons while they fit; a first one that is too long loses its detail (`EMA9 above EMA21 by 0.6 ATR`)."""
+    if len(text) <= width:
+        return text
+    cut = text.rfind(", ", 0, width + 1)
+    if cut > 0:
+        return text[:cut]
+    for mark in DETAILS:
+        cut = text.rfind(mark, 0, width + 1)
+        if cut > 0:
+            return text[:cut]
+    return text
+
+
+def _is_old(facts: Facts) -> bool:
+    """Numbers nobody should take for new: the data is stale, or the venue has halted the symbol."""
+    return facts.stale or bool(facts.halted)
+
+
 def _number_style(facts: Facts, value: float) -> str:
-    return "stale" if facts.stale else "text" if value == value else "dim"
+    return "stale" if _is_old(facts) else "text" if value == value else "dim"
 
 
 def _symbol(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fit(facts.symbol, width, glyphs), "stale" if facts.stale else "bright"),)
+    return ((fmt.fit(facts.symbol, width, glyphs), "stale" if _is_old(facts) else "bright"),)
 
 
 def _flag(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    if facts.stale:
-        return ((f"{glyphs.stale} ", "warn"),)
+    if _is_old(facts):
+        return ((f"{glyphs.no if facts.halted else glyphs.stale} ", "warn"),)
     return (("* ", "accent"),) if facts.pinned else (("  ", "text"),)
 
 
@@ -99,11 +122,11 @@ def _price(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _bid(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.price(facts.bid, facts.decimals, width, glyphs), "stale" if facts.stale else "dim"),)
+    return ((fmt.price(facts.bid, facts.decimals, width, glyphs), "stale" if _is_old(facts) else "dim"),)
 
 
 def _ask(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.price(facts.ask, facts.decimals, width, glyphs), "stale" if facts.stale else "dim"),)
+    return ((fmt.price(facts.ask, facts.decimals, width, glyphs), "stale" if _is_old(facts) else "dim"),)
 
 
 def _bounded(value: float, decimals: int, width: int, glyphs: Glyphs, signed: bool = False) -> str:
@@ -118,8 +141,8 @@ def _bounded(value: float, decimals: int, width: int, glyphs: Glyphs, signed: bo
 
 def _move(value: float, facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     text = _bounded(value * 100.0, 2, width, glyphs, signed=True)
-    if facts.stale or value != value:
-        return ((text, "stale" if facts.stale else "dim"),)
+    if _is_old(facts) or value != value:
+        return ((text, "stale" if _is_old(facts) else "dim"),)
     if not any(digit in "123456789" for digit in text):
         return ((text, "dim"),)
     return ((text, "price_up" if value > 0 else "price_down"),)
@@ -154,17 +177,19 @@ def _rsi(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _volume_z(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    loud = abs(facts.volume_z) >= LOUD_Z and not facts.stale
+    loud = abs(facts.volume_z) >= LOUD_Z and not _is_old(facts)
     style = "bright" if loud else _number_style(facts, facts.volume_z)
     return ((_bounded(facts.volume_z, 1, width, glyphs, signed=True), style),)
 
 
 def _regime(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((fmt.fit(REGIME_WORDS.get(facts.regime, facts.regime), width, glyphs), "stale" if facts.stale else "dim"),)
+    return (
+        (fmt.fit(REGIME_WORDS.get(facts.regime, facts.regime), width, glyphs), "stale" if _is_old(facts) else "dim"),
+    )
 
 
 def _spark(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    return ((spark_text(facts.spark, width, glyphs), "stale" if facts.stale else "bar"),)
+    return ((spark_text(facts.spark, width, glyphs), "stale" if _is_old(facts) else "bar"),)
 
 
 def _state(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
@@ -177,9 +202,9 @@ def _probability(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    bar = glyphs.bar(facts.probability, BAR_WIDTH)
+    bar = glyphs.bar(facts.probability, width - NUMBER_WIDTH)
     filled = bar.count(glyphs.bar_full)
-    number = fmt.probability(facts.probability, width - BAR_WIDTH, glyphs)
+    number = fmt.probability(facts.probability, NUMBER_WIDTH, glyphs)
     style = STATE_STYLE[facts.state]
     bar_style = "dim" if style == "hold" else style
     return ((bar[:filled], bar_style), (bar[filled:], "bar_off"), (number, style))
@@ -187,48 +212,54 @@ def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 def _why(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
-    if len(text) > width:  # whole reasons only, while the first one fits
-        text = text[: max(text.rfind(", ", 0, width + 1), 0)] or text
+    text = shorten(text, width)
     style = "dim" if facts.state == "HOLD" else "text"
+    if facts.quiet:
+        text, style = facts.quiet, "warn"
     return ((fmt.fit(text or glyphs.missing, width, glyphs), style),)
+
+
+def _aged(text: str, width: int) -> str:
+    return (text if len(text) <= width else "old").rjust(width)
 
 
 def _age(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     if facts.age_s != facts.age_s:
         return ((glyphs.missing.rjust(width), "dim"),)
-    if facts.age_s < NOW_BELOW_S and not facts.stale:
+    if facts.age_s < NOW_BELOW_S and not _is_old(facts):
         return (("now".rjust(width), "dim"),)
-    text = calm_age(facts.age_s if facts.stale else facts.age_s // 5 * 5).replace(" min", "m").replace(" ", "")
-    return ((text.rjust(width), "warn" if facts.stale else "text"),)
+    text = calm_age(facts.age_s if _is_old(facts) else facts.age_s // 5 * 5).replace(" min", "m").replace(" ", "")
+    return ((_aged(text, width), "warn" if _is_old(facts) else "text"),)
 
 
 def _bar_age(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     whole = facts.bar_age_s // 5 * 5 if facts.bar_age_s < 60 else facts.bar_age_s
-    return ((fmt.age(whole, width, glyphs), "stale" if facts.stale else "dim"),)
+    return ((_aged(fmt.age(whole, glyphs=glyphs), width), "stale" if _is_old(facts) else "dim"),)
 
 
 COLUMNS: tuple[Column, ...] = (
     Column("flag", "", 2, _flag, align="left", gap=1),
     Column("symbol", "SYMBOL", 8, _symbol, "symbol", align="left", gap=0),
-    Column("price", "PRICE", 9, _price),
+    Column("price", "PRICE", 9, _price, "price"),
     Column("delta", "Δ STATE", 7, _delta, "change_state"),
     Column("change_1h", "1h %", 7, _hour, "change_1h", from_width=90),
     Column("change_24h", "24h %", 7, _day, "change_24h", from_width=1),
     Column("bid", "BID", 9, _bid, from_width=176),
     Column("ask", "ASK", 9, _ask, from_width=176),
     Column("volume", "VOL24h", 6, _volume, "volume", from_width=108, slow=True),
-    Column("spread", "SPRD", 5, _spread, "spread", from_width=118, slow=True),
-    Column("atr", "ATR%", 5, _atr, "atr", from_width=118, slow=True),
-    Column("rsi", "RSI", 4, _rsi, "rsi", from_width=100, slow=True),
+    Column("spread", "SPRD", 4, _spread, "spread", from_width=118, slow=True),
+    Column("atr", "ATR%", 4, _atr, "atr", from_width=118, slow=True),
+    Column("rsi", "RSI", 3, _rsi, "rsi", from_width=100, slow=True),
     Column("volume_z", "VOLz", 5, _volume_z, "volume_z", from_width=112, slow=True),
-    Column("regime", "REGIME", 10, _regime, align="left", gap=2, from_width=160, slow=True),
+    Column("regime", "REGIME", 10, _regime, "regime", align="left", gap=2, from_width=160, slow=True),
     Column("spark", "LAST HOUR", SPARK_WIDTH, _spark, align="left", from_width=144, slow=True),
     Column("state", "STATE", 6, _state, "state", align="left", gap=2),
     Column("p", "P", 4, _probability, "probability", gap=1, below_width=96),
-    Column("p", "P", BAR_WIDTH + 4, _probability_bar, "probability", align="left", gap=1, from_width=96),
-    Column("why", "WHY", 0, _why, align="left", gap=2),
-    Column("bar_age", "BAR", 4, _bar_age, from_width=130, slow=True),
-    Column("age", "AGE", 4, _age, "age", slow=True),
+    Column("p", "P", 4 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=96, below_width=130),
+    Column("p", "P", 8 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=130),
+    Column("why", "WHY", 0, _why, "why", align="left", gap=2),
+    Column("bar_age", "BAR", 3, _bar_age, "bar_age", from_width=126, slow=True),
+    Column("age", "AGE", 3, _age, "age", slow=True),
 )
 SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.sort for column in COLUMNS if column.sort))
 """What the list can be sorted by, in column order."""

@@ -9,12 +9,13 @@ import math
 import re
 
 from core.messages import ChannelStatus, LinkStatus
-from tui.format import guess_decimals, tick_decimals
+from tui.format import clock_text, guess_decimals, tick_decimals
 from tui.store import MarketRow, ViewStore
 
 NAN = math.nan
 CHANNEL_WORDS = {"quote": "quotes", "trade": "trades", "kline": "candles", "depth": "depth", "mark": "mark prices"}
-CHANNEL_ORDER = ("quote", "trade", "kline", "depth", "mark")
+CHANNEL_ORDER = ("quote", "kline", "depth", "mark")
+"""Channels whose silence makes a symbol stale. A thin pair may go without a trade for long: that is only said."""
 TIMEFRAME_MS = {
     "1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "2h": 7_200_000,
     "4h": 14_400_000, "6h": 21_600_000, "12h": 43_200_000, "1d": 86_400_000,
@@ -34,10 +35,12 @@ class Facts:
         "change_24h",
         "decimals",
         "delta",
+        "halted",
         "natr",
         "pinned",
         "price",
         "probability",
+        "quiet",
         "ready",
         "regime",
         "rsi",
@@ -61,6 +64,8 @@ class Facts:
         self.state = ""
         self.regime = ""
         self.why = ""
+        self.halted = ""
+        self.quiet = ""
         self.ready = False
         self.stale = False
         self.pinned = False
@@ -89,9 +94,11 @@ def derive(row: MarketRow, store: ViewStore, now_ms: int) -> Facts:
         facts.delta = _change(price, confluence.since_price)
         frame_ms = TIMEFRAME_MS.get(confluence.timeframe, 0)
         facts.bar_age_s = max(0.0, (now_ms - confluence.occurred_at - frame_ms) / 1000.0)
+    facts.halted = halt_words(row)
     fault = fault_words(row, store, now_ms)
-    facts.stale = bool(fault)
-    facts.why = fault or _why(row, store)
+    facts.stale = bool(fault) and not facts.halted
+    facts.quiet = "" if fault or facts.halted else quiet_words(row, now_ms)
+    facts.why = facts.halted or fault or _why(row, store)
     return facts
 
 
@@ -137,6 +144,20 @@ def frozen_channel(row: MarketRow) -> ChannelStatus | None:
     return None
 
 
+def halt_words(row: MarketRow) -> str:
+    """`halted by the venue: BREAK`; empty while the symbol trades or nothing is known of its rules."""
+    listing = row.listing
+    return "" if listing is None or listing.trading else f"halted by the venue: {listing.status}"
+
+
+def quiet_words(row: MarketRow, now_ms: int) -> str:
+    """`no trade for 40 s` while everything else is fresh; empty when trades come as usual."""
+    status = row.channels.get("trade")
+    if status is None or status.fresh:
+        return ""
+    return f"no trade for {calm_age(status.age_s + max(0, now_ms - status.at_ms) / 1000.0)}"
+
+
 def fault_words(row: MarketRow, store: ViewStore, now_ms: int) -> str:
     """What is wrong with this symbol's data, in words; empty when it is fresh."""
     link = offline(store)
@@ -152,14 +173,16 @@ def fault_words(row: MarketRow, store: ViewStore, now_ms: int) -> str:
 
 
 def link_words(link: LinkStatus) -> str:
-    """`link down, retry in 3 s`."""
+    """`link down, retry at 12:34:59Z`: a time of day stays true until the next word comes."""
     if link.state == "banned":
         return "venue refuses us, waiting"
     if link.state == "stopped":
         return "link stopped"
     if link.state == "connecting":
         return "link connecting" + (f", attempt {link.attempt}" if link.attempt > 1 else "")
-    return "link down" + (f", retry in {link.retry_in_s:.0f} s" if link.retry_in_s >= 1 else ", retrying")
+    if link.retry_in_s < 1.0:
+        return "link down, retrying"
+    return f"link down, retry at {clock_text(link.at_ms + round(link.retry_in_s * 1000.0))}"
 
 
 def calm_age(seconds: float) -> str:
@@ -169,16 +192,14 @@ def calm_age(seconds: float) -> str:
         return f"{whole} s"
     if whole < 60:
         return f"{whole // 5 * 5} s"
-    if whole < 7200:
+    if whole < 6000:
         return f"{whole // 60} min"
     return f"{whole // 3600} h" if whole < 172_800 else f"{whole // 86_400} d"
 
 
 def _why(row: MarketRow, store: ViewStore) -> str:
     """The first reasons of the state, or what keeps the symbol from having one."""
-    listing, confluence = row.listing, row.confluence
-    if listing is not None and not listing.trading:
-        return f"not trading: {listing.status.lower()}"
+    confluence = row.confluence
     if confluence is None:
         return loading_words(row, store)
     if confluence.hold_reason:
@@ -193,6 +214,11 @@ def loading_words(row: MarketRow, store: ViewStore) -> str:
     if not known:
         return "waiting for history"
     return f"loading history {done}/{known}" if done < known else "warming up"
+
+
+def is_halted(row: MarketRow) -> bool:
+    """Whether the venue does not let this symbol trade now."""
+    return row.listing is not None and not row.listing.trading
 
 
 def has_stale_data(row: MarketRow, store: ViewStore) -> bool:

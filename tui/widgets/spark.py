@@ -27,7 +27,7 @@ def spark_text(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
     points = resample(path, width * 2)
     low, high = min(points), max(points)
     span = high - low
-    heights = [round((value - low) / span * (HEIGHTS - 1)) if span > 0 else 1 for value in points]
+    heights = [round((value - low) / span * (HEIGHTS - 1)) if 0 < span < math.inf else 1 for value in points]
     return "".join(chr(BRAILLE | LEFT_DOTS[heights[i]] | RIGHT_DOTS[heights[i + 1]]) for i in range(0, len(heights), 2))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.segment import Segment
 from rich.style import Style
@@ -35,16 +35,27 @@ GROUNDED = ("live", "danger")
 """Looks that may have a ground of their own."""
 GAP = 2
 """Blank cells between parts."""
+TROUBLE_LEAST = 52
+"""Cells a trouble keeps before less important parts do: what is wrong and when the next try is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One piece of the line. `look` names a palette field; parts of low `weight` go first when there is no room."""
+    """One piece of the line. `look` names a palette field; parts of low `weight` go first when there is no room.
+
+    A part with `least` is cut down to that many cells before any other part has to go.
+    """
 
     text: str
     look: str
     weight: int
     right: bool = False
+    least: int = 0
+
+    @property
+    def needs(self) -> int:
+        """Cells it cannot do without."""
+        return min(len(self.text), self.least) if self.least else len(self.text)
 
 
 def trouble(store: ViewStore, now_ms: int) -> str:
@@ -57,19 +68,18 @@ def trouble(store: ViewStore, now_ms: int) -> str:
     bad = store.troubled_links()
     if not bad:
         return ""
-    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    return _link_words(bad[0], now_ms) + more
+    return _link_words(bad[0], now_ms, f" (+{len(bad) - 1} more)" if len(bad) > 1 else "")
 
 
-def _link_words(link: LinkStatus, now_ms: int) -> str:
-    words = f"{link.link} {LINK_WORDS.get(link.state, link.state)}"
-    if link.state == "down" and link.retry_in_s:
-        words = f"{link.link} reconnecting"
-    if link.reason and link.state != "connecting":
-        words += f": {link.reason}"
+def _link_words(link: LinkStatus, now_ms: int, more: str) -> str:
+    """What, when the next try is, and last the reason: the end is cut first when there is no room."""
+    state = "reconnecting" if link.state == "down" and link.retry_in_s else LINK_WORDS.get(link.state, link.state)
+    words = f"{link.link} {state}{more}"
     if link.retry_in_s:
         left = max(0, round(link.retry_in_s - (now_ms - link.at_ms) / 1000.0))
         words += f", retry in {left} s" if left else ", trying now"
+    if link.reason and link.state != "connecting":
+        words += f": {link.reason}"
     return words
 
 
@@ -98,7 +108,9 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
     wrong = trouble(store, now_ms)
     if wrong:
         failed = engine is not None and engine.phase == "failed"
-        parts.append(Part(f"{desk.glyphs.alert} {wrong}", "danger" if failed else "warn", 90, right=True))
+        parts.append(
+            Part(f"{desk.glyphs.alert} {wrong}", "danger" if failed else "warn", 90, right=True, least=TROUBLE_LEAST)
+        )
     elif engine is not None and engine.phase != "running":
         parts.append(Part(engine.text or engine.phase, "dim", 60, right=True))
     return parts + _figures(desk, now_ms)
@@ -131,11 +143,13 @@ def _figures(desk: Desk, now_ms: int) -> list[Part]:
     return parts
 
 
-def lay_out(parts: Sequence[Part], width: int) -> list[tuple[str, str]]:
+def lay_out(parts: Sequence[Part], width: int, ellipsis: str = "…") -> list[tuple[str, str]]:
     """(text, look) runs of exactly `width` cells: left parts, a gap, right parts; the least important dropped to fit."""
     kept = list(parts)
     while len(kept) > 1 and _length(kept) > width:
         kept.remove(min(kept, key=lambda part: part.weight))
+    spare = width - _length(kept)
+    kept = [_shortened(part, part.needs + spare, ellipsis) if part.least else part for part in kept]
     runs: list[tuple[str, str]] = [(" ", "header")]
     used = 1
     right = [part for part in kept if part.right]
@@ -159,7 +173,13 @@ def _gap_look(part: Part) -> str:
 
 def _length(parts: Sequence[Part]) -> int:
     """Cells of these parts: one blank in front, then each with its gap."""
-    return 1 + sum(len(part.text) + GAP for part in parts) - (GAP if parts else 0)
+    return 1 + sum(part.needs + GAP for part in parts) - (GAP if parts else 0)
+
+
+def _shortened(part: Part, room: int, ellipsis: str) -> Part:
+    if len(part.text) <= room or room < 1:
+        return part
+    return replace(part, text=part.text[: room - 1].rstrip() + ellipsis)
 
 
 def _cut(runs: list[tuple[str, str]], width: int) -> list[tuple[str, str]]:
@@ -206,7 +226,7 @@ class StatusBar(Widget):
         return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
 
     def _lay_out(self, now_ms: int) -> list[tuple[str, str]]:
-        runs = lay_out(status_parts(self._desk, now_ms), self.size.width)
+        runs = lay_out(status_parts(self._desk, now_ms), self.size.width, self._desk.glyphs.ellipsis)
         return [(plain_text(text), look) for text, look in runs] if self._desk.glyphs.name == "ascii" else runs
 
     def render_line(self, y: int) -> Strip:
