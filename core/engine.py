@@ -40,7 +40,10 @@ RETRY_CAP_S = 30.0
 CLOCK_SYNC_S = 180.0
 STATS_S = 1.0
 STORE_WATCH_S = 10.0
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_LOADING = (10_000, 50, 1_000_000)
+"""While loading, young garbage only, in small portions: a full collection stops the loop for 50 to 80 ms."""
+GC_RUNNING = (10_000, 50, 100)
+"""Afterwards full collections too: what was loaded is frozen and no longer looked at."""
 
 
 class Engine:
@@ -64,6 +67,7 @@ class Engine:
         self._bus.subscribe(Focus, lambda focus: self._provider.set_focus(focus.symbol), name="engine.focus")
         self._bus.subscribe(Universe, self._on_universe, name="engine.universe")
         self._data_folder.mkdir(parents=True, exist_ok=True)
+        gc.set_threshold(*GC_LOADING)
         await asyncio.to_thread(load_talib)
         settings = self._live.current
         async with contextlib.AsyncExitStack() as closing:
@@ -106,7 +110,8 @@ class Engine:
         fill = Backfill(self._bus, self._clock, live.current, provider, candles, desk.note_stored)
         fill.set_symbols(desk.symbols)
         self._supervisor.start("candle store", fill.run)
-        collect_garbage_rarely()
+        gc.freeze()
+        gc.set_threshold(*GC_RUNNING)
 
     async def _persist(self, what: str, request: Callable[[], Awaitable[T]]) -> T:
         """Repeat a venue request until it succeeds, saying each time what is wrong and when the next try is."""
@@ -182,10 +187,3 @@ class Engine:
             at_ms=self._clock.now_ms(),
         )
         self._bus.publish(self._status)
-
-
-def collect_garbage_rarely() -> None:
-    """After start-up: keep what is loaded out of later collections, which would otherwise pause the loop."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
