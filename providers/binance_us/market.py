@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import HostKind, Ticker, VenueClock
+from core.messages import HostKind, Ticker
 from core.settings import Settings
 from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, Retryable, VenueError
@@ -27,6 +27,7 @@ from providers.budget import WeightWindow
 from providers.freshness import Freshness, Track
 from providers.link import Link
 from providers.rest import Rest
+from providers.venue_clock import measure_offset
 
 REST_URL = "https://api.binance.us"
 STREAM_URL = "wss://stream.binance.us:9443"
@@ -38,7 +39,6 @@ WEIGHTS = {"exchangeInfo": 20, "ticker24h": 80, "klines": 2, "time": 1}
 """Assumed costs (exchanges.md A3, after the upgrade); the header of each answer corrects the sum."""
 
 CLOCK_S = 300.0
-CLOCK_SAMPLES = 3
 BEAT_S = 0.5
 QUOTE_FROM_BOOK_AFTER_S = 2.0
 ASK_AGAIN_S = 30.0
@@ -173,29 +173,17 @@ class BinanceUsMarket:
         return await pager.load(symbol, timeframe, start_ms, end_ms, limit, self.venue_now_ms())
 
     async def sync_clock(self) -> float:
-        """Measure the clock offset: the quickest of a few round trips. Raises `VenueError`."""
-        best_trip_ms, offset_ms = float("inf"), 0.0
-        for _ in range(CLOCK_SAMPLES):
-            sent_ms, sent = self._clock.now_ms(), self._clock.monotonic()
-            body = await self.rest.get("/api/v3/time", weight=WEIGHTS["time"])
-            trip_ms = (self._clock.monotonic() - sent) * 1000
-            try:
-                server_ms = decode_time(body).serverTime
-            except WIRE_ERRORS as error:
-                raise Retryable(f"server time cannot be read: {error}") from error
-            if trip_ms < best_trip_ms:
-                best_trip_ms, offset_ms = trip_ms, server_ms - (sent_ms + trip_ms / 2)
+        """See `core.venue.MarketProvider.sync_clock`."""
+        offset_ms = await measure_offset(self._server_ms, self._clock, self._bus, self.venue, self.category)
         self._offset_ms = self.batcher.offset_ms = offset_ms
-        self._bus.publish(
-            VenueClock(
-                venue=self.venue,
-                category=self.category,
-                offset_ms=round(offset_ms, 3),
-                round_trip_ms=round(best_trip_ms, 3),
-                at_ms=self._clock.now_ms(),
-            )
-        )
         return offset_ms
+
+    async def _server_ms(self) -> float:
+        body = await self.rest.get("/api/v3/time", weight=WEIGHTS["time"])
+        try:
+            return decode_time(body).serverTime
+        except WIRE_ERRORS as error:
+            raise Retryable(f"server time cannot be read: {error}") from error
 
     def venue_now_ms(self) -> int:
         """The venue's time by our clock and the measured offset."""

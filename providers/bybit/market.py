@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from core.bus import Bus
 from core.clock import Clock
 from core.market.book import OrderBook
-from core.messages import Fault, HostKind, Ticker, VenueClock
+from core.messages import Fault, HostKind, Ticker
 from core.settings import Settings
 from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, VenueError
@@ -25,6 +25,7 @@ from providers.bybit.streams import Streams
 from providers.freshness import Freshness
 from providers.host_kind import host_kind_of
 from providers.link import Link
+from providers.venue_clock import measure_offset
 
 REST_URL = "https://api.bybit.com"
 STREAM_URL = "wss://stream.bybit.com/v5/public"
@@ -34,7 +35,6 @@ SEND_GAP_S = 0.02
 TICK_S = 1.0
 CLOCK_SYNC_S = 300.0
 CLOCK_RETRY_S = 15.0
-CLOCK_SAMPLES = 3
 
 log = logging.getLogger("tradetui.bybit")
 
@@ -112,24 +112,9 @@ class BybitMarket:
         )
 
     async def sync_clock(self) -> float:
-        """See `MarketProvider`. Of a few round trips the quickest counts: venue time minus its middle."""
-        best_trip_ms, offset_ms = float("inf"), 0.0
-        for _ in range(CLOCK_SAMPLES):
-            sent_ms, sent = self._clock.now_ms(), self._clock.monotonic()
-            venue_ms = await self._rest.time_ms()
-            trip_ms = (self._clock.monotonic() - sent) * 1000
-            if trip_ms < best_trip_ms:
-                best_trip_ms, offset_ms = trip_ms, venue_ms - (sent_ms + trip_ms / 2)
+        """See `MarketProvider`."""
+        offset_ms = await measure_offset(self._rest.time_ms, self._clock, self._bus, self.venue, self.category)
         self.offset_ms = self._batcher.offset_ms = offset_ms
-        self._bus.publish(
-            VenueClock(
-                venue=self.venue,
-                category=self.category,
-                offset_ms=round(offset_ms, 3),
-                round_trip_ms=round(best_trip_ms, 3),
-                at_ms=self._clock.now_ms(),
-            )
-        )
         return offset_ms
 
     def venue_now_ms(self) -> int:
