@@ -16,7 +16,7 @@ from core.market.quality import sane_block
 from core.market.repairs import wait_after
 from core.messages import Fault, Universe
 from core.settings import Settings
-from core.venue import TIMEFRAME_MS, MarketProvider, VenueError
+from core.venue import TIMEFRAME_MS, Banned, MarketProvider, VenueError
 
 CHUNK = 1000
 """Bars asked for at once: what one page of either venue gives."""
@@ -26,6 +26,9 @@ _FRESH_MS = 600_000
 
 _PACE_S = 0.1
 """Between two requests: a steady trickle, where the rate budget alone would let the fill run in bursts."""
+_FAILED_PACE_S = 1.0
+"""After a failure: a venue that is away is not asked for every symbol at once."""
+
 _IDLE_S = 600.0
 """A complete symbol is looked at again after this; the live desk writes its tail meanwhile."""
 
@@ -134,11 +137,18 @@ class Backfill:
             self._settled[symbol] = chunk.settled_ms
             self._on_stored(symbol, "1m", (await self._store.span(key)).bars)
             self._failures.pop(symbol, None)
+        except Banned as error:
+            # A ban holds for every symbol: one report, and nothing is asked until it is over.
+            wait = wait_after(error, 1)
+            self._fault(f"fill: {error}; trying again in {wait:.0f} s", "", 1)
+            await self._clock.sleep(wait)
+            return False
         except (VenueError, StoreError) as error:
             failures = self._failures[symbol] = self._failures.get(symbol, 0) + 1
             wait = wait_after(error, failures)
             self._not_before[symbol] = self._clock.monotonic() + wait
             self._fault(f"fill of {symbol}: {error}; trying again in {wait:.0f} s", symbol, failures)
+            await self._clock.sleep(_FAILED_PACE_S)
             return False
         return True
 

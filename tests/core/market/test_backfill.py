@@ -13,7 +13,7 @@ from core.history import CandleStore, series_key
 from core.market.backfill import CHUNK, Backfill
 from core.messages import Fault, Universe
 from core.settings import History, Settings
-from core.venue import Retryable
+from core.venue import Banned, Retryable
 from tests.core.market.fake_venue import FakeVenue, true_block
 
 MINUTE = 60_000
@@ -124,6 +124,17 @@ async def test_a_failing_symbol_waits_and_the_others_go_on(store):
     await stage.work(lambda: ("BAD", "1m") in {p[:2] for p in stage.progress})
     assert ("AAA", "1m") in {p[:2] for p in stage.progress}
     assert [fault.symbol for fault in stage.faults] == ["BAD", "BAD"]
+
+
+async def test_a_ban_is_told_once_and_stops_the_fill_of_every_symbol(store):
+    stage = Stage(store, bars=1500)
+    symbols = ("AAA", "BBB", "CCC")
+    for symbol in symbols:
+        stage.venue.failures[symbol] = [Banned("429", 30.0)]
+    stage.fill.set_symbols(symbols)
+    await stage.work(lambda: bool(stage.faults) and stage.clock.now_ms() > stage.faults[0].at_ms + 20_000)
+    assert [fault.symbol for fault in stage.faults] == [""]
+    assert len(stage.venue.asked) == 1
 
 
 async def test_turned_off_it_ends_at_once(store):
