@@ -156,6 +156,7 @@ class MarketDesk:
         if series is None:
             return
         symbol, timeframe = key
+        asked_ms = self._provider.venue_now_ms()
         try:
             block = await self._loader.load(
                 symbol, timeframe, wanted_bars(self._history, timeframe), kept_bars(self._history, timeframe)
@@ -173,7 +174,7 @@ class MarketDesk:
         if self._series.get(key) is not series:  # removed meanwhile
             return
         self._stored[key] = stored
-        outcome = series.load(block, self._provider.venue_now_ms())
+        outcome = series.load(block, self._provider.venue_now_ms(), asked_ms)
         if len(series.window):
             self.guard.trust(symbol, float(series.window.close[-1]))
         self._announce(key)
@@ -299,14 +300,14 @@ class MarketDesk:
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
-    async def _answered(self, key: Key, outcome: Outcome, block: CandleBlock) -> None:
+    async def _answered(self, key: Key, outcome: Outcome, block: CandleBlock, asked_ms: int) -> None:
         """A repair brought the venue's bars: publish what changed and keep all of it on disk."""
         if len(outcome.closed) > MAX_PUBLISHED:
             self._series[key].window.rewritten += 1
             self._announce(key)
         else:
             self._take(key, outcome)
-        await self._loader.keep(*key, block, kept_bars(self._history, key[1]))
+        await self._loader.keep(*key, block, kept_bars(self._history, key[1]), asked_ms)
         self._report_store()
 
     def _take(self, key: Key, outcome: Outcome) -> None:

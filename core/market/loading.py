@@ -11,6 +11,9 @@ from core.market.quality import sane_block
 from core.settings import History
 from core.venue import TIMEFRAME_MS, CandleBlock, MarketProvider
 
+SETTLING_MS = 3000
+"""A bar that ended this long before the venue was asked is final in its answer."""
+
 OVERLAP = 3
 """Stored bars asked for once more: they show whether the disk speaks of the same market."""
 
@@ -68,14 +71,14 @@ class HistoryLoader:
                 self._note(error)
             disk = disk[:0]
             fresh = await self._ask(symbol, timeframe, first_wanted_ms, now_ms)
-        await self.keep(symbol, timeframe, fresh, keep)
+        await self.keep(symbol, timeframe, fresh, keep, now_ms)
         older = disk[disk[:, 0] < (fresh[0, 0] if len(fresh) else np.inf)]
         later = disk[disk[:, 0] > (fresh[-1, 0] if len(fresh) else np.inf)]
         return np.concatenate([older, fresh, later])
 
-    async def keep(self, symbol: str, timeframe: str, block: CandleBlock, keep: int, grace_ms: int = 3000) -> None:
-        """Write the venue's bars that are over to disk, the forming and the just closed one left out."""
-        settled = block[block[:, 0] + TIMEFRAME_MS[timeframe] + grace_ms <= self._provider.venue_now_ms()]
+    async def keep(self, symbol: str, timeframe: str, block: CandleBlock, keep: int, asked_ms: int) -> None:
+        """Write to disk the venue's bars that were over when it was asked, the just closed one left out."""
+        settled = block[block[:, 0] + TIMEFRAME_MS[timeframe] + SETTLING_MS <= asked_ms]
         if not len(settled):
             return
         try:

@@ -38,7 +38,7 @@ def wait_after(error: Exception, attempts: int) -> float:
 
 
 class Repairs:
-    """Works on the desk's `series`. `load` begins a series anew; `answered` takes what a repair brought."""
+    """Works on the desk's `series`. `load` begins a series anew; `answered` takes what a repair brought, and when it was asked for."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Repairs:
         series: Mapping[Key, Series],
         *,
         load: Callable[[Key, int], Awaitable[None]],
-        answered: Callable[[Key, Outcome, CandleBlock], Awaitable[None]],
+        answered: Callable[[Key, Outcome, CandleBlock, int], Awaitable[None]],
         fault: Callable[[str, str, int], None],
     ) -> None:
         self._clock = clock
@@ -166,4 +166,4 @@ class Repairs:
         vain = attempts + 1 if series.unconfirmed >= max(1, before) else 0
         wait = min(VERIFY_CAP_S, VERIFY_EVERY_S * 2.0 ** min(vain, 10))
         self._asked[key] = Later(self._clock.monotonic() + wait, vain)
-        await self._answered(key, outcome, block)
+        await self._answered(key, outcome, block, now_ms)

@@ -99,10 +99,11 @@ class Series:
 
     # --- history -----------------------------------------------------------------------------------------------------
 
-    def load(self, block: CandleBlock, now_ms: int) -> Outcome:
+    def load(self, block: CandleBlock, now_ms: int, asked_ms: int | None = None) -> Outcome:
         """Begin (or begin again) from the venue's history, then apply the frames that came meanwhile.
 
-        Rows that are not over at `now_ms` become the forming bar. Holes are filled with flat synthetic bars.
+        Rows that are not over at `now_ms` become the forming bar. Holes are filled with flat synthetic bars. `asked_ms` is
+        when the venue was asked (default `now_ms`): a bar that ended later came half-built and stays unconfirmed.
         """
         block, dropped = sane_block(block, self.interval_ms)
         self.rejected += dropped
@@ -115,8 +116,9 @@ class Series:
         self.loaded, self.held = True, False
         self._unconfirmed.clear()
         self._revisions.clear()
-        if len(closed) and closed[-1, 0] + self.interval_ms + self.grace_ms > now_ms:
-            self._unconfirmed[int(closed[-1, 0])] = False  # REST may still be a trade behind
+        known_ms = (now_ms if asked_ms is None else asked_ms) - self.interval_ms - self.grace_ms
+        for place in np.flatnonzero(closed[:, 0] > known_ms):
+            self._unconfirmed[int(closed[place, 0])] = bool(flat[place])  # REST may still be a trade behind
         for row in block[~over][-1:]:
             self.forming, self._forming_event_ms = row.tolist(), 0
         self._drop_stale_forming()

@@ -242,6 +242,13 @@ def test_a_bar_just_over_when_history_was_read_waits_for_confirmation():
     assert series.first_unconfirmed_ms() == at(9)
 
 
+def test_a_bar_that_ended_while_the_answer_was_under_way_waits_for_confirmation():
+    series = Series("1m", 100, 3.0)
+    series.load(candles(0, 11), at(11, 20_000), asked_ms=at(10, 50_000))
+    assert series.window.last_open_ms == at(10)
+    assert series.first_unconfirmed_ms() == at(10)
+
+
 @pytest.mark.parametrize("change", [{"price": math.nan}, {"price": -5.0}, {"volume": -1.0}, {"price": 1e308}])
 def test_absurd_frames_are_rejected_and_counted(change):
     series = loaded(10)
