@@ -20,7 +20,7 @@ PAIRS_PER_ROUND = 30
 """Candle requests of one round (weight 2 each): a dead socket must not use up the budget of the history."""
 
 CLOSE_GRACE_MS = 1000
-"""A bar that ended this long ago on the venue's clock is final in its REST form."""
+"""A bar that ended this long before it was asked for, on the venue's clock, is final in its REST form."""
 
 TICKERS_WEIGHT = 4
 KLINES_WEIGHT = 2
@@ -105,16 +105,16 @@ class Poller:
         for _, symbol, timeframe in overdue[:PAIRS_PER_ROUND]:
             self._polled[symbol, timeframe] = now
             params: Params = {"symbol": symbol, "interval": timeframe, "limit": 2}
+            asked_ms = self._venue_now_ms()  # a bar that ends while the answer is under way comes half-built
             block, rejected = parse_candles(await self._rest.get("/api/v3/klines", params, weight=KLINES_WEIGHT))
             self.rejected += rejected
-            self._publish(symbol, timeframe, block)
+            self._publish(symbol, timeframe, block, asked_ms)
 
-    def _publish(self, symbol: str, timeframe: str, block: CandleBlock) -> None:
+    def _publish(self, symbol: str, timeframe: str, block: CandleBlock, asked_ms: int) -> None:
         step = TIMEFRAME_MS[timeframe]
-        venue_now = self._venue_now_ms()
         for row in block.tolist():
             open_ms, open_, high, low, close, volume, quote_volume, trades, taker = row
-            closed = open_ms + step + CLOSE_GRACE_MS <= venue_now
+            closed = open_ms + step + CLOSE_GRACE_MS <= asked_ms
             self._batcher.kline(
                 symbol,
                 timeframe,
@@ -128,5 +128,5 @@ class Poller:
                 int(trades),
                 taker,
                 closed,
-                venue_now,
+                asked_ms,
             )

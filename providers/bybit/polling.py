@@ -13,6 +13,9 @@ from providers.bybit.public_rest import PublicRest
 from providers.bybit.streams import Streams
 
 PARALLEL = 8
+CLOSE_GRACE_MS = 1000
+"""A bar that ended this long before it was asked for, on the venue's clock, is final in its REST form."""
+
 NEWEST = 3
 """Candles asked for in each poll: the forming one, the one just closed, and the one before in case a round failed."""
 
@@ -77,7 +80,7 @@ class Poller:
             return
         for row in block.tolist():
             open_ms = int(row[0])
-            closed = open_ms + length <= now_ms
+            closed = open_ms + length + CLOSE_GRACE_MS <= now_ms
             if open_ms <= self._closed.get((symbol, timeframe), 0):
                 continue
             if closed:
