@@ -6,6 +6,7 @@ second. An error while painting never reaches Textual (it would end the program)
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from core.bus import Bus, Subscription
@@ -17,6 +18,8 @@ from tui.store import ViewStore
 FLUSH_BUDGET_S = 0.010
 """A flush holds the engine's event loop; longer than this is reported."""
 REPORT_EVERY_S = 60.0
+SLOW_MOST = 8
+"""So many slow flushes within `REPORT_EVERY_S` are worth a word; one alone is the machine's doing."""
 """At most one `Fault` per cause in this time."""
 
 
@@ -29,6 +32,7 @@ class Pump:
         self._clock = clock
         self._subscriptions: list[Subscription] = []
         self._reported_at: dict[str, float] = {}
+        self._slow_at: deque[float] = deque(maxlen=SLOW_MOST)
         self.flush_s = 1.0 / screen.flush_hz
         self.row_repaint_s = screen.row_repaint_s
         self.flushes = 0
@@ -66,8 +70,10 @@ class Pump:
         self.worst_s = max(self.worst_s, took)
         if took > FLUSH_BUDGET_S:
             self.slow += 1
-            text = f"painting took {took * 1000:.0f} ms, budget {FLUSH_BUDGET_S * 1000:.0f} ms"
-            self._report(f"flush {name}", text, "warning", self.slow)
+            self._slow_at.append(started + took)
+            if len(self._slow_at) == SLOW_MOST and self._slow_at[-1] - self._slow_at[0] < REPORT_EVERY_S:
+                text = f"painting took {took * 1000:.0f} ms, budget {FLUSH_BUDGET_S * 1000:.0f} ms"
+                self._report(f"flush {name}", text, "warning", self.slow)
 
     def _on_setting(self, message: SettingChanged) -> None:
         if message.key == "screen.flush_hz":

@@ -82,14 +82,19 @@ class MarketRow:
         """The newest price, 0.0 while there is none.
 
         The last trade, held inside the newest best bid and ask (a thin market's last trade can be hours old); the mid
-        while nothing has traded yet.
+        while nothing has traded yet. Of a symbol without either (halted since before the start) the last price of the day.
         """
         price, quote = self.last_trade, self.quote
         if quote is None or quote.bid <= 0.0 or quote.ask <= 0.0:
-            return price
+            return price or (self.ticker.last if self.ticker is not None else 0.0)
         if not price:
             return (quote.bid + quote.ask) / 2.0
         return min(max(price, quote.bid), quote.ask) if quote.bid <= quote.ask else price
+
+
+def _when(event: Event) -> tuple[int, int]:
+    """Order of the log: by time, then as told."""
+    return event.at_ms, event.event_id
 
 
 class ViewStore:
@@ -222,10 +227,10 @@ class ViewStore:
         if len(self.events) == self.events.maxlen:
             self._event_ids.discard(self.events[0].event_id)
         self._event_ids.add(message.event_id)
-        late = bool(self.events) and message.event_id < self.events[-1].event_id
+        late = bool(self.events) and _when(message) < _when(self.events[-1])
         self.events.append(message)
-        if late:
-            self.events = deque(sorted(self.events, key=lambda event: event.event_id), maxlen=self.events.maxlen)
+        if late:  # found in stored bars at start, or a sum told after its minute
+            self.events = deque(sorted(self.events, key=_when), maxlen=self.events.maxlen)
         self.events_version += 1
 
     def on_engine(self, message: EngineStatus) -> None:

@@ -1,4 +1,4 @@
-"""Why: every number behind one symbol's state, as of its last closed decision bar. Opened by Enter, read only."""
+"""Why: every number behind one symbol's state, as of its last closed decision bar, and its prices as they come."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from tui.desk import Desk
 from tui.glyphs import Glyphs, plain_text
 from tui.screens.base import DeskModal
 from tui.store import MarketRow, ViewStore
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.market_columns import STATE_STYLE
-from tui.widgets.market_facts import CHANNEL_WORDS, TIMEFRAME_MS, calm_age, decimals, derive, loading_words
+from tui.widgets.market_facts import CHANNEL_WORDS, TIMEFRAME_MS, calm_age, decimals, derive, halt_words, loading_words
+from tui.widgets.status_bar import StatusBar
 
 Run = tuple[str, str]
 Line = list[Run]
 
 SCOPE = "detail"
 DETAIL_ACTIONS: tuple[Action, ...] = (
-    Action("detail.close", "enter,q", "close", "Back to the watchlist.", scope=SCOPE, palette=False),
+    Action("detail.close", "enter,q", "close", "Back to the watchlist.", scope=SCOPE, footer=10, palette=False),
     Action("detail.down", "down,j", "down", "One line down.", scope=SCOPE, palette=False),
     Action("detail.up", "up,k", "up", "One line up.", scope=SCOPE, palette=False),
 )
 GAIN_CELLS = 8
+LIVE_S = 1.0
+"""The numbers follow at most this often."""
 FULL_GAIN = 0.08
 """A gain of this much probability fills the bar."""
 
@@ -35,11 +39,14 @@ FULL_GAIN = 0.08
 def detail_lines(row: MarketRow, store: ViewStore, now_ms: int, glyphs: Glyphs) -> list[Line]:
     """Everything about one symbol as lines of (text, style name)."""
     lines: list[Line] = []
+    halted = halt_words(row)
     confluence = row.confluence
     if confluence is None:
         lines.append([(row.symbol, "bright"), (f"  {loading_words(row, store)}", "dim")])
     else:
         lines += [*_claim(confluence, row, glyphs), [], *_votes(confluence, glyphs), [], *_limits(confluence)]
+    if halted:
+        lines.insert(1, [(f"{glyphs.no} {halted}", "warn")])
     lines += [[], *_market(row, store, now_ms, glyphs), [], *_channels(row, now_ms, glyphs)]
     return lines
 
@@ -161,6 +168,10 @@ def _channels(row: MarketRow, now_ms: int, glyphs: Glyphs) -> list[Line]:
     return [line]
 
 
+FRAME = 2
+"""Lines of the frame."""
+
+
 class DetailBody(ScrollView, can_focus=True, inherit_bindings=False):
     """The lines, scrolled when the terminal is lower than they are many."""
 
@@ -168,6 +179,18 @@ class DetailBody(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id="detail-body")
         self._desk = desk
         self.lines = lines
+
+    def put(self, lines: list[Line]) -> None:
+        """Show these; only lines that changed are sent."""
+        old, self.lines = self.lines, lines
+        if len(old) != len(lines):
+            self.styles.height = len(lines) + FRAME
+            self.virtual_size = Size(self.size.width, len(lines))
+            self.refresh(layout=True)
+            return
+        for number, (before, now) in enumerate(zip(old, lines, strict=True)):
+            if before != now:
+                self.refresh_line(number)
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self.lines))
@@ -188,17 +211,36 @@ class DetailScreen(DeskModal[None]):
     def __init__(self, desk: Desk, symbol: str) -> None:
         super().__init__(desk)
         self.symbol = symbol
-        lines = detail_lines(desk.store.row(symbol), desk.store, desk.clock.now_ms(), desk.glyphs)
-        self.body = DetailBody(desk, lines)
+        self.status_bar = StatusBar(desk)
+        self.key_bar = KeyBar(desk, SCOPE)
+        self.body = DetailBody(desk, self._lines())
 
     def compose(self) -> ComposeResult:
-        self.body.styles.height = len(self.body.lines) + 2
+        self.body.styles.height = len(self.body.lines) + FRAME
         self.body.border_title = "why"
         self.body.border_subtitle = f"{self.desk.keymap.label('app.back')} back"
+        yield self.status_bar
         yield self.body
+        yield self.key_bar
 
     def on_mount(self) -> None:
         self.body.focus()
+        self.set_interval(LIVE_S, self.follow)
+
+    def follow(self) -> None:
+        """Bring header and numbers up to date while this screen is on top."""
+        if self.is_active:
+            self.desk.pump.flush(SCOPE, self._paint)
+
+    def _paint(self) -> None:
+        self.status_bar.flush()
+        self.key_bar.flush()
+        if self.symbol in self.desk.store.rows:  # it may have left the watched set meanwhile
+            self.body.put(self._lines())
+
+    def _lines(self) -> list[Line]:
+        desk = self.desk
+        return detail_lines(desk.store.row(self.symbol), desk.store, desk.clock.now_ms(), desk.glyphs)
 
     def on_unmount(self) -> None:
         self.desk.bus.publish(Focus(symbol=""))

@@ -14,7 +14,7 @@ from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
 from tui.widgets.argument import RunLines
-from tui.widgets.event_list import EventList, date_text
+from tui.widgets.event_list import EventList, date_text, own_words
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.group_line import RunLine
 from tui.widgets.rule import Rule
@@ -147,10 +147,11 @@ class EventsScreen(DeskScreen):
         head = f"{event.severity} {event.kind} {when} {event.symbol}".rstrip()
         separator = f"  {self.desk.glyphs.separator}  "
         room = width - len(head) - len(separator)
-        cut = len(event.text) if len(event.text) <= room else event.text.rfind(" ", 0, room)
+        text = own_words(event)
+        cut = len(text) if len(text) <= room else text.rfind(" ", 0, room)
         cut = cut if cut > 0 else room
-        first = [(head, "dim"), (separator, "dim"), (event.text[:cut], "text")]
-        self.detail.show([first, [(event.text[cut:].strip(), "text")]])
+        first = [(head, "dim"), (separator, "dim"), (text[:cut], "text")]
+        self.detail.show([first, [(text[cut:].strip(), "text")]])
 
     # --- acting --------------------------------------------------------------------------------------------------------
 

@@ -56,10 +56,16 @@ def help_text(desk: Desk, scope: str, glossary: Glossary, ids: bool) -> Group:
     ):
         table = _table()
         for action in group:
+            if not desk.keymap.labels(action.id):
+                continue
             text = Text(_spelt(desk, action.help), palette.text)
             if ids:
                 text.append(f"  {action.id}", palette.dim)
-            table.add_row(Text(_spelt(desk, desk.keymap.labels(action.id)) or "no key", palette.key), text)
+            table.add_row(Text(_spelt(desk, desk.keymap.labels(action.id)), palette.key), text)
+        named = [action.title for action in group if action.palette and not desk.keymap.labels(action.id)]
+        if named:
+            text = Text(_spelt(desk, f"By name: {', '.join(named)}."), palette.text)
+            table.add_row(Text(_spelt(desk, desk.keymap.label("app.palette")), palette.key), text)
         if group:
             parts += [Text(title.upper(), palette.bright), table, Text()]
     if glossary:

@@ -74,9 +74,21 @@ class WatchlistScreen(DeskScreen):
         ("RSI", "Relative strength index of 14 decision bars."),
         ("VOLz", "Volume of the last closed bar against its usual volume, in robust standard deviations."),
         ("P", "Probability that the price rises first; `uncalibrated` until outcomes have been counted."),
-        ("WHY", "The strongest reasons, or what is wrong with the data."),
+        ("BID, ASK", "Best prices in the book, on wide screens."),
+        ("REGIME", "Trend up, trend down or range of the last decision bars, on wide screens."),
+        ("LAST HOUR", "Closes of the last hour between their own lowest and highest, on wide screens."),
+        ("↑ BUY, ↓ SELL, • HOLD", "State as of the last closed decision bar; it changes only when a bar closes."),
+        ("WHY", "The strongest reasons, or what is wrong with the data. Enter shows all of them."),
+        ("BAR", "Time since the last decision bar closed, on wider screens."),
         ("AGE", "Time since the last quote or trade; `now` is below 5 seconds."),
-        ("≈", "Stale: a channel has been silent for longer than it ever is."),
+        ("≈", "Stale: a channel has been silent for longer than it ever is; the numbers are old."),
+        ("✗", "Halted: the venue does not let the symbol trade."),
+        ("*", "Pinned: always watched."),
+        ("SANDBOX, LIVE DATA", "Where the prices come from: an invented market, or a real venue."),
+        ("PAPER", "No real money: nothing here can send a real order."),
+        ("decide", "The timeframe whose closed bars decide the state."),
+        ("lat", "Now minus the time the venue wrote on its newest message, on the venue's clock."),
+        ("recon, lag, drop", "Reconnects so far; how late the program's loop runs; pictures a slow terminal missed."),
     )
 
     def __init__(self, desk: Desk) -> None:

@@ -22,6 +22,15 @@ DAY_MS = 86_400_000
 SEVERITY_STYLE = {"info": "text", "warning": "warn", "error": "danger"}
 
 
+WIDE = 96
+SYMBOL_WIDE, SYMBOL_NARROW = 13, 10
+
+
+def own_words(event: Event) -> str:
+    """The text without the symbol in front: that has a column of its own."""
+    return event.text.removeprefix(f"{event.symbol} ") if event.symbol else event.text
+
+
 def date_text(at_ms: int, now_ms: int) -> str:
     """`12:34:56Z` today, `11-20 12:34` on another day (UTC)."""
     if at_ms // DAY_MS == now_ms // DAY_MS:
@@ -43,14 +52,16 @@ def glyph_and_style(event: Event, glyphs: Glyphs) -> Run:
 def event_runs(event: Event, now_ms: int, width: int, glyphs: Glyphs) -> list[Run]:
     """One line: time, mark, kind, symbol, text; the text takes what is left of `width` cells."""
     mark, style = glyph_and_style(event, glyphs)
-    text = event.text if glyphs.name != "ascii" else plain_text(event.text)
-    head = 12 + 2 + 9 + 11
+    text = own_words(event)
+    text = text if glyphs.name != "ascii" else plain_text(text)
+    symbol_width = SYMBOL_WIDE if width >= WIDE else SYMBOL_NARROW
+    head = 12 + 2 + 9 + symbol_width + 1
     words = "text" if event.severity == "info" else SEVERITY_STYLE[event.severity]
     return [
         (fit(date_text(event.at_ms, now_ms), 11, glyphs) + " ", "dim"),
         (f"{mark} ", style),
         (fit(event.kind, 8, glyphs) + " ", "dim"),
-        (fit(event.symbol, 10, glyphs) + " ", "bright"),
+        (fit(event.symbol, symbol_width, glyphs) + " ", "bright"),
         (fit(text, max(0, width - head), glyphs), words),
     ]
 
@@ -73,9 +84,9 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def put(self, events: Sequence[Event], empty_words: str) -> None:
         """Show these events. Following shows the newest; otherwise the picture stands still and the new are counted."""
-        newest = self.events[-1].event_id if self.events else -1
+        newest = max((event.event_id for event in self.events), default=-1)
         here = self.current
-        top_event = self.events[int(self.scroll_offset.y)].event_id if self.events else -1
+        top_event = self.events[int(self.scroll_offset.y)] if self.events else None
         self.events = list(events)
         self._empty_words = empty_words
         if len(self._strips) > 4000:
@@ -87,7 +98,7 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
             return
         self.unseen += sum(event.event_id > newest for event in self.events)
-        self.cursor = self._line_of(here.event_id if here is not None else -1)
+        self.cursor = self._line_of(here)
         top = self._line_of(top_event)
         if top != int(self.scroll_offset.y):
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
@@ -130,9 +141,12 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(self.size.width, len(self.events))
         self._keep_visible()
 
-    def _line_of(self, event_id: int) -> int:
+    def _line_of(self, wanted: Event | None) -> int:
+        """The line of an event, or of the first one after it when it has left the list."""
+        if wanted is None:
+            return 0
         for line, event in enumerate(self.events):
-            if event.event_id >= event_id:
+            if (event.at_ms, event.event_id) >= (wanted.at_ms, wanted.event_id):
                 return line
         return max(0, len(self.events) - 1)
 

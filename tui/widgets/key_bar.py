@@ -6,6 +6,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.actions import Action
 from tui.desk import Desk
 from tui.format import fit
 
@@ -43,11 +44,17 @@ class KeyBar(Widget):
             label = self._desk.keymap.label(action.id)
             if label == "Enter":
                 label = glyphs.enter
-            if not label or used + len(label) + len(action.title) + 3 > width:
+            if not label or self._is_taken(action) or used + len(label) + len(action.title) + 3 > width:
                 continue
             segments += [Segment(label, palette.key), Segment(f" {action.title}  ", palette.dim)]
             used += len(label) + len(action.title) + 3
         return Strip(segments, used).adjust_cell_length(width, palette.text)
+
+    def _is_taken(self, action: Action) -> bool:
+        """Whether this screen uses the key for something else (`q` closes a panel)."""
+        keymap = self._desk.keymap
+        keys = keymap.keys_of(action.id)
+        return bool(keys) and keymap.action_for(self._scope, keys[0]) is not action
 
     def _notice(self) -> tuple[str, str] | None:
         store = self._desk.store

@@ -255,7 +255,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("spark", "LAST HOUR", SPARK_WIDTH, _spark, align="left", from_width=144, slow=True),
     Column("state", "STATE", 6, _state, "state", align="left", gap=2),
     Column("p", "P", 4, _probability, "probability", gap=1, below_width=96),
-    Column("p", "P", 4 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=96, below_width=130),
+    Column("p", "P", 6 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=96, below_width=130),
     Column("p", "P", 8 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=130),
     Column("why", "WHY", 0, _why, "why", align="left", gap=2),
     Column("bar_age", "BAR", 3, _bar_age, "bar_age", from_width=126, slow=True),
