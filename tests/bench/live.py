@@ -131,6 +131,7 @@ def cold_start(symbols: int, limit_s: float) -> list[Figure]:
     """Seconds from the first frame until every symbol which trades shows a state, and the worst lag meanwhile."""
     with Run(symbols) as run:
         complete = run.until_states(4 * limit_s)
+        waited = run.terminal.waited_s()
         run.terminal.pump(6)
     report = run.final
     first_frame = report.first_frame_s
@@ -144,7 +145,8 @@ def cold_start(symbols: int, limit_s: float) -> list[Figure]:
         Figure(name=f"{name}: all show state", value=took, unit="s", target=limit_s, better="less", must=True,
                detail=f"{len(report.states_s)} of {symbols} (one is halted); first frame at {first_frame:.2f} s"),
         Figure(name=f"{name}: worst loop lag", value=worst, unit="ms", target=100, better="less", must=True,
-               detail=f"over {min(seconds, len(report.lags_ms))} s; faults: {sources(report.faults)}"),
+               detail=f"over {min(seconds, len(report.lags_ms))} s, {waited:.1f} s of them ready without a core; "
+                      f"faults: {sources(report.faults)}"),
     ]  # fmt: skip
 
 
@@ -153,6 +155,7 @@ class Sampled(msgspec.Struct):
 
     seconds: float
     cpu_share: float
+    waited_share: float
     terminal_kb_s: float
     at_s: list[float]
     resident_mb: list[float]
@@ -164,6 +167,7 @@ def sample(run: Run, minutes: float, each: Callable[[], object] = lambda: None) 
     """Watch a running application from outside for this long; `each` is called about once a second."""
     before = run.report()
     cpu, at, written = run.terminal.cpu_s(), time.monotonic(), run.terminal.bytes
+    waited = run.terminal.waited_s()
     times, resident = [0.0], [run.terminal.resident_mb()]
     until = at + minutes * 60
     while time.monotonic() < until and run.alive:
@@ -175,6 +179,7 @@ def sample(run: Run, minutes: float, each: Callable[[], object] = lambda: None) 
     return Sampled(
         seconds=seconds,
         cpu_share=(run.terminal.cpu_s() - cpu) / seconds * 100,
+        waited_share=(run.terminal.waited_s() - waited) / seconds * 100,
         terminal_kb_s=(run.terminal.bytes - written) / seconds / 1000,
         at_s=times,
         resident_mb=resident,
@@ -228,7 +233,8 @@ def under_load(minutes: float, symbols: int = 150) -> list[Figure]:
     growth, over_s = slope_mb_per_10min(seen.at_s, seen.resident_mb, WARM_S)
     closes = (after.market.bars_closed - before.market.bars_closed) / symbols if after.market and before.market else 0.0
     faults = after.fault_count - before.fault_count
-    detail = f"{symbols} symbols, {messages:.0f} messages/s in, {published:.0f}/s on the bus, {seconds:.0f} s"
+    detail = f"{symbols} symbols, {messages:.0f} messages/s in, {published:.0f}/s on the bus, {seconds:.0f} s; "
+    detail += f"ready without a core {seen.waited_share:.1f} % of the time"
     return [
         Figure(name="CPU of one core", value=seen.cpu_share, unit="%", target=35, better="less", must=True, detail=detail),
         *lag_figures(before, after),

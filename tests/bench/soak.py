@@ -119,7 +119,8 @@ def soak(minutes: float, symbols: int, seed: int) -> list[Figure]:
     growth, over_s = slope_mb_per_10min(seen.at_s, seen.resident_mb, 120.0)
     resyncs = after.resyncs - before.resyncs
     return [
-        Figure(name="CPU of one core", value=seen.cpu_share, unit="%", detail=f"{symbols} symbols, {seen.seconds:.0f} s with faults"),
+        Figure(name="CPU of one core", value=seen.cpu_share, unit="%", detail=f"{symbols} symbols, {seen.seconds:.0f} s with faults; "
+                      f"ready without a core {seen.waited_share:.1f} % of the time"),
         *lag_figures(seen.before, seen.after, must=False),
         Figure(name="resident set, start to end", value=seen.resident_mb[-1] - seen.resident_mb[0], unit="MB",
                detail=f"{seen.resident_mb[0]:.0f} -> {seen.resident_mb[-1]:.0f} MB, most {max(seen.resident_mb):.0f}; "

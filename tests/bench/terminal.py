@@ -32,6 +32,9 @@ class Terminal:
         self.bytes = 0
         self.first_paint_s: float | None = None
         self.first_paint_cpu_s = 0.0
+        self._known: dict[str, str] = {}
+        for name in ("stat", "schedstat", "statm"):
+            self._proc(name)
 
     @property
     def age_s(self) -> float:
@@ -60,14 +63,26 @@ class Terminal:
 
     def cpu_s(self) -> float:
         """User and system time so far."""
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
+        fields = self._proc("stat").rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    def waited_s(self) -> float:
+        """How long the main thread was ready to run and had no core: what others on this machine cost it."""
+        return int(self._proc("schedstat").split()[1]) / 1e9
 
     def resident_mb(self) -> float:
         """Resident set."""
-        with open(f"/proc/{self.process.pid}/statm") as statm:
-            return int(statm.read().split()[1]) * PAGE_BYTES / 1e6
+        return int(self._proc("statm").split()[1]) * PAGE_BYTES / 1e6
+
+    def _proc(self, name: str) -> str:
+        """A file of the process in /proc; as last read once the process is gone."""
+        try:
+            with open(f"/proc/{self.process.pid}/{name}") as file:
+                self._known[name] = file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            if name not in self._known:
+                raise
+        return self._known[name]
 
     def end(self) -> int:
         """Ask it to stop; returns its exit code."""
