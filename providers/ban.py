@@ -61,6 +61,8 @@ class Ban:
         wait_s = retry_after_s(headers)
         if wait_s is None and (named := _UNTIL.search(body)):
             wait_s = int(named.group(1)) / 1000 - self._clock.now_ms() / 1000
+        if wait_s is None and self.remaining_s() > 0:
+            wait_s = max(least_s, self.remaining_s())  # sent before the ban was known: the same refusal, not a new one
         if wait_s is None:
             wait_s = max(least_s, DEFAULT_BAN_S.get(status, 10.0) * 2.0 ** min(self._repeats, 6))
             self._repeats += 1

@@ -13,6 +13,7 @@ from core.clock import LiveClock, SimClock
 from core.messages import RestBan
 from core.settings import Network
 from core.venue import Banned, Fatal, Rejected, Retryable
+from providers.ban import Ban
 from providers.budget import RequestWindow, WeightWindow
 from providers.rest import Rest
 
@@ -138,6 +139,15 @@ async def test_after_a_ban_nothing_is_sent_until_its_end(
         assert len(venue.asked) == 1
         assert bans[0].status == status
         assert bans[0].until_ms > clock.now_ms()
+
+
+def test_refusals_of_requests_that_were_already_under_way_do_not_lengthen_a_ban() -> None:
+    clock = SimClock(1_700_000_000_000)
+    ban = Ban(clock, Bus(clock), "binance_us", "spot")
+    waits = [ban.impose(429, {}).retry_in_s for _ in range(6)]
+    assert waits == [10.0] * 6
+    clock.set_ms(clock.now_ms() + 11_000)
+    assert ban.impose(429, {}).retry_in_s == 20.0
 
 
 async def test_a_ban_is_lifted_when_its_time_is_over() -> None:
