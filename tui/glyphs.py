@@ -9,6 +9,8 @@ from typing import Literal
 
 GlyphChoice = Literal["auto", "unicode", "ascii"]
 
+PLAIN_LOCALES = ("C", "POSIX")
+"""Locales that promise nothing but ASCII."""
 ASCII_TERMS = ("dumb", "vt100", "vt102", "vt220", "linux-16color")
 """Terminals that get ASCII whatever the locale says."""
 
@@ -148,6 +150,9 @@ def choose(choice: GlyphChoice, environment: Mapping[str, str], encoding: str | 
     if choice == "unicode":
         return UNICODE
     if choice == "ascii":
+        return ASCII
+    named = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    if named in PLAIN_LOCALES:  # Python would answer UTF-8 all the same
         return ASCII
     spoken = (encoding if encoding is not None else locale.getpreferredencoding(False)).lower().replace("-", "")
     bare = environment.get("TERM", "") in ASCII_TERMS

@@ -59,7 +59,11 @@ def key_label(key: str) -> str:
 def _character(name: str) -> str | None:
     """The punctuation behind a key name, if it is one."""
     original = {new: old for old, new in KEY_NAME_REPLACEMENTS.items()}.get(name, name)
-    for spelling in (original.replace("_", " "), original.replace("_", "-"), original.replace("_", "-", 1)):
+    for spelling in (
+        original.replace("_", " "),
+        original.replace("_", "-"),
+        original.replace("_", "-", 1).replace("_", " "),
+    ):
         try:
             found = unicodedata.lookup(spelling.upper())
         except KeyError:

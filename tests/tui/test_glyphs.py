@@ -62,3 +62,16 @@ def test_sparklines_run_from_lowest_to_highest() -> None:
 
 def test_words_from_outside_become_ascii() -> None:
     assert plain_text("volume 4.1σ ≥ 3 → BUY ↑ é") == "volume 4.1s >= 3 -> BUY ^ ?"
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"LC_ALL": "C", "LANG": "en_US.UTF-8"}, "ascii"),
+        ({"LANG": "POSIX"}, "ascii"),
+        ({"LC_ALL": "", "LANG": "C.UTF-8"}, "unicode"),
+        ({}, "unicode"),
+    ],
+)
+def test_a_plain_locale_gets_ascii_though_python_speaks_utf8(environment: dict[str, str], name: str) -> None:
+    assert choose("auto", environment, "utf-8").name == name

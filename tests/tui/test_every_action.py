@@ -1,0 +1,89 @@
+"""Every key of the registry does something that can be seen, on the screen it belongs to. A new action is tested by being listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from core.bus import Bus
+from core.clock import SimClock
+from core.messages import Command
+from core.settings import Settings
+from tests import builders as make
+from tests.snapshots.scenes import app, market, paint
+from tests.tui.desk_builder import shown
+from tui.actions import Action
+from tui.app import TradeApp
+from tui.screens.detail import DetailScreen
+from tui.screens.events import EventsScreen
+from tui.screens.watchlist import WatchlistScreen
+
+KEYED = [action for action in app().desk.registry if app().desk.keymap.keys_of(action.id)]
+SMALL, USUAL = (80, 16), (120, 40)
+"""A panel scrolls only when the terminal is low."""
+
+
+def first_run() -> TradeApp:
+    clock = SimClock(make.NOW_MS)
+    return TradeApp(Bus(clock), clock, Settings(), first_run=lambda choice: Path("settings.toml"))
+
+
+async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
+    """A state in which the action has something to do: the middle of a list, a panel open, a group chosen."""
+    screen = running.screen
+    if action.scope == "events":
+        await running.show_mode("events")
+        await paint(pilot)
+        screen = running.screen
+        assert isinstance(screen, EventsScreen)
+        symbols = [line for line, event in enumerate(screen.list.events) if event.symbol]
+        screen.list.move_cursor(symbols[len(symbols) // 2])
+    elif isinstance(screen, WatchlistScreen):
+        screen.table.move_cursor(30)
+        if action.id == "app.back":
+            screen.act_group_next()
+        if action.id == "app.mode_watchlist":
+            await running.show_mode("events")
+        if action.scope == "detail":
+            screen.act_open()
+            await pilot.pause()
+            assert isinstance(running.screen, DetailScreen)
+            if action.id == "detail.up":
+                running.screen.act_down()
+    await pilot.pause()
+
+
+def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:
+    """What an operator or the engine can tell apart."""
+    over = running.choice, running.return_code, running._leaving
+    return shown(running), running.theme, running.current_mode, len(running.screen_stack), list(commands), over
+
+
+@pytest.mark.parametrize("action", KEYED, ids=lambda action: action.id)
+async def test_every_key_has_an_effect(action: Action) -> None:
+    keys = app().desk.keymap.keys_of(action.id)
+    for key in keys:
+        running = first_run() if action.scope == "first_run" else app()
+        async with running.run_test(size=SMALL if action.scope == "detail" else USUAL) as pilot:
+            await pilot.pause()
+            for message in () if action.scope == "first_run" else market():
+                running.desk.bus.publish(message)
+            if action.scope != "first_run":
+                await paint(pilot)
+            await prepare(running, pilot, action)
+            commands: list[Command] = []
+            for kind in Command.__subclasses__():
+                running.desk.bus.subscribe(kind, commands.append)
+            before = seen(running, commands)
+            await pilot.press(key)
+            await pilot.pause()
+            assert seen(running, commands) != before, f"{action.id} ({key}) changed nothing"
+            assert not running.desk.guard.failures
+            assert not running.desk.pump.failures
+
+
+def test_what_has_no_key_is_in_the_palette() -> None:
+    registry, keymap = app().desk.registry, app().desk.keymap
+    assert [action.id for action in registry if not keymap.keys_of(action.id) and not action.palette] == []
