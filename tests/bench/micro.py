@@ -110,7 +110,7 @@ def book_best(snapshot: Diff | None = None, diffs: list[Diff] | None = None, sou
 
     if ours() != peer():
         raise AssertionError("the two books disagree: the comparison means nothing")
-    mine, theirs = compare(ours, peer, repeats=5)
+    mine, theirs = compare(ours, peer, repeats=7)
     levels = sum(len(bids) + len(asks) for bids, asks in diffs)
     return Figure(
         name="book best bid/ask / SortedDict", value=theirs / mine, unit="x", target=4.0, better="more", must=False,
@@ -218,8 +218,8 @@ def indicators_incremental() -> Figure:
         row = made.update(*block[i, 1:6])
         if row.tolist() != batch(i + 1):
             raise AssertionError(f"bar {i}: incremental values differ from the batch functions")
-    ours, peer = compare(incremental, full, repeats=5)
-    once, _ = compare(opening, opening, repeats=5)
+    ours, peer = compare(incremental, full, repeats=7)
+    once, _ = compare(opening, opening, repeats=7)
     bars = count - start
     mine = (ours - once) / bars
     return Figure(

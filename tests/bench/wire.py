@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from providers.binance_us.book_sync import LocalBook
-from providers.binance_us.shard import NAME_AT
+from providers.binance_us.shard import NAME_AT, NAME_UNTIL
 from providers.binance_us.wire import (
     decode_depth_message,
     decode_quote_message,
@@ -89,7 +89,7 @@ def decode_mixed(frames: Frames | None = None) -> list[Figure]:
 
     def ours() -> None:
         for frame in mixed:
-            decoders[frame[NAME_AT : frame.find(b'"', NAME_AT)]](frame)
+            decoders[frame[NAME_AT:NAME_UNTIL].partition(b'"')[0]](frame)
 
     for frame in mixed[:2000]:
         peer = orjson.loads(frame)
@@ -140,7 +140,7 @@ def book_ladder(frames: Frames | None = None) -> list[Figure]:
     last = decode_depth_message(depth[-1]).data.u
     if ours() != last:
         raise AssertionError("the book left its sequence: the comparison means nothing")
-    mine, peer = (seconds / len(depth) * 1e6 for seconds in compare_all((ours, through(json.loads, depth)), repeats=5))
+    mine, peer = (seconds / len(depth) * 1e6 for seconds in compare_all((ours, through(json.loads, depth)), repeats=7))
     levels = sum(frame.count(b'["') for frame in depth) / len(depth)
     handler = CRYPTOFEED_DEPTH_US * peer / JSON_DEPTH_US
     return [
