@@ -125,7 +125,10 @@ class Rest:
     async def _once(self, path: str, params: Params | None) -> bytes:
         self.requests += 1
         try:
-            answer = await self._client.get(path, params=params)
+            # Read here instead of in the response: that is part of a reference cycle and would keep the body, which can
+            # be large, until the garbage collector runs.
+            async with self._client.stream("GET", path, params=params) as answer:
+                body = b"".join([part async for part in answer.aiter_bytes()])
         except httpx.HTTPError as error:
             self.errors += 1
             raise Retryable(f"{self._venue} {path}: {type(error).__name__} {error}".rstrip()) from error
@@ -134,27 +137,26 @@ class Rest:
         if status == 200:
             if self._check is not None:
                 try:
-                    self._check(answer.content, answer.headers)
+                    self._check(body, answer.headers)
                 except Exception:
                     self.errors += 1
                     raise
             self.ban.served()
-            return answer.content
+            return body
         self.errors += 1
-        raise self._failure(path, answer)
+        raise self._failure(path, status, answer.headers, body)
 
-    def _failure(self, path: str, answer: httpx.Response) -> Exception:
+    def _failure(self, path: str, status: int, headers: httpx.Headers, body: bytes) -> Exception:
         """The typed error of an answer that is not 200."""
-        status = answer.status_code
         if is_ban_status(status):
             least_s = self.budget.reset_in_s() if status == 429 else 0.0
-            return self.ban.impose(status, answer.headers, answer.content, least_s)
+            return self.ban.impose(status, headers, body, least_s)
         if status >= 500:
-            return Retryable(f"{self._venue} {path}: HTTP {status}", retry_after_s(answer.headers) or 0.0)
+            return Retryable(f"{self._venue} {path}: HTTP {status}", retry_after_s(headers) or 0.0)
         if status in (301, 302, 307, 308, 404, 410, 451):
             return Fatal(f"{self._venue} {path}: HTTP {status}; is {self.base_url} the right base URL?")
         try:
-            refusal = msgspec.json.decode(answer.content, type=_Refusal)
+            refusal = msgspec.json.decode(body, type=_Refusal)
         except msgspec.MsgspecError:
             refusal = _Refusal()
         return Rejected(f"{self._venue} {path}: HTTP {status} {refusal.code} {refusal.msg}".rstrip(), refusal.code)

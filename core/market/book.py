@@ -13,7 +13,7 @@ from heapq import nlargest, nsmallest
 
 Level = tuple[float, float]
 
-_WINDOW = 64
+_WINDOW = 32
 """Prices put into a refilled window; it may grow to four times that before it is cut back."""
 
 
@@ -66,22 +66,34 @@ class OrderBook:
         """Apply one diff of absolute sizes; size 0 removes a level, unknown or not."""
         book, top, floor = self._bids, self._bid_top, self._bid_floor
         for price, size in bids:
-            if size:
-                if price >= floor and price not in book:
+            if price < floor:
+                if size:
+                    book[price] = size
+                else:
+                    book.pop(price, None)
+            elif size:
+                if price not in book:
                     insort(top, price)
                 book[price] = size
-            elif book.pop(price, 0.0) and price >= floor:
+            elif price in book:
+                del book[price]
                 del top[bisect_left(top, price)]
         if not top or len(top) > 4 * _WINDOW or len(book) > self.max_levels:
             self._settle_bids(_WINDOW)
 
         book, top, ceiling = self._asks, self._ask_top, self._ask_ceiling
         for price, size in asks:
-            if size:
-                if price <= ceiling and price not in book:
+            if price > ceiling:
+                if size:
+                    book[price] = size
+                else:
+                    book.pop(price, None)
+            elif size:
+                if price not in book:
                     insort(top, price)
                 book[price] = size
-            elif book.pop(price, 0.0) and price <= ceiling:
+            elif price in book:
+                del book[price]
                 del top[bisect_left(top, price)]
         if not top or len(top) > 4 * _WINDOW or len(book) > self.max_levels:
             self._settle_asks(_WINDOW)
@@ -91,14 +103,16 @@ class OrderBook:
         top = self._bid_top
         if not top:
             return None
-        return top[-1], self._bids[top[-1]]
+        price = top[-1]
+        return price, self._bids[price]
 
     def best_ask(self) -> Level | None:
         """Lowest ask as (price, size), or None on an empty side."""
         top = self._ask_top
         if not top:
             return None
-        return top[0], self._asks[top[0]]
+        price = top[0]
+        return price, self._asks[price]
 
     @property
     def is_crossed(self) -> bool:

@@ -21,6 +21,8 @@ from providers.binance_us.wire import WIRE_ERRORS, Control, Envelope, decode_con
 from providers.link import Link
 
 NAME_AT = len(b'{"stream":"')
+NAME_UNTIL = NAME_AT + 64
+"""Longer than any stream's name with its closing quote."""
 CHUNK = 100
 ACK_TIMEOUT_S = 10.0
 REFUSED_REST_S = 60.0
@@ -148,7 +150,7 @@ class Shard:
         The stream's name is read at its usual place; a frame written in another order takes the envelope's way.
         """
         try:
-            route = self._routes.get(data[NAME_AT : data.find(b'"', NAME_AT)])
+            route = self._routes.get(data[NAME_AT:NAME_UNTIL].partition(b'"')[0])
             if route is None:
                 envelope = decode_envelope(data)
                 route = self._routes.get(envelope.stream.encode())
