@@ -40,9 +40,9 @@ RETRY_CAP_S = 30.0
 CLOCK_SYNC_S = 180.0
 STATS_S = 1.0
 STORE_WATCH_S = 10.0
-GC_LOADING = (2_000, 50, 1_000_000)
+GC_LOADING = (2_000, 20, 1_000_000)
 """While loading, young garbage only, in small portions: a full collection stops the loop for 50 to 80 ms."""
-GC_RUNNING = (2_000, 50, 100)
+GC_RUNNING = (2_000, 20, 200)
 """Afterwards full collections too: what was loaded is frozen and no longer looked at."""
 
 
