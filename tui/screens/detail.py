@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.segment import Segment
+from textual import on
 from textual.app import ComposeResult
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -32,23 +36,47 @@ DETAIL_ACTIONS: tuple[Action, ...] = (
 GAIN_CELLS = 8
 LIVE_S = 1.0
 """The numbers follow at most this often."""
+WIDE = 96
+"""From this many cells on families and bars have room beside the reasons."""
+INDENT = 12
+WORD = re.compile(r"\s*\S+\s*|\s+")
 FULL_GAIN = 0.08
 """A gain of this much probability fills the bar."""
 
 
-def detail_lines(row: MarketRow, store: ViewStore, now_ms: int, glyphs: Glyphs) -> list[Line]:
-    """Everything about one symbol as lines of (text, style name)."""
+def detail_lines(row: MarketRow, store: ViewStore, now_ms: int, glyphs: Glyphs, width: int = 104) -> list[Line]:
+    """Everything about one symbol as lines of (text, style name), none longer than `width`."""
     lines: list[Line] = []
     halted = halt_words(row)
     confluence = row.confluence
     if confluence is None:
         lines.append([(row.symbol, "bright"), (f"  {loading_words(row, store)}", "dim")])
     else:
-        lines += [*_claim(confluence, row, glyphs), [], *_votes(confluence, glyphs), [], *_limits(confluence)]
+        lines += [
+            *_claim(confluence, row, glyphs),
+            [],
+            *_votes(confluence, glyphs, width < WIDE),
+            [],
+            *_limits(confluence),
+        ]
     if halted:
         lines.insert(1, [(f"{glyphs.no} {halted}", "warn")])
     lines += [[], *_market(row, store, now_ms, glyphs), [], *_channels(row, now_ms, glyphs)]
-    return lines
+    return [part for line in lines for part in fold(line, width)]
+
+
+def fold(line: Line, width: int) -> list[Line]:
+    """The line in pieces of at most `width` cells, broken between words; the rest hangs under the values."""
+    folded: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        for word in WORD.findall(text):
+            if used and used + len(word.rstrip()) > width:
+                folded.append([(" " * INDENT, "text")])
+                used, word = INDENT, word.lstrip()
+            folded[-1].append((word, style))
+            used += len(word)
+    return folded
 
 
 def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Line]:
@@ -68,11 +96,11 @@ def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Line]
     return [first, [(f"{bar}   {calibrated}", "dim")]]
 
 
-def _votes(confluence: Confluence, glyphs: Glyphs) -> list[Line]:
+def _votes(confluence: Confluence, glyphs: Glyphs, narrow: bool) -> list[Line]:
     """One line per contribution, strongest first, and the sum they make."""
-    head = (
-        f"{'DETECTOR':<14}{'FAMILY':<13}{'SAYS':<8}{'SCORE':>5}{'LOGIT':>9}{'GAIN pp':>9}   {'':<{GAIN_CELLS}}  REASON"
-    )
+    family, bars = ("", "") if narrow else (f"{'FAMILY':<13}", f"{'':<{GAIN_CELLS}}  ")
+    head = f"{'DETECTOR':<14}{family}{'SAYS':<8}{'SCORE':>5}{'LOGIT':>9}{'GAIN pp':>9}   {bars}REASON"
+    label = 27 if narrow else 40
     lines: list[Line] = [[(head, "dim")]]
     for part in sorted(confluence.contributions, key=lambda part: -abs(part.logit)):
         style = STATE_STYLE[part.side]
@@ -81,22 +109,22 @@ def _votes(confluence: Confluence, glyphs: Glyphs) -> list[Line]:
         lines.append(
             [
                 (f"{fmt.fit(part.detector, 13, glyphs)} ", "bright"),
-                (f"{fmt.fit(part.family.lower(), 12, glyphs)} ", "dim"),
+                ("" if narrow else f"{fmt.fit(part.family.lower(), 12, glyphs)} ", "dim"),
                 (f"{glyph} {part.side:<6}", style),
                 (f"{fmt.probability(part.score):>5}", "text"),
                 (fmt.signed(part.logit, 2, 9, glyphs=glyphs), "text"),
                 (fmt.signed(part.gain * 100, 1, 9, glyphs=glyphs), style),
-                (f"   {bar}  ", style),
+                ("   " if narrow else f"   {bar}  ", style),
                 (part.reason, "text"),
             ]
         )
     if not confluence.contributions:
         lines.append([("no detector has an opinion", "dim")])
-    lines.append([(f"{'base rate':<40}", "dim"), (fmt.signed(confluence.base_logit, 2, 9, glyphs=glyphs), "text")])
+    lines.append([(f"{'base rate':<{label}}", "dim"), (fmt.signed(confluence.base_logit, 2, 9, glyphs=glyphs), "text")])
     total = f"= P {fmt.probability(confluence.probability)}"
     lines.append(
         [
-            (f"{'sum':<40}", "dim"),
+            (f"{'sum':<{label}}", "dim"),
             (fmt.signed(confluence.logit, 2, 9, glyphs=glyphs), "bright"),
             (f"{total:>9}", "bright"),
             (f"   {confluence.readings} detectors, {confluence.warming} warming up", "dim"),
@@ -170,10 +198,15 @@ def _channels(row: MarketRow, now_ms: int, glyphs: Glyphs) -> list[Line]:
 
 FRAME = 2
 """Lines of the frame."""
+WIDEST, WIDTH_SHARE, SIDES = 112, 0.96, 6
+"""The panel in cells, as the stylesheet has it: at most this wide, this share of the terminal, frame and padding."""
 
 
 class DetailBody(ScrollView, can_focus=True, inherit_bindings=False):
     """The lines, scrolled when the terminal is lower than they are many."""
+
+    class Resized(Message):
+        """There is another width to write for."""
 
     def __init__(self, desk: Desk, lines: list[Line]) -> None:
         super().__init__(id="detail-body")
@@ -194,6 +227,7 @@ class DetailBody(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self.lines))
+        self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
         line = y + int(self.scroll_offset.y)
@@ -213,9 +247,10 @@ class DetailScreen(DeskModal[None]):
         self.symbol = symbol
         self.status_bar = StatusBar(desk)
         self.key_bar = KeyBar(desk, SCOPE)
-        self.body = DetailBody(desk, self._lines())
+        self.body = DetailBody(desk, [])
 
     def compose(self) -> ComposeResult:
+        self.body.lines = self._lines()
         self.body.styles.height = len(self.body.lines) + FRAME
         self.body.border_title = "why"
         self.body.border_subtitle = f"{self.desk.keymap.label('app.back')} back"
@@ -227,6 +262,7 @@ class DetailScreen(DeskModal[None]):
         self.body.focus()
         self.set_interval(LIVE_S, self.follow)
 
+    @on(DetailBody.Resized)
     def follow(self) -> None:
         """Bring header and numbers up to date while this screen is on top."""
         if self.is_active:
@@ -240,7 +276,8 @@ class DetailScreen(DeskModal[None]):
 
     def _lines(self) -> list[Line]:
         desk = self.desk
-        return detail_lines(desk.store.row(self.symbol), desk.store, desk.clock.now_ms(), desk.glyphs)
+        width = min(WIDEST, round(self.app.size.width * WIDTH_SHARE)) - SIDES
+        return detail_lines(desk.store.row(self.symbol), desk.store, desk.clock.now_ms(), desk.glyphs, width)
 
     def on_unmount(self) -> None:
         self.desk.bus.publish(Focus(symbol=""))
