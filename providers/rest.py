@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
-import sys
 from collections.abc import Callable, Mapping
 
 import httpx
@@ -27,11 +25,6 @@ IN_FLIGHT = 8
 
 Params = Mapping[str, str | int | float]
 Check = Callable[[bytes, Mapping[str, str]], None]
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore tries to import it several times a request; where it is missing each try searches the whole path again,
-    # half of a request's processor time. The entry makes the same failure instant.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 log = logging.getLogger("tradetui.rest")
 
