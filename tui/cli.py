@@ -13,7 +13,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +39,16 @@ from tui.compose import (
 )
 
 
+class ShowVersion(argparse.Action):
+    """`--version`: package metadata are read only when asked for, they cost a tenth of the way to the first frame."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tradetui {version('tradetui')}")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `tradetui`. Returns the exit code."""
     arguments = parser().parse_args(argv)
@@ -61,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="tradetui", description="A terminal for trading crypto over SSH.", parents=[common]
     )
-    top.add_argument("--version", action="version", version=f"tradetui {version('tradetui')}")
+    top.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     top.set_defaults(act=act_run, settings=None, log_level=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
