@@ -105,3 +105,12 @@ def shown(running: TradeApp) -> list[str]:
     """The picture as lines of text."""
     strips = running.screen._compositor.render_strips()
     return ["".join(segment.text for segment in line) for line in strips]
+
+
+def store_with(*messages) -> ViewStore:
+    """A view store that has heard these messages."""
+    store = ViewStore()
+    handlers = store.handlers()
+    for message in messages:
+        handlers[type(message)](message)
+    return store

@@ -289,3 +289,29 @@ async def test_a_new_theme_repaints_every_line():
         running.use_theme("mono")
         await pilot.pause()
         assert [s.style for s in screen.table.render_line(0)] != [s.style for s in before]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+async def test_the_panel_shows_every_word_at_every_width_and_follows_the_market(width):
+    async with desk(size=(width, 40)) as (running, pilot, _):
+        await pilot.press("enter")
+        panel = running.screen
+        assert isinstance(panel, DetailScreen)
+        await pilot.pause()
+        assert panel.body.lines
+        assert (
+            max(len("".join(text for text, _ in line).rstrip()) for line in panel.body.lines) <= panel.body.size.width
+        )
+        running.desk.bus.publish(make.quote(panel.symbol, 77_001.0, 77_002.0))
+        panel.follow()
+        await pilot.pause()
+        assert any("77,001" in line for line in shown(running))
+        assert "PAPER" in shown(running)[0]
+
+
+async def test_titles_stand_over_their_columns_at_the_first_flush_after_a_resize():
+    async with desk(size=(80, 24)) as (running, pilot, screen):
+        await pilot.resize_terminal(120, 40)
+        await flush(running, pilot, 0.25)
+        assert "24h %" in shown(running)[2]
+        assert screen.header._arrangement is screen.table.arrangement

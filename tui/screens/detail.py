@@ -276,7 +276,7 @@ class DetailScreen(DeskModal[None]):
 
     def _lines(self) -> list[Line]:
         desk = self.desk
-        width = min(WIDEST, round(self.app.size.width * WIDTH_SHARE)) - SIDES
+        width = min(WIDEST, int(self.app.size.width * WIDTH_SHARE)) - SIDES
         return detail_lines(desk.store.row(self.symbol), desk.store, desk.clock.now_ms(), desk.glyphs, width)
 
     def on_unmount(self) -> None:

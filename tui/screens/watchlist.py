@@ -132,8 +132,8 @@ class WatchlistScreen(DeskScreen):
         if new_rows or now_s - self._counted_s >= COUNT_S:
             self._counted_s = now_s
             self.table.rearrange()
-            self.header.flush()
             self._tell()
+        self.header.flush()
         self.table.flush()
         self.argument.show_symbol(self.table.cursor)
 
