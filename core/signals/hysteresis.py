@@ -24,11 +24,18 @@ class Hysteresis:
         self.cooldown_until_ms = 0
 
     def step(
-        self, probability: float, at_ms: int, price: float, settings: ConfluenceSettings, forced: bool = False
+        self,
+        probability: float,
+        at_ms: int,
+        price: float,
+        settings: ConfluenceSettings,
+        forced: bool = False,
+        vetoed: bool = False,
     ) -> State | None:
         """One closed bar, known at `at_ms`. Returns the state before if it changed, else None.
 
-        `forced` makes it HOLD whatever the probability and the cooldown say (stale data, warm-up, halted).
+        `forced` makes it HOLD whatever the probability and the cooldown say (no candles, warm-up). `vetoed` lets no new
+        BUY or SELL begin, but keeps a state that stands: a moment without a book must not cost every state its past.
         """
         if self.since_ms == 0:
             self.since_ms, self.since_price = at_ms, price
@@ -39,6 +46,8 @@ class Hysteresis:
             after = before
         else:
             after = wanted(before, probability, settings)
+            if vetoed and after != before:
+                after = "HOLD"
         if after == before:
             return None
         self.state, self.since_ms, self.since_price = after, at_ms, price

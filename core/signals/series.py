@@ -97,7 +97,7 @@ class SymbolSignals:
         """Read the whole window again; yields now and then so that others can run, each time the new state changes.
 
         The first time hysteresis is replayed over all bars (`replayed` changes); later it keeps its published past and
-        takes the bars after. `forced` is why HOLD is forced on the bars taken, or empty.
+        takes the bars after. `forced` is why HOLD is shown from outside meanwhile, or empty.
         """
         first = self.last_open_ms < 0
         if first:
@@ -127,7 +127,7 @@ class SymbolSignals:
         yield changes
 
     def step(self, bar: Bar, settings: Settings, forced: str) -> list[StateChange]:
-        """Move on to the next closed bar. `forced` is why HOLD is forced from outside, or empty."""
+        """Move on to the next closed bar. `forced` is why HOLD is shown from outside (no new state begins), or empty."""
         assert self.drive is not None
         self.drive.scene.tick_size = self.tick_size
         row = self.drive.indicators.update(bar.open, bar.high, bar.low, bar.close, bar.volume)
@@ -143,7 +143,8 @@ class SymbolSignals:
             open_ms + self.interval_ms,
             price,
             settings.confluence,
-            forced=bool(judged.forced or forced),
+            forced=bool(judged.forced),
+            vetoed=bool(forced),
         )
 
     def _decide(
@@ -152,7 +153,7 @@ class SymbolSignals:
         before = self._move(open_ms, price, judged, settings, forced)
         if before is None:
             return []
-        known_at, why = open_ms + self.interval_ms, judged.forced or forced
+        known_at, why = open_ms + self.interval_ms, judged.forced
         after = self.hysteresis.state
         reasons = (
             (why,) if why else explain(_voices(judged, known_at), judged.pooled, after, settings.confluence).reasons

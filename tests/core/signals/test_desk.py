@@ -242,7 +242,7 @@ async def test_a_symbol_without_bars_yet_is_quiet_until_it_has_some(room: Room) 
     assert room.of(Confluence)[0].hold_reason == "warming up (1/195 bars)"
 
 
-async def test_a_stale_book_shows_hold_at_once_and_changes_the_state_at_the_next_bar(room: Room) -> None:
+async def test_a_stale_book_shows_hold_while_it_lasts_and_the_state_outlives_it(room: Room) -> None:
     room.load("A", 8)
     await room.until(lambda: bool(room.of(Confluence)))
     state = room.of(Confluence)[0].state
@@ -262,10 +262,12 @@ async def test_a_stale_book_shows_hold_at_once_and_changes_the_state_at_the_next
     assert [(v.state, v.hold_reason) for v in room.of(Confluence)][1:] == [(state, "")]
     assert room.of(StateChange) == []
     book("stale")
+    room.said.clear()
     room.close_bar("A", 0)
-    await room.until(lambda: bool(room.of(StateChange)))
-    (change,) = room.of(StateChange)
-    assert (change.before, change.after) == (state, "HOLD")
+    await room.until(lambda: bool(room.of(Confluence)))
+    assert room.of(Confluence)[-1].hold_reason == "order book stale: gap"
+    book("live")
+    assert (room.of(Confluence)[-1].state, room.of(StateChange)) == (state, [])
 
 
 async def test_no_bar_for_three_intervals_and_a_halt_force_hold(room: Room) -> None:

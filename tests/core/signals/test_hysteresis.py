@@ -95,3 +95,13 @@ def test_what_is_wanted_is_stable(state: State) -> None:
     for step in range(101):
         target = wanted(state, step / 100, ConfluenceSettings())
         assert wanted(target, step / 100, ConfluenceSettings()) == target
+
+
+def test_a_veto_lets_no_state_begin_but_lets_one_end() -> None:
+    memory = Hysteresis()
+    found: list[State] = []
+    bars = [(0.7, True), (0.7, False), (0.5, True), (0.2, True), (0.2, False)]
+    for place, (probability, vetoed) in enumerate(bars):
+        memory.step(probability, (place + 1) * BAR_MS, 100.0, NO_COOLDOWN, vetoed=vetoed)
+        found.append(memory.state)
+    assert found == ["HOLD", "BUY", "BUY", "HOLD", "SELL"]
