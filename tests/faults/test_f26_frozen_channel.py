@@ -1,0 +1,50 @@
+"""F26: a channel that falls silent on a living socket is noticed, said in words, and comes back by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from core.messages import ChannelStatus, LinkStatus
+from tests.faults.conftest import VICTIM, Start
+
+FROZEN = {"quote": VICTIM, "kline": "XRPUSDT", "depth": "ETHUSDT"}
+WORDS = {"quote": "no quotes for ", "kline": "no candles for ", "depth": "no depth for "}
+
+
+async def test_f26_a_frozen_channel_is_shown_while_the_others_are_fresh(start: Start) -> None:
+    async with start() as desk:
+        await desk.until_minutes(1)  # the channels' habits are known
+        since = desk.mark()
+        for channel, symbol in FROZEN.items():
+            desk.faults.freeze(symbol, channel)
+
+        def silent(channel: str) -> bool:
+            status = desk.store.row(FROZEN[channel]).channels.get(channel)
+            return status is not None and not status.fresh
+
+        for channel, symbol in FROZEN.items():
+            await desk.until(partial(silent, channel), f"{channel} is noticed")
+            assert desk.facts(symbol).stale
+            assert desk.words(symbol).startswith(WORDS[channel])
+            assert desk.words(symbol).endswith("channel frozen")
+            await desk.until(partial(desk.hold_reason, symbol), "the veto")
+        troubled = {(s.channel, s.symbol) for s in desk.of(ChannelStatus, since=since) if not s.fresh}
+        assert troubled == set(FROZEN.items()), "nothing else is called silent"
+        desk.untouched("BTCUSDT", since=since)
+        desk.faults.clear()
+        await desk.proven()
+        desk.untouched("BTCUSDT", since=since)
+        assert not [s for s in desk.of(LinkStatus, since=since) if s.state != "up"], "the socket lived"
+
+
+async def test_f26_a_whole_socket_that_says_nothing_but_pongs_is_shown(start: Start) -> None:
+    async with start() as desk:
+        await desk.until_minutes(1)
+        since = desk.mark()
+        desk.faults.freeze()
+        lively = (VICTIM, "BTCUSDT", "ETHUSDT", "XRPUSDT")
+        await desk.until(lambda: all(desk.facts(symbol).stale for symbol in lively), "every line is stale")
+        await desk.until(lambda: all(desk.hold_reason(symbol) for symbol in lively), "every state is on hold")
+        desk.faults.clear()
+        await desk.proven()
+        assert not [s for s in desk.of(LinkStatus, since=since) if s.state == "down"]
