@@ -51,7 +51,7 @@ class ShowVersion(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `tradetui`. Returns the exit code."""
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(argv, argparse.Namespace(settings=None, log_level=None))
     try:
         code: int = arguments.act(arguments)
     except SettingsError as error:
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         prog="tradetui", description="A terminal for trading crypto over SSH.", parents=[common]
     )
     top.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
-    top.set_defaults(act=act_run, settings=None, log_level=None)
+    top.set_defaults(act=act_run)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     demo = commands.add_parser("demo", parents=[common], help="watch the embedded exchange: no network, no keys")
