@@ -78,6 +78,7 @@ async def test_a_half_open_socket_is_given_up_and_replaced(start: Start) -> None
 
 async def test_a_line_that_only_trickles_is_shown_and_overcome(start: Start) -> None:
     async with start(relay=True, connect_timeout_s=1.0) as desk:
+        await desk.until_minutes(1)  # the channels' habits are known
         desk.faults.slow_reads(100)
         await desk.until(lambda: all(desk.facts(symbol).stale for symbol in LIVELY), "every line is stale")
         await desk.until(lambda: all(desk.hold_reason(symbol) for symbol in LIVELY), "states are on hold")
