@@ -97,7 +97,7 @@ class Engine:
         self._bus.subscribe(SettingChanged, lambda _: keeper.use(live.current.market), name="engine.universe settings")
         desk = MarketDesk(self._bus, self._clock, live.current, provider, candles)
         sampler = VolatilitySampler(self._bus, self._clock, provider, candles, live.current.market.decision_timeframe)
-        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample)
+        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample, desk.taker_flow)
         self._supervisor.start("signals", signals.run)
         self._supervisor.start("market", desk.run)
         symbols = await self._persist("universe", keeper.refresh)

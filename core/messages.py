@@ -252,7 +252,8 @@ class Metrics(SymbolMessage, frozen=True, kw_only=True, gc=False):
     """Readable numbers of one symbol as of the last closed bar of its decision timeframe. NaN: not known yet.
 
     `close_1h_ago` and `close_24h_ago` let a screen show changes against the live price. `natr` is ATR14 / close
-    (fraction), `volume_z` robust. `depth_days` says how much stored history stands behind 7-day distributions.
+    (fraction), `volume_z` robust. `taker_imbalance` is (buy - sell) / (buy + sell) volume of the last five minutes' trades
+    by the taker's side, NaN without trades. `depth_days` says how much stored history stands behind 7-day distributions.
     """
 
     timeframe: str
@@ -265,6 +266,7 @@ class Metrics(SymbolMessage, frozen=True, kw_only=True, gc=False):
     natr_percentile: float
     rsi: float
     volume_z: float
+    taker_imbalance: float
     regime: Regime
     regime_confidence: float
     regime_age_bars: int

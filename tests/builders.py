@@ -89,7 +89,8 @@ def metrics(symbol: str, close: float, **changes: object) -> Metrics:
     fields: dict[str, object] = {
         "venue": VENUE, "category": CATEGORY, "symbol": symbol, "timeframe": "1m", "close": close,
         "close_1h_ago": close * 0.99, "close_24h_ago": close * 0.97, "quote_volume_24h": 1.24e9, "atr": close * 0.0012,
-        "natr": 0.0012, "natr_percentile": 0.4, "rsi": 55.0, "volume_z": 0.4, "regime": "range",
+        "natr": 0.0012, "natr_percentile": 0.4, "rsi": 55.0, "volume_z": 0.4,
+        "taker_imbalance": 0.12, "regime": "range",
         "regime_confidence": 0.6, "regime_age_bars": 12, "depth_days": 7.0, "sparkline": (1.0, 2.0, 3.0, 2.0),
         "occurred_at": NOW_MS - MINUTE_MS, "known_at": NOW_MS,
     }  # fmt: skip

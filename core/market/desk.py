@@ -18,6 +18,7 @@ from core.market.loading import HistoryLoader, kept_bars, memory_bars, wanted_ba
 from core.market.quality import JumpGuard
 from core.market.repairs import TICK_S, Key, Repairs
 from core.market.series import Closed, Outcome, Series
+from core.market.tape import Flow, Tape
 from core.messages import (
     Bar,
     Fault,
@@ -27,6 +28,7 @@ from core.messages import (
     LinkStatus,
     MarketStats,
     Replay,
+    TradeBatch,
     Universe,
 )
 from core.settings import Settings
@@ -38,6 +40,8 @@ MAX_PUBLISHED = 64
 """A repair of more bars than this is announced as one new `HistoryStatus` instead of bar by bar."""
 SLICE = 40
 """Series handled before the loop gets a turn."""
+TAPE_TRADES = 500
+FLOW_S = 300.0
 
 
 class MarketDesk:
@@ -63,6 +67,7 @@ class MarketDesk:
         self.guard = JumpGuard()
         self._series: dict[Key, Series] = {}
         self._symbols: dict[str, None] = {}
+        self._tapes: dict[str, Tape] = {}
         self._first_try: dict[Key, asyncio.Future[None]] = {}
         self._arrivals: list[str] = []
         self._stored: dict[Key, int] = {}
@@ -82,6 +87,7 @@ class MarketDesk:
             fault=self._fault,
         )
         bus.subscribe(Kline, self._on_kline, name="market.kline")
+        bus.subscribe(TradeBatch, self._on_trades, name="market.trades")
         bus.subscribe(LinkStatus, self._on_link, name="market.link")
         bus.subscribe(Universe, self._on_universe, name="market.universe")
         bus.subscribe(Focus, self._on_focus, name="market.focus")
@@ -103,6 +109,17 @@ class MarketDesk:
         """The forming bar (nine values, `CANDLE_COLUMNS`), provisional; None while unknown."""
         series = self._series.get((symbol, timeframe))
         return tuple(series.forming) if series is not None and series.forming is not None else None
+
+    def tape(self, symbol: str) -> Tape:
+        """The newest public trades of a watched symbol."""
+        tape = self._tapes.get(symbol)
+        if tape is None:
+            tape = self._tapes[symbol] = Tape(TAPE_TRADES, (FLOW_S,))
+        return tape
+
+    def taker_flow(self, symbol: str) -> Flow:
+        """What takers bought and sold over the last `FLOW_S` seconds of the venue's time."""
+        return self.tape(symbol).flow(FLOW_S, self._provider.venue_now_ms())
 
     def note_stored(self, symbol: str, timeframe: str, bars: int) -> None:
         """The background fill brought the stored bars of a series to this number: publish it."""
@@ -202,6 +219,10 @@ class MarketDesk:
             return False
         return self.guard.accept(kline.symbol, kline.close)
 
+    def _on_trades(self, batch: TradeBatch) -> None:
+        if batch.symbol in self._symbols:
+            self.tape(batch.symbol).add(batch.trades)
+
     def _on_link(self, status: LinkStatus) -> None:
         """A link that comes back: what closed meanwhile without the venue's word is asked for at once."""
         if status.state in ("down", "banned"):
@@ -225,6 +246,7 @@ class MarketDesk:
 
     def _remove(self, symbol: str) -> None:
         del self._symbols[symbol]
+        self._tapes.pop(symbol, None)
         self.guard.forget(symbol)
         for timeframe in self.timeframes:
             key = (symbol, timeframe)

@@ -23,6 +23,9 @@ class Flow(NamedTuple):
         return (self.buy - self.sell) / total if total > 0.0 else 0.0
 
 
+NO_FLOW = Flow(0.0, 0.0, 0)
+
+
 class _Sums:
     """Running sums of the trades younger than `span_ms`."""
 

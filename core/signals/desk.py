@@ -15,6 +15,7 @@ from typing import Protocol
 from core.bus import Bus, worth_reporting
 from core.clock import Clock
 from core.market.candles import CandleWindow
+from core.market.tape import NO_FLOW, Flow
 from core.market.volatility import NO_SAMPLE, NatrSample
 from core.messages import (
     Bar,
@@ -72,12 +73,14 @@ class SignalDesk:
         live: LiveSettings,
         market: MarketView,
         natr_sample: Callable[[str], NatrSample] = lambda _symbol: NO_SAMPLE,
+        taker_flow: Callable[[str], Flow] = lambda _symbol: NO_FLOW,
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._live = live
         self._market = market
         self._natr_sample = natr_sample
+        self._taker_flow = taker_flow
         self._timeframe = live.current.market.decision_timeframe
         self._entries: dict[str, _Entry] = {}
         self._waiting: dict[str, None] = {}
@@ -260,7 +263,8 @@ class SignalDesk:
             publish(change)
         confluence = signals.confluence(self._live.current, forced)
         minutes = self._market.window(symbol, "1m")
-        entry.metrics = measure(confluence.venue, confluence.category, signals, minutes, self._natr_sample(symbol))
+        sample, flow = self._natr_sample(symbol), self._taker_flow(symbol)
+        entry.metrics = measure(confluence.venue, confluence.category, signals, minutes, sample, flow)
         entry.shown = forced
         self._evaluations += 1
         self._readings += len(readings)

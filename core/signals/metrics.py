@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from core.market.candles import CandleWindow
+from core.market.tape import NO_FLOW, Flow
 from core.market.volatility import NatrSample
 from core.market.volume import robust_volume_z
 from core.messages import Metrics
@@ -19,9 +20,17 @@ SPARKLINE_BARS = 24
 
 
 def measure(
-    venue: str, category: str, signals: SymbolSignals, minutes: CandleWindow | None, sample: NatrSample
+    venue: str,
+    category: str,
+    signals: SymbolSignals,
+    minutes: CandleWindow | None,
+    sample: NatrSample,
+    flow: Flow = NO_FLOW,
 ) -> Metrics:
-    """Metrics of a series that has at least one bar. `minutes` is the symbol's 1m window, `sample` its NATR history."""
+    """Metrics of a series that has at least one bar.
+
+    `minutes` is the symbol's 1m window, `sample` its NATR history, `flow` what takers did in the last minutes.
+    """
     assert signals.drive is not None
     scene, regime = signals.drive.scene, signals.drive.regime
     known_at = signals.last_open_ms + signals.interval_ms
@@ -41,6 +50,7 @@ def measure(
         natr_percentile=sample.percentile(natr),
         rsi=signals.indicator("rsi14"),
         volume_z=robust_volume_z(np.array(scene.volumes[-51:])),
+        taker_imbalance=flow.imbalance if flow.trades else math.nan,
         regime=regime.regime,
         regime_confidence=regime.confidence,
         regime_age_bars=regime.age_bars,

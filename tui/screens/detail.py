@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from rich.segment import Segment
@@ -166,11 +167,13 @@ def _market(row: MarketRow, store: ViewStore, now_ms: int, glyphs: Glyphs) -> li
         ("volume 24 h ", fmt.compact(facts.volume, glyphs=glyphs)),
         ("regime ", facts.regime.replace("_", " ") or glyphs.missing),
     ]
+    takers = row.metrics.taker_imbalance if row.metrics is not None else math.nan
     quote = [
         ("last ", price(facts.price)),
         ("bid ", price(facts.bid)),
         ("ask ", price(facts.ask)),
         ("spread ", f"{fmt.fixed(facts.spread_bp, 1, glyphs=glyphs)} bp"),
+        ("takers 5 min ", fmt.percent(takers, 0, unit=True, glyphs=glyphs)),
     ]
     return [_pairs("price       ", quote), _pairs("change      ", moves), _pairs("market      ", measures)]
 

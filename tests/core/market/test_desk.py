@@ -12,7 +12,19 @@ from core.bus import Bus
 from core.clock import SimClock
 from core.history import CandleStore, series_key
 from core.market.desk import MarketDesk
-from core.messages import Bar, Fault, Focus, HistoryStatus, LinkStatus, MarketStats, Message, Replay, Universe
+from core.messages import (
+    Bar,
+    Fault,
+    Focus,
+    HistoryStatus,
+    LinkStatus,
+    MarketStats,
+    Message,
+    Replay,
+    Trade,
+    TradeBatch,
+    Universe,
+)
 from core.settings import History, Market, Settings
 from core.venue import Banned, Rejected, Retryable
 from tests.core.market.fake_venue import FakeVenue, kline, true_block
@@ -296,3 +308,21 @@ async def test_a_late_screen_hears_every_status_again(stage):
     stage.heard.clear()
     stage.bus.publish(Replay())
     assert {m.timeframe for m in stage.of(HistoryStatus, ready=True)} == {"1m", "5m", "1d"}
+
+
+async def test_the_tape_of_a_watched_symbol_tells_what_takers_did(tmp_path):
+    async with Stage(tmp_path, SETTINGS) as stage:
+        await stage.desk.load(["AAA"])
+        trades = (
+            Trade("1", 10.0, 3.0, "BUY", NOW - 400_000),
+            Trade("2", 10.0, 3.0, "BUY", NOW),
+            Trade("3", 10.0, 1.0, "SELL", NOW),
+        )
+        for symbol in ("AAA", "ZZZ"):
+            batch = TradeBatch(venue="fake", category="spot", symbol=symbol, trades=trades, received_ms=NOW)
+            stage.bus.publish(batch)
+            stage.bus.publish(batch)  # heard twice, counted once
+        flow = stage.desk.taker_flow("AAA")
+        assert (flow.buy, flow.sell, flow.trades, flow.imbalance) == (3.0, 1.0, 2, 0.5)
+        assert stage.desk.tape("AAA").newest(1)[0].trade_id == "3"
+        assert not len(stage.desk.tape("ZZZ")), "nobody watches it"
