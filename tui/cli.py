@@ -118,6 +118,8 @@ def act_run(arguments: argparse.Namespace) -> int:
     settings = load(path, os.environ)
     if settings.market.venue == "sandbox":
         return act_demo(arguments)
+    if not in_terminal():
+        return EXIT_USAGE
     begin_log(settings, arguments)
     return run_screen(settings, overrides_path(path), data_folder(), None)
 
@@ -147,6 +149,8 @@ def first_run(arguments: argparse.Namespace) -> int:
 def act_demo(arguments: argparse.Namespace) -> int:
     """The screen on the embedded exchange."""
     settings, folder = load_demo(arguments.settings, os.environ)
+    if not in_terminal():
+        return EXIT_USAGE
     begin_log(settings, arguments)
     child = start_sandbox(settings)
     try:
@@ -243,6 +247,14 @@ def act_doctor(arguments: argparse.Namespace) -> int:
     run_loop(settings, venues)
     print(render(checks))
     return EXIT_FAILED if any(check.verdict == "fail" for check in checks) else EXIT_OK
+
+
+def in_terminal() -> bool:
+    """Whether a screen can be shown; says what to do when not. Pictures go to standard error, keys come from input."""
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return True
+    print("tradetui needs a terminal for its screen; without one use `tradetui headless`", file=sys.stderr)
+    return False
 
 
 def begin_log(settings: Settings, arguments: argparse.Namespace) -> None:

@@ -199,3 +199,13 @@ def test_a_taken_port_is_one_clear_line(environ: dict[str, str]):
     assert done.returncode == 1
     assert str(address["port"]) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["demo"]])
+def test_without_a_terminal_the_screen_is_refused_in_one_line(environ: dict[str, str], command: list[str]):
+    done = subprocess.run(
+        [*TRADETUI, *command], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "headless" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
