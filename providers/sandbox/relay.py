@@ -2,6 +2,9 @@
 
 Half-open: both sockets stay open, nothing passes. Refuse: nothing listens. Slow: bytes from the exchange are read at a
 trickle, so that its send buffers fill as with a client on a bad line.
+
+A socket that is bound and never listens keeps the port while nothing listens: no other socket gets it meanwhile, and
+connections are refused all the same.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
 from typing import Literal
 
 from core.clock import Clock
@@ -16,10 +20,14 @@ from core.clock import Clock
 RelayMode = Literal["pass", "half_open", "refuse", "slow"]
 CHUNK_BYTES = 65_536
 POLL_S = 0.02
+HOST = "127.0.0.1"
 
 
 class Relay:
-    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target_port` as its mode says. Durations run on `clock`."""
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target_port` as its mode says. Durations run on `clock`.
+
+    `mode` leaves "refuse" only once the port listens again.
+    """
 
     def __init__(self, target_port: int, clock: Clock, port: int = 0) -> None:
         self.port = port
@@ -29,6 +37,7 @@ class Relay:
         self._clock = clock
         self._until_ms = math.inf
         self._bytes_per_s = 0
+        self._reserved: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -37,8 +46,13 @@ class Relay:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` when the port is taken."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self._reserved is None:
+            self._reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._reserved.bind((HOST, self.port))
+            self.port = self._reserved.getsockname()[1]
+        self._server = await asyncio.start_server(self._accept, HOST, self.port, reuse_port=True)
 
     async def stop(self) -> None:
         """Stop listening and cut what is open."""
@@ -49,6 +63,9 @@ class Relay:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
         await self.drop()
 
     async def drop(self) -> None:
@@ -64,9 +81,10 @@ class Relay:
             self._watch.cancel()
         if bytes_per_s <= 0 and mode == "slow":
             raise ValueError(f"bytes_per_s {bytes_per_s} must be above 0")
-        self._become(mode)
+        if self._server is not None:
+            self._become(mode)
         self._bytes_per_s = bytes_per_s
-        self._watch = asyncio.get_running_loop().create_task(self._apply(seconds))
+        self._watch = asyncio.get_running_loop().create_task(self._apply(mode, seconds))
 
     def _become(self, mode: RelayMode) -> None:
         self.mode = mode
@@ -75,17 +93,21 @@ class Relay:
         else:
             self._flowing.set()
 
-    async def _apply(self, seconds: float) -> None:
-        if self.mode == "refuse" and self._server is not None:
-            self._server.close()
-            self._server = None
-        elif self.mode != "refuse" and self._server is None:
-            await self.start()
+    async def _apply(self, mode: RelayMode, seconds: float) -> None:
+        if mode == "refuse":
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+        else:
+            await self._listen_as(mode)
         if math.isfinite(seconds):
             await self._clock.sleep(seconds)
-            self._become("pass")
-            if self._server is None:
-                await self.start()
+            await self._listen_as("pass")
+
+    async def _listen_as(self, mode: RelayMode) -> None:
+        if self._server is None:
+            await self.start()
+        self._become(mode)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -103,9 +125,7 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flowing.wait()
-        upstream_reader, upstream_writer = await asyncio.open_connection(
-            "127.0.0.1", self._target_port, limit=CHUNK_BYTES
-        )
+        upstream_reader, upstream_writer = await asyncio.open_connection(HOST, self._target_port, limit=CHUNK_BYTES)
         pumps = [
             asyncio.ensure_future(self._pump(reader, upstream_writer, slow=False)),
             asyncio.ensure_future(self._pump(upstream_reader, writer, slow=True)),
