@@ -11,7 +11,7 @@ import pytest
 from core.clock import LiveClock
 from providers.sandbox.binance_us import BinanceUsServer
 from providers.sandbox.server import SandboxExchange
-from tests.providers.sandbox.conftest import Follower, follow
+from tests.providers.sandbox.conftest import follow
 from tests.providers.sandbox.tiny_market import TinyMarket
 
 DAY_MS = 86_400_000
@@ -110,52 +110,50 @@ async def test_a_connection_ends_after_24_hours(binance):
     assert binance.counts["lifetime_ended"] == 1
 
 
-async def rebuild(client: Follower, rest: httpx.AsyncClient, events: int) -> tuple[dict[str, dict[str, str]], int]:
-    """The venue's own recipe for a local book."""
-    first = await client.next()
-    snapshot = (await rest.get("/api/v3/depth?symbol=ETHUSDT&limit=5000")).json()
-    assert snapshot["lastUpdateId"] >= first["U"] - 1
-    book: dict[str, dict[str, str]] = {side: dict(snapshot[name]) for side, name in (("b", "bids"), ("a", "asks"))}
-    last, applied = snapshot["lastUpdateId"], 0
-    message = first
-    while applied < events:
-        if message["u"] > last:
-            assert message["U"] == last + 1 or (applied == 0 and message["U"] <= last + 1)
-            for side in ("b", "a"):
-                for price, size in message[side]:
-                    book[side][price] = size
-                    if float(size) == 0:
-                        del book[side][price]
-            last = message["u"]
-            applied += 1
-        message = await client.next()
-    return book, last
+class LocalBook:
+    """A book kept by the venue's own recipe: a REST snapshot, then every event that continues it."""
+
+    def __init__(self, snapshot: Any) -> None:
+        self.sides: dict[str, dict[str, str]] = {"b": dict(snapshot["bids"]), "a": dict(snapshot["asks"])}
+        self.last_id: int = snapshot["lastUpdateId"]
+        self.applied = 0
+
+    def take(self, event: Any) -> None:
+        if event["u"] <= self.last_id:
+            return  # the snapshot has it
+        assert event["U"] == self.last_id + 1 or (not self.applied and event["U"] <= self.last_id + 1)
+        for side, levels in self.sides.items():
+            for price, size in event[side]:
+                levels[price] = size
+                if float(size) == 0:
+                    del levels[price]
+        self.last_id = event["u"]
+        self.applied += 1
 
 
 async def test_a_book_rebuilt_from_diffs_equals_rest_and_the_best_quotes(clock):
-    end_ms = clock.now_ms() + 15_000
+    market = TinyMarket(clock.now_ms())
     async with (
-        SandboxExchange(TinyMarket(clock.now_ms(), end_ms=end_ms), clock, venue="binance_us") as exchange,
+        SandboxExchange(market, clock, venue="binance_us") as exchange,
         httpx.AsyncClient(base_url=exchange.rest_url) as rest,
         follow(exchange.stream_url + "/ws/ethusdt@depth@100ms") as client,
     ):
-        book, _ = await rebuild(client, rest, 20)
-        best: Any = (await rest.get("/api/v3/ticker/bookTicker?symbol=ETHUSDT")).json()
-        while clock.now_ms() < end_ms + 500:
-            await clock.sleep(0.1)
+        first = await client.next()
+        snapshot = (await rest.get("/api/v3/depth?symbol=ETHUSDT&limit=5000")).json()
+        assert snapshot["lastUpdateId"] >= first["U"] - 1
+        book = LocalBook(snapshot)
+        book.take(first)
+        while book.applied < 20:
+            book.take(await client.next())
+        market.pause()
         final = (await rest.get("/api/v3/depth?symbol=ETHUSDT&limit=5000")).json()
-        last = 0
-        while last < final["lastUpdateId"]:
-            message = await client.next()
-            last = message["u"]
-            for side in ("b", "a"):
-                for price, size in message[side]:
-                    book[side][price] = size
-                    if float(size) == 0:
-                        del book[side][price]
-    assert book["b"] == dict(final["bids"])
-    assert book["a"] == dict(final["asks"])
-    assert float(best["bidPrice"]) < float(best["askPrice"])
+        best: Any = (await rest.get("/api/v3/ticker/bookTicker?symbol=ETHUSDT")).json()
+        while book.last_id < final["lastUpdateId"]:
+            book.take(await client.next())
+    assert book.last_id == final["lastUpdateId"]
+    assert book.sides == {"b": dict(final["bids"]), "a": dict(final["asks"])}
+    assert [best["bidPrice"], best["bidQty"]] == final["bids"][0]
+    assert [best["askPrice"], best["askQty"]] == final["asks"][0]
 
 
 async def test_quotes_carry_the_update_id_of_the_diff_they_follow_from(binance):

@@ -147,6 +147,10 @@ class TinyMarket:
     def listings(self) -> list[SandboxListing]:
         return [item.listing for item in self._all.values()]
 
+    def pause(self) -> None:
+        """Nothing happens any more after what `events` has told: the books stand still at their `last_id`."""
+        self._end_ms = min(self._end_ms, self._now_ms)
+
     def events(self, until_ms: int) -> Iterator[SandboxEvent]:
         self._now_ms = max(self._now_ms, until_ms)
         live = [item for item in self._all.values() if item.listing.symbol not in self._quiet]
