@@ -33,10 +33,10 @@ from tui.widgets.market_facts import Facts, derive
 
 M = TypeVar("M", bound=Message)
 
-RATE = 60.0
-"""Market seconds a second: a minute passes in one."""
-START_MS = 1_700_000_100_000 - 100_000
-"""A good minute and a half before a minute that ends five minutes, too."""
+RATE = 90.0
+"""Market seconds a second: a minute passes in two thirds of one."""
+START_MS = 1_700_000_100_000 - 130_000
+"""Two minutes before a minute that ends five minutes, too."""
 MINUTE_MS = 60_000
 WITHIN_S = 40.0
 """Longest real wait for anything: generous, for the machine may be loaded."""
@@ -52,10 +52,10 @@ CALM: dict[str, Any] = {
     "backoff_first_s": 1.0,
     "backoff_cap_s": 8.0,
     "poll_s": 2.0,
-    "silence_s": 400.0,
+    "silence_s": 600.0,
     "ping_s": 20.0,
-    "stale_floor_s": 60.0,
-    "stale_ceiling_s": 360.0,
+    "stale_floor_s": 80.0,
+    "stale_ceiling_s": 480.0,
     "connect_timeout_s": 5.0,
 }
 """Feed settings under which a pause of a loaded machine (multiplied by the clock) is not taken for a fault."""

@@ -55,7 +55,7 @@ def nothing_absurd(desk: Desk, since: int, usual: float) -> None:
         assert math.isfinite(confluence.logit)
 
 
-async def test_f28_garbage_of_every_kind_is_counted_and_goes_no_further(start: Start) -> None:
+async def test_f28_garbage_spikes_and_crossed_books_are_counted_and_reach_no_bar_and_no_state(start: Start) -> None:
     async with start(max_frame_bytes=1_000_000) as desk:
         since = desk.mark()
         usual = desk.store.row(VICTIM).price
@@ -67,15 +67,6 @@ async def test_f28_garbage_of_every_kind_is_counted_and_goes_no_further(start: S
             if kind not in REPLACING:
                 await desk.until(partial(rejects, desk, rejected + 1), f"{kind} counted")
         desk.faults.clear()
-        await desk.proven()
-        nothing_absurd(desk, since, usual)
-        desk.untouched(*OTHERS, since=since)
-
-
-async def test_f28_a_spike_and_a_crossed_book_reach_no_bar_and_no_state(start: Start) -> None:
-    async with start() as desk:
-        since = desk.mark()
-        usual = desk.store.row(VICTIM).price
         rejected = desk.stats.rejected
         desk.faults.spike(VICTIM, 10.0, 3.0)
         await desk.until(lambda: desk.stats.rejected > rejected, "the spike is counted")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 import providers.ban
@@ -40,42 +42,39 @@ async def test_server_errors_are_retried_until_they_end(start: Start) -> None:
         await desk.proven(allowed=60)
 
 
-@pytest.mark.parametrize("retry_after_s", [90, None])
-async def test_429_stops_every_request_until_it_is_over(
-    start: Start, monkeypatch: pytest.MonkeyPatch, retry_after_s: int | None
+async def test_429_and_a_ban_stop_every_request_until_they_are_over(
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(providers.ban.DEFAULT_BAN_S, 429, BANNED_S)
+    for status in (429, 403):
+        monkeypatch.setitem(providers.ban.DEFAULT_BAN_S, status, BANNED_S)
     async with start(relay=True) as desk:
-        await down_to_polling(desk)
-        desk.faults.too_many_requests(-1, retry_after_s)  # counts whatever is sent while it lasts
-        await nothing_is_sent_while_banned(desk, lambda: desk.faults.counts["http_429"])
-        desk.faults.clear()
-        await over(desk)
-        await desk.proven(allowed=60)
-
-
-async def test_a_banned_address_sends_nothing_and_says_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(providers.ban.DEFAULT_BAN_S, 403, BANNED_S)
-    async with start(relay=True) as desk:
-        await down_to_polling(desk)
         relay = desk.exchange.relay
         assert relay is not None
+        for retry_after_s in (int(BANNED_S), None):
+            await down_to_polling(desk)
+            since = desk.mark()
+            desk.faults.counts["http_429"] = 0
+            desk.faults.too_many_requests(-1, retry_after_s)  # counts whatever is sent while it lasts
+            await nothing_is_sent_while_banned(desk, since, lambda: desk.faults.counts["http_429"])
+            desk.faults.clear()
+            await over(desk)
+        await down_to_polling(desk)
+        since = desk.mark()
         desk.faults.ban(BANNED_S / 2)
-        await nothing_is_sent_while_banned(desk, lambda: relay.accepted)
-        assert desk.of(RestBan)[0].status == (418 if desk.venue == "binance_us" else 403)
+        await nothing_is_sent_while_banned(desk, since, lambda: relay.accepted)
+        assert desk.of(RestBan, since=since)[0].status == (418 if desk.venue == "binance_us" else 403)
         await over(desk)
         await desk.proven(allowed=60)
 
 
-async def nothing_is_sent_while_banned(desk: Desk, arrived: object) -> None:
+async def nothing_is_sent_while_banned(desk: Desk, since: int, arrived: Callable[[], int]) -> None:
     """From shortly after the ban was announced to shortly before its end nothing reaches the exchange."""
-    assert callable(arrived)
-    await desk.until(lambda: desk.of(RestBan), "the ban is announced")
+    await desk.until(lambda: bans(desk, since), "the ban is announced")
     relay_passes(desk)  # a connection would now succeed: the link must not try
     await desk.until(lambda: "venue refuses us" in desk.words(VICTIM), "the screen says so")
     assert desk.store.ban is not None
     assert desk.store.ban.reason.startswith("HTTP")
-    first, until_ms = desk.of(RestBan)[0], desk.of(RestBan)[-1].until_ms
+    first, until_ms = bans(desk, since)[0], bans(desk, since)[-1].until_ms
     await desk.until(lambda: desk.clock.now_ms() > first.at_ms + 30_000, "what was under way is answered")
     sent, requests = arrived(), desk.stats.rest_requests
     await desk.until(lambda: desk.clock.now_ms() > until_ms - 15_000, "most of the ban")
@@ -83,6 +82,11 @@ async def nothing_is_sent_while_banned(desk: Desk, arrived: object) -> None:
         assert arrived() == sent
         assert desk.stats.rest_requests == requests
         assert desk.store.troubled_links()[0].state == "banned"
+
+
+def bans(desk: Desk, since: int) -> list[RestBan]:
+    """Announcements of a ban; `until_ms` 0 says that the one before is over."""
+    return [ban for ban in desk.of(RestBan, since=since) if ban.until_ms]
 
 
 async def over(desk: Desk) -> None:
