@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from providers.sandbox.model import SandboxListing
 
-CACHE_LIMIT = 50_000
+CACHE_LIMIT = 1_000
+"""Strings kept per number form: the live book repeats its few hundred, history pages repeat none and would pile up."""
 
 
 class Digits:
