@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -46,9 +47,9 @@ class DeskProvider(Provider):
         found: TradeApp = app
         return found
 
+    @abstractmethod
     def entries(self) -> Iterator[Entry]:
         """Everything this provider knows."""
-        raise NotImplementedError
 
     async def discover(self) -> Hits:
         if self.discovered:
