@@ -21,7 +21,6 @@ from tests.providers.sandbox.conftest import START_MS, WAIT_S
 from tests.providers.sandbox.tiny_market import TinyMarket
 
 MINUTE_MS = 60_000
-LIVE_MS = 30_000
 
 
 def clock_before_a_minute() -> LiveClock:
@@ -89,29 +88,26 @@ async def test_python_binance_follows_trades_without_a_gap(binance, us_client):
 async def test_the_book_python_binance_keeps_ends_equal_to_rest(monkeypatch):
     monkeypatch.setattr(ReconnectingWebsocket, "TIMEOUT", 1)  # it leaves only between two reads
     clock = clock_before_a_minute()
-    end_ms = clock.now_ms() + LIVE_MS
-    exchange = SandboxExchange(TinyMarket(clock.now_ms(), end_ms=end_ms), clock, venue="binance_us")
-    async with exchange:
+    market = TinyMarket(clock.now_ms())
+    async with SandboxExchange(market, clock, venue="binance_us") as exchange:
         client = AsyncClient(tld="us")
         client.API_URL = exchange.rest_url + "/api"
         try:
-            await watch_depth(client, exchange, end_ms)
+            await watch_depth(client, exchange, market)
         finally:
             await client.close_connection()
 
 
-async def watch_depth(client: AsyncClient, exchange: SandboxExchange, end_ms: int) -> None:
+async def watch_depth(client: AsyncClient, exchange: SandboxExchange, market: TinyMarket) -> None:
     manager = socket_manager(client, exchange)
-    events = 0
     async with DepthCacheManager(client, "ETHUSDT", bm=manager, ws_interval=100, limit=1000) as cache:
-        final_id = None
-        while final_id is None or cache._last_update_id < final_id:
+        for _ in range(20):
             seen = await asyncio.wait_for(cache.recv(), WAIT_S)
-            events += 1
-            if final_id is None and exchange.clock.now_ms() > end_ms:
-                rest = await client.get_order_book(symbol="ETHUSDT", limit=1000)
-                final_id = rest["lastUpdateId"]
-    assert events > 20
+        market.pause()
+        rest = await client.get_order_book(symbol="ETHUSDT", limit=1000)
+        while cache._last_update_id < rest["lastUpdateId"]:
+            seen = await asyncio.wait_for(cache.recv(), WAIT_S)
+    assert cache._last_update_id == rest["lastUpdateId"]
     assert [[float(a), float(b)] for a, b in rest["bids"]] == seen.get_bids()
     assert [[float(a), float(b)] for a, b in rest["asks"]] == seen.get_asks()
 
@@ -160,32 +156,31 @@ def category(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def bybit_quiet_end():
-    """Both categories; the market stands still after half a market minute."""
+async def bybit_both():
+    """Both categories."""
     clock = clock_before_a_minute()
-    end_ms = clock.now_ms() + LIVE_MS
     markets = {
-        "spot": TinyMarket(clock.now_ms(), end_ms=end_ms),
-        "linear": TinyMarket(clock.now_ms(), end_ms=end_ms, perpetual=True, seed=8),
+        "spot": TinyMarket(clock.now_ms()),
+        "linear": TinyMarket(clock.now_ms(), perpetual=True, seed=8),
     }
     async with SandboxExchange(markets, clock, venue="bybit") as exchange:
         yield exchange
 
 
 @pytest.fixture
-def session(bybit_quiet_end: SandboxExchange) -> Iterator[Any]:
+def session(bybit_both: SandboxExchange) -> Iterator[Any]:
     http = pybit.unified_trading.HTTP()
-    http.endpoint = bybit_quiet_end.rest_url
+    http.endpoint = bybit_both.rest_url
     yield http
     http.client.close()
 
 
-async def test_pybit_loads_instruments_and_pages_klines(bybit_quiet_end, session, category):
+async def test_pybit_loads_instruments_and_pages_klines(bybit_both, session, category):
     answer = await asyncio.to_thread(session.get_instruments_info, category=category)
     rows = answer["result"]["list"]
     assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
     assert ("basePrecision" in rows[0]["lotSizeFilter"]) == (category == "spot")
-    oldest = bybit_quiet_end.clock.now_ms()
+    oldest = bybit_both.clock.now_ms()
     opens: list[int] = []
     for _ in range(4):
         page = await asyncio.to_thread(
@@ -198,9 +193,9 @@ async def test_pybit_loads_instruments_and_pages_klines(bybit_quiet_end, session
     assert opens == list(range(opens[0], opens[0] - 4_000 * MINUTE_MS, -MINUTE_MS))
 
 
-async def test_pybit_follows_klines_trades_and_tickers(bybit_quiet_end, session, category, monkeypatch):
+async def test_pybit_follows_klines_trades_and_tickers(bybit_both, session, category, monkeypatch):
     def run() -> None:
-        client = PybitSocket(bybit_quiet_end, category, monkeypatch)
+        client = PybitSocket(bybit_both, category, monkeypatch)
         try:
             take = client.collect
             client.subscribe(lambda: client.socket.kline_stream(interval=1, symbol="BTCUSDT", callback=take))
