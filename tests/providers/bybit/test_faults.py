@@ -14,6 +14,7 @@ from tests.providers.bybit.conftest import SYMBOLS, Desk
 OTHERS = tuple(symbol for symbol in SYMBOLS if symbol != "ETHUSDT")
 
 
+@pytest.mark.parametrize("rate", [4.0])  # the patience for a snapshot is 5 s of the market, 1.25 s of ours
 async def test_a_gap_resyncs_only_that_book(desk: Desk):
     async with desk.run(timeframes=("1m",)):
         await desk.until_live()
@@ -84,7 +85,7 @@ async def test_while_connections_are_refused_polling_keeps_prices_and_candles_co
 
 @pytest.mark.parametrize("channel", ["depth", "quote", "kline", "trade"])
 async def test_a_frozen_channel_on_a_living_socket_is_noticed_and_its_end_too(exchange, clock, channel):
-    desk = Desk(exchange, clock, "linear", stale_floor_s=2.0, stale_factor=4.0)
+    desk = Desk(exchange, clock, "linear", stale_floor_s=20.0, stale_factor=4.0)  # 1 s of ours
     async with desk.run(("BTCUSDT", "ETHUSDT"), ("1m",)):
         await desk.until_live(("BTCUSDT", "ETHUSDT"))
         tracks = desk.market._freshness._tracks.values()

@@ -37,7 +37,7 @@ async def test_five_symbols_stream_quotes_trades_candles_and_books(desk: Desk):
 
 
 async def test_closed_candles_equal_rest_and_carry_the_takers_once_seen_whole(desk: Desk):
-    async with desk.run():
+    async with desk.run(("BTCUSDT",)):
         closed = lambda: [k for k in desk.of(Kline, "BTCUSDT") if k.closed and k.timeframe == "1m"]  # noqa: E731
         await desk.until(lambda: [k for k in closed() if k.trades >= 0], 20)
         block = await desk.market.candles("BTCUSDT", "1m", limit=5)
