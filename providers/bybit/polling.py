@@ -14,7 +14,8 @@ from providers.bybit.streams import Streams
 
 PARALLEL = 8
 CLOSE_GRACE_MS = 1000
-"""A bar that ended this long before it was asked for, on the venue's clock, is final in its REST form."""
+"""A bar that ended this long before it was asked for is final in its REST form. The venue's own time decides where an
+answer gave it: our offset may be wrong by half a slow round trip."""
 
 NEWEST = 3
 """Candles asked for in each poll: the forming one, the one just closed, and the one before in case a round failed."""
@@ -37,8 +38,9 @@ class Poller:
     async def poll(self, symbols: Sequence[str], timeframes: Sequence[str]) -> None:
         """One round: one request for all quotes and marks, and candles. Failures are counted; the next round tries again."""
         self.rounds += 1
+        asked_ms = self._venue_now_ms()
         try:
-            await self._prices(set(symbols))
+            asked_ms = await self._prices(set(symbols))
         except VenueError as error:
             self.failures.count(type(error).__name__)
             if isinstance(error, Banned):
@@ -48,9 +50,10 @@ class Poller:
             for symbol in symbols:
                 for timeframe in timeframes:
                     if timeframe == timeframes[0] or self._has_closed(symbol, timeframe):
-                        group.create_task(self._candles(symbol, timeframe, limit))
+                        group.create_task(self._candles(symbol, timeframe, asked_ms, limit))
 
-    async def _prices(self, symbols: set[str]) -> None:
+    async def _prices(self, symbols: set[str]) -> int:
+        """Quotes and marks; returns the venue's time."""
         at_ms, quotes, marks = await self._rest.quotes()
         for row in quotes:
             if row.symbol in symbols:
@@ -61,13 +64,14 @@ class Poller:
                     self._streams.mark(mark.symbol, mark, True, at_ms)
                 except ValueError:
                     self._batcher.rejects.count("tickers")
+        return at_ms
 
     def _has_closed(self, symbol: str, timeframe: str) -> bool:
         """A candle of this timeframe ended since the last one published."""
         length = TIMEFRAME_MS[timeframe]
         return self._closed.get((symbol, timeframe), 0) < self._venue_now_ms() // length * length - length
 
-    async def _candles(self, symbol: str, timeframe: str, limit: asyncio.Semaphore) -> None:
+    async def _candles(self, symbol: str, timeframe: str, asked_ms: int, limit: asyncio.Semaphore) -> None:
         length = TIMEFRAME_MS[timeframe]
         async with limit:
             now_ms = self._venue_now_ms()
@@ -80,7 +84,7 @@ class Poller:
             return
         for row in block.tolist():
             open_ms = int(row[0])
-            closed = open_ms + length + CLOSE_GRACE_MS <= now_ms
+            closed = open_ms + length + CLOSE_GRACE_MS <= min(asked_ms, now_ms)
             if open_ms <= self._closed.get((symbol, timeframe), 0):
                 continue
             if closed:
