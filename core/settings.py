@@ -83,7 +83,7 @@ class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     stale_floor_s: Annotated[float, _about("... but never sooner than this.", ge=0.5, le=600)] = 10.0
     stale_ceiling_s: Annotated[
-        float, _about("... and at the latest after this, once it has spoken.", ge=5, le=3600)
+        float, _about("... and at the latest after this, once its habit is known.", ge=5, le=3600)
     ] = 120.0
     silence_s: Annotated[float, _about("No frame at all for this long: the socket is dead.", ge=2, le=600)] = 30.0
     ping_s: Annotated[float, _about("Keep-alive ping interval (Bybit asks for 20 s).", ge=1, le=60)] = 20.0
