@@ -1,13 +1,19 @@
-"""For all tests: what a failed run writes down must not contain this machine's environment."""
+"""For all tests: no trace of this machine's environment in what a failed run writes down, and signals as in a terminal."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
 HARMLESS = ("PATH", "HOME", "LANG", "TERM", "COLORTERM", "PYTEST_XDIST_WORKER", "TEXTUAL_SNAPSHOT_TEMPDIR")
+
+
+def pytest_configure() -> None:
+    """A runner started with nohup ignores SIGHUP, and children inherit that: start from the default."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
