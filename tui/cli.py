@@ -34,8 +34,8 @@ from tui.compose import (
     load_demo,
     run_loop,
     run_screen,
+    sandbox_child,
     show,
-    start_sandbox,
 )
 
 
@@ -152,7 +152,7 @@ def act_demo(arguments: argparse.Namespace) -> int:
     if not in_terminal():
         return EXIT_USAGE
     begin_log(settings, arguments)
-    child = start_sandbox(settings)
+    child = sandbox_child(settings)
     try:
         return run_screen(settings, folder / OVERRIDES, folder, child)
     finally:
@@ -168,7 +168,7 @@ def act_headless(arguments: argparse.Namespace) -> int:
         path = settings_path(arguments.settings, os.environ)
         settings, folder, overrides = load(path, os.environ), data_folder(), overrides_path(path)
     begin_log(settings, arguments)
-    child = start_sandbox(settings) if arguments.demo else None
+    child = sandbox_child(settings) if arguments.demo else None
     try:
         with contextlib.ExitStack() as stack:
             if arguments.jsonl == "-":

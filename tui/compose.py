@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -51,8 +52,8 @@ def make_provider(settings: Settings, bus: Bus, clock: Clock) -> MarketProvider:
     return RecordedMarket(bus, clock, settings)
 
 
-def start_sandbox(settings: Settings) -> SandboxChild:
-    """Start the embedded exchange early; it gets ready while the screen paints. From the main thread, see the child's death signal."""
+def sandbox_child(settings: Settings) -> SandboxChild:
+    """The embedded exchange, not yet started: it would compete with the first frame for the processor."""
     from providers.sandbox.child import SandboxChild
 
     sandbox = settings.sandbox
@@ -86,9 +87,11 @@ def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
 
 def load_demo(path: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Path]:
     """Settings for the demo and its folder. Its stores and live edits lie apart from real ones, one folder per market."""
-    sandbox = load(path, environ).sandbox
-    folder = data_folder() / f"demo-{sandbox.venue}-{sandbox.seed}"
-    return demo_settings(load(path, environ, folder / OVERRIDES)), folder
+    settings = load(path, environ, Path(os.devnull))
+    folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}"
+    if (folder / OVERRIDES).exists():
+        settings = load(path, environ, folder / OVERRIDES)
+    return demo_settings(settings), folder
 
 
 async def engine_main(
@@ -98,6 +101,8 @@ async def engine_main(
 
     What is slow to import or to build is made in a thread, after the first frame, so that the loop stays free.
     """
+    if child is not None:
+        child.start()
     engine_module = await asyncio.to_thread(import_engine)
     if child is not None:
         address = await asyncio.to_thread(child.address)
