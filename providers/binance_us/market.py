@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from providers.binance_us.shard import Shard
 from providers.binance_us.wire import WIRE_ERRORS, decode_day_ticker, decode_raw_list, decode_time
 from providers.budget import WeightWindow
 from providers.freshness import Freshness, Track
+from providers.host_kind import host_kind_of
 from providers.link import Link
 from providers.rest import Rest
 from providers.venue_clock import measure_offset
@@ -63,7 +63,7 @@ class BinanceUsMarket:
         rest_url = settings.network.binance_us_rest or REST_URL
         self._stream_url = (settings.network.binance_us_stream or STREAM_URL).rstrip("/") + "/stream"
         self.host = urlsplit(rest_url).netloc
-        self.host_kind: HostKind = "SANDBOX" if is_loopback(rest_url) else "LIVE DATA"
+        self.host_kind: HostKind = host_kind_of(rest_url)
         self._ipv4_only = self.host_kind != "SANDBOX"  # the venue refuses IPv6 (exchanges.md A1)
         self._ban = Ban(clock, bus, self.venue, self.category)
         self._offset_ms = 0.0
@@ -382,14 +382,3 @@ class BinanceUsMarket:
             rest_used=self._budget.used,
             rest_limit=self._budget.limit,
         )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a base URL points at this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
