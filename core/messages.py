@@ -276,6 +276,13 @@ class Metrics(SymbolMessage, frozen=True, kw_only=True, gc=False):
     known_at: int
 
 
+class RecentTrades(SymbolMessage, frozen=True, kw_only=True):
+    """The newest known trades of the symbol that came into focus, oldest first; `TradeBatch` brings the later ones."""
+
+    trades: tuple[Trade, ...]
+    at_ms: int
+
+
 class MarketStats(VenueMessage, frozen=True, kw_only=True, gc=False):
     """Running totals of the market part, published every second."""
 
@@ -294,8 +301,8 @@ class MarketStats(VenueMessage, frozen=True, kw_only=True, gc=False):
 class Reading(SymbolMessage, frozen=True, kw_only=True):
     """What one detector says about one closed bar.
 
-    `score` in [0, 1] is the strength of `side`; HOLD has score 0. `occurred_at` is the open time of the bar it speaks of,
-    `known_at` the close at which it could be known.
+    `score` in [0, 1] is the strength of `side`; HOLD has score 0. `occurred_at` is the open time of the bar it speaks of
+    (a divergence speaks of its pivot, a break of the swing it broke), `known_at` the close at which it was known.
     """
 
     timeframe: str
@@ -328,10 +335,16 @@ class Confluence(SymbolMessage, frozen=True, kw_only=True):
 
     `probability` is P(up barrier first). `contributions` sum to `logit - base_logit`. `missing` says in words what is
     missing for the next state. `since_ms`/`since_price` tell when and where the state began. `hold_reason` is set when
-    HOLD is forced (stale, warming up, halted).
+    HOLD is forced (stale, warming up, halted). `gate` multiplied every reading's evidence (1: the market is neither too
+    quiet nor too wild); `gate_reason` says why it is less. `decides` is false for the view of another timeframe that the
+    operator looks at: it is shown, and nothing follows from it. `outcomes` counts what the calibration rests on.
     """
 
     timeframe: str
+    decides: bool = True
+    gate: float = 1.0
+    gate_reason: str = ""
+    outcomes: int = 0
     state: State
     probability: float
     logit: float
@@ -368,12 +381,101 @@ class StateChange(SymbolMessage, frozen=True, kw_only=True):
     known_at: int
 
 
+class DetectorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One registered detector: `about` says what it looks for, `warmup` counts bars."""
+
+    name: str
+    family: str
+    group: str
+    warmup: int
+    about: str
+
+
+class DetectorCatalogue(Message, frozen=True, kw_only=True):
+    """Every detector there is, so that screens can explain them. Published at start and on `Replay`."""
+
+    detectors: tuple[DetectorInfo, ...]
+
+
+class ChartBar(msgspec.Struct, frozen=True, gc=False):
+    """One closed candle of a chart. `synthetic`: a flat filler of ours where the venue was silent."""
+
+    open_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    synthetic: bool
+
+
+class ChartMark(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened at a bar, drawn at `t_event` and never before `t_known` (open times, ms).
+
+    `kind`: `swing` (side `high` or `low`), `bos`, `choch`, `sweep`, `state` (side BUY, SELL or HOLD). A break spans
+    `t_event` (the broken swing) to `until_ms` (the breaking bar) at `level`. `label` is what to write: `HH`, `BOS`.
+    """
+
+    kind: Literal["swing", "bos", "choch", "sweep", "state"]
+    side: str
+    t_event: int
+    t_known: int
+    level: float
+    label: str
+    until_ms: int = 0
+
+
+class ChartZone(msgspec.Struct, frozen=True, kw_only=True):
+    """A price zone from `t_event` to `until_ms` (0: still open). `state` is its life in a word: open, touched, half."""
+
+    kind: Literal["fvg", "order_block"]
+    side: Side
+    top: float
+    bottom: float
+    t_event: int
+    t_known: int
+    until_ms: int
+    state: str
+
+
+class ChartLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """A price level: equal highs or lows (`members`), or yesterday's and last week's extremes. Open until swept."""
+
+    kind: Literal["liquidity", "day", "week"]
+    side: Literal["high", "low"]
+    price: float
+    label: str
+    t_event: int
+    t_known: int
+    members: int = 1
+
+
+class Chart(SymbolMessage, frozen=True, kw_only=True):
+    """What the chart of the focused symbol and timeframe shows: closed bars, oldest first, and what is drawn over them.
+
+    Published when the operator looks at it and again on each closed bar. The forming bar comes as `Bar`.
+    """
+
+    timeframe: str
+    bars: tuple[ChartBar, ...]
+    marks: tuple[ChartMark, ...]
+    zones: tuple[ChartZone, ...]
+    levels: tuple[ChartLevel, ...]
+    known_at: int
+
+
 class SignalStats(VenueMessage, frozen=True, kw_only=True, gc=False):
-    """Running totals of the signal part, published every second."""
+    """Running totals of the signal part, published every second.
+
+    `parity_checked` counts readings computed a second time from stored bars, `parity_differences` those that came out
+    otherwise than when they were told (expected: none).
+    """
 
     evaluations: int
     readings: int
     state_changes: int
+    parity_checked: int = 0
+    parity_differences: int = 0
     symbols_ready: int
     symbols_total: int
     at_ms: int
@@ -444,6 +546,14 @@ class SettingRejected(Message, frozen=True, kw_only=True):
     at_ms: int
 
 
+class Notify(Message, frozen=True, kw_only=True):
+    """An event rule wants the operator's attention: ring the bell, or send a terminal notification with this text."""
+
+    how: Literal["bell", "notify"]
+    text: str
+    at_ms: int
+
+
 class Event(Message, frozen=True, kw_only=True):
     """One line of the event log, as stored. `kind` is one of state, link, channel, book, ban, fault, setting, universe, engine."""
 
@@ -474,7 +584,10 @@ class UndoSetting(Command, frozen=True, kw_only=True):
 
 
 class Focus(Command, frozen=True, kw_only=True):
-    """The operator looks at this symbol (empty: at none); it gets a ladder and forming-bar updates."""
+    """The operator looks at this symbol and timeframe (empty: at none, or the decision timeframe).
+
+    It gets a ladder, its recent trades, forming-bar updates, a chart, and the view of that timeframe.
+    """
 
     symbol: str
     timeframe: str = ""

@@ -150,6 +150,38 @@ class Detectors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float, _about("boll: distance from the mean that counts, in standard deviations.", ge=0.5, le=6)
     ] = 2.0
     donchian_bars: Annotated[int, _about("donchian: bars of the channel.", ge=5, le=200)] = 20
+    stoch_low: Annotated[float, _about("stoch: oversold below this; overbought above 100 minus this.", ge=1, le=49)] = (
+        20.0
+    )
+    cci_limit: Annotated[float, _about("cci: beyond plus or minus this; full score at twice that.", ge=50, le=400)] = (
+        100.0
+    )
+    willr_low: Annotated[float, _about("willr: oversold below minus 100 plus this.", ge=1, le=49)] = 20.0
+    mfi_low: Annotated[float, _about("mfi: oversold below this; overbought above 100 minus this.", ge=6, le=49)] = 20.0
+    rsi_div_points: Annotated[float, _about("rsi_div: RSI points between the two pivots.", ge=0.5, le=20)] = 2.0
+    squeeze_bars: Annotated[int, _about("squeeze: bars inside the Keltner channel before it counts.", ge=2, le=60)] = 6
+    vwap_z: Annotated[float, _about("vwap_dev: distance from the 30-bar VWAP, in deviations.", ge=0.5, le=6)] = 2.0
+    volume_z: Annotated[float, _about("vol_spike: robust volume z that counts.", ge=1, le=10)] = 3.0
+    cmf_min: Annotated[float, _about("cmf: Chaikin money flow that counts.", ge=0, le=0.2)] = 0.05
+    candle_atr: Annotated[float, _about("candle: farthest from a level, in ATR.", ge=0.05, le=3)] = 0.5
+    natr_low_share: Annotated[
+        float, _about("atr_gate: too quiet below this share of its own last 1,000 NATR values.", ge=0, le=0.5)
+    ] = 0.10
+    natr_high_share: Annotated[
+        float, _about("atr_gate: too volatile above this share of its own last 1,000 NATR values.", ge=0.5, le=1)
+    ] = 0.95
+    smc_mode: Annotated[
+        Literal["trend", "smc"],
+        _about("Structure: trend breaks of the last swing, or smc, the four-swing pattern without size filters."),
+    ] = "trend"
+    swing_length: Annotated[
+        int, _about("Bars after a pivot that confirm it; 0: 5 below one hour, 3 from there on.", ge=0, le=200)
+    ] = 0
+    fvg_min_atr: Annotated[float, _about("smc_fvg: smallest gap, in ATR.", ge=0, le=3)] = 0.1
+    equal_atr: Annotated[float, _about("smc_sweep: swings this near are equal highs or lows, in ATR.", ge=0, le=2)] = (
+        0.15
+    )
+    displacement_atr: Annotated[float, _about("smc_displacement: smallest 3-bar move, in ATR.", ge=0.5, le=10)] = 1.5
 
 
 class Screen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,7 +198,27 @@ class Screen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ],
         _about("Initial sort of the watchlist."),
     ] = "volume"
+    reverse: Annotated[bool, _about("Initial sort: largest first.")] = True
+    columns: Annotated[
+        tuple[str, ...],
+        _about("Watchlist columns in this order; empty: as many as fit, by importance. `C` on the watchlist chooses."),
+    ] = ()
+    times: Annotated[Literal["utc", "local"], _about("Times of the screens.")] = "utc"
     private: Annotated[bool, _about("Hide amounts of money.")] = False
+
+
+class EventRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[events.rules]]` table: what to do when an event matches all of kind, symbol and level."""
+
+    kind: Annotated[str, _about("Kind of event: state, link, channel, book, ban, fault, setting, ...; empty: any.")] = (
+        ""
+    )
+    symbol: Annotated[str, _about("Symbol, * and ? allowed; empty: any.")] = ""
+    level: Annotated[Literal["info", "warning", "error"], _about("Smallest severity.")] = "info"
+    text: Annotated[str, _about("Only events whose text holds this, whatever the case; empty: any.")] = ""
+    do: Annotated[tuple[Literal["bell", "notify", "run"], ...], _about("What to do.")] = ("bell",)
+    run: Annotated[tuple[str, ...], _about("For `run`: program and arguments; {text} {symbol} {kind} are put in.")] = ()
+    every_s: Annotated[float, _about("At most once in this time.", ge=1, le=86_400)] = 60.0
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -184,6 +236,10 @@ class Events(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: Annotated[int, _about("Rotated JSON-lines files kept.", ge=1, le=50)] = 5
     keep_days: Annotated[float, _about("Events older than this leave the store.", ge=1, le=3650)] = 90.0
     shown: Annotated[int, _about("Events kept for the screen.", ge=100, le=100_000)] = 2000
+    rules: Annotated[
+        tuple[EventRule, ...],
+        _about("What rings, notifies or runs a program: `[[events.rules]]` tables of kind, symbol, level, text, do."),
+    ] = ()
 
 
 class Sandbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

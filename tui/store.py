@@ -14,13 +14,18 @@ from collections import deque
 from typing import Any
 
 from core.messages import (
+    Bar,
     BookStatus,
     BusStats,
     ChannelStatus,
+    Chart,
     Confluence,
+    DetectorCatalogue,
+    DetectorInfo,
     EngineStatus,
     Event,
     HistoryStatus,
+    Ladder,
     LinkStatus,
     Listing,
     LoopLag,
@@ -29,16 +34,59 @@ from core.messages import (
     Metrics,
     ProviderStats,
     Quote,
+    Reading,
+    RecentTrades,
     RestBan,
     SettingChanged,
     SettingRejected,
     SignalStats,
     StateChange,
     Ticker,
+    Trade,
     TradeBatch,
     Universe,
     VenueClock,
 )
+
+TAPE_KEPT = 200
+
+
+class Looked:
+    """What only the symbol and timeframe the operator looks at have: chart, forming bar, ladder, tape, every reading.
+
+    Each part carries its own version, so that a widget repaints only when its part moved. `timeframe` is the one shown.
+    """
+
+    __slots__ = (
+        "bar",
+        "bar_version",
+        "chart",
+        "chart_version",
+        "confluence",
+        "ladder",
+        "ladder_version",
+        "readings",
+        "symbol",
+        "tape",
+        "tape_version",
+        "timeframe",
+        "version",
+    )
+
+    def __init__(self, symbol: str, timeframe: str) -> None:
+        self.symbol = symbol
+        self.timeframe = timeframe
+        self.chart: Chart | None = None
+        self.bar: Bar | None = None
+        """The forming bar of the timeframe shown."""
+        self.ladder: Ladder | None = None
+        self.confluence: Confluence | None = None
+        """The view of the timeframe shown; the deciding one is in the symbol's row as well."""
+        self.readings: dict[str, Reading] = {}
+        """By detector, silent and warming ones too."""
+        self.tape: deque[Trade] = deque(maxlen=TAPE_KEPT)
+        """Newest last."""
+        self.chart_version = self.bar_version = self.ladder_version = self.tape_version = self.version = 0
 
 
 class MarketRow:
@@ -102,6 +150,8 @@ class ViewStore:
 
     def __init__(self, events_shown: int = 2000) -> None:
         self.rows: dict[str, MarketRow] = {}
+        self.looked = Looked("", "")
+        self.detectors: dict[str, DetectorInfo] = {}
         self.universe: tuple[str, ...] = ()
         self.pinned: set[str] = set()
         self.timeframes: set[str] = set()
@@ -158,8 +208,51 @@ class ViewStore:
         row.updated_ms = message.received_ms
         row.version += 1
 
+    def look_at(self, symbol: str, timeframe: str) -> Looked:
+        """The operator turns to this symbol and timeframe: what is known of another one is dropped."""
+        if (symbol, timeframe) != (self.looked.symbol, self.looked.timeframe):
+            old, self.looked = self.looked, Looked(symbol, timeframe)
+            if old.symbol == symbol:
+                self.looked.ladder, self.looked.tape = old.ladder, old.tape
+        return self.looked
+
+    def on_chart(self, message: Chart) -> None:
+        looked = self.looked
+        if (message.symbol, message.timeframe) == (looked.symbol, looked.timeframe):
+            looked.chart = message
+            looked.chart_version += 1
+
+    def on_bar(self, message: Bar) -> None:
+        looked = self.looked
+        if not message.closed and (message.symbol, message.timeframe) == (looked.symbol, looked.timeframe):
+            looked.bar = message
+            looked.bar_version += 1
+
+    def on_ladder(self, message: Ladder) -> None:
+        if message.symbol == self.looked.symbol:
+            self.looked.ladder = message
+            self.looked.ladder_version += 1
+
+    def on_recent_trades(self, message: RecentTrades) -> None:
+        if message.symbol == self.looked.symbol:
+            self.looked.tape.clear()
+            self.looked.tape.extend(message.trades)
+            self.looked.tape_version += 1
+
+    def on_reading(self, message: Reading) -> None:
+        looked = self.looked
+        if (message.symbol, message.timeframe) == (looked.symbol, looked.timeframe):
+            looked.readings[message.detector] = message
+            looked.version += 1
+
+    def on_catalogue(self, message: DetectorCatalogue) -> None:
+        self.detectors = {info.name: info for info in message.detectors}
+
     def on_trades(self, message: TradeBatch) -> None:
         if message.trades:
+            if message.symbol == self.looked.symbol:
+                self.looked.tape.extend(message.trades)
+                self.looked.tape_version += 1
             row = self.rows.get(message.symbol) or self.row(message.symbol)
             row.last_trade = message.trades[-1].price
             row.updated_ms = message.received_ms
@@ -199,6 +292,12 @@ class ViewStore:
         row.urgent += 1
 
     def on_confluence(self, message: Confluence) -> None:
+        looked = self.looked
+        if (message.symbol, message.timeframe) == (looked.symbol, looked.timeframe):
+            looked.confluence = message
+            looked.version += 1
+        if not message.decides:
+            return
         row = self.row(message.symbol)
         before = row.confluence
         row.confluence = message
@@ -290,6 +389,12 @@ class ViewStore:
             TradeBatch: self.on_trades,
             Ticker: self.on_ticker,
             Metrics: self.on_metrics,
+            Chart: self.on_chart,
+            Bar: self.on_bar,
+            Ladder: self.on_ladder,
+            RecentTrades: self.on_recent_trades,
+            Reading: self.on_reading,
+            DetectorCatalogue: self.on_catalogue,
             Listing: self.on_listing,
             HistoryStatus: self.on_history,
             BookStatus: self.on_book,

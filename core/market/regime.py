@@ -6,10 +6,8 @@ ADX lags by about 14 to 20 bars, so the age of a regime is reported with it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.market.indicators import COLUMNS
 from core.messages import Regime
@@ -44,9 +42,12 @@ class RegimeTracker:
         self._age = -1
         self._broken = 0
 
-    def step(self, row: NDArray[np.float64]) -> RegimeReading:
+    def step(self, row: Sequence[float]) -> RegimeReading:
         """The regime at this bar. `row` has the columns `core.market.indicators.COLUMNS`."""
-        adx, ema9, ema20, ema50 = float(row[_ADX]), float(row[_EMA9]), float(row[_EMA20]), float(row[_EMA50])
+        return self.move(row[_ADX], row[_EMA9], row[_EMA20], row[_EMA50])
+
+    def move(self, adx: float, ema9: float, ema20: float, ema50: float) -> RegimeReading:
+        """The same from the four values it needs."""
         if math.isnan(adx + ema9 + ema20 + ema50):
             self._regime, self._age, self._broken = "undefined", -1, 0
             return RegimeReading("undefined", 0.0, 0)

@@ -7,7 +7,7 @@ stays silent. Warm-up, missing values and markets that barely trade are handled 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -15,10 +15,18 @@ from core.market.indicators import COLUMNS
 from core.messages import Regime, Side, State
 from core.settings import Detectors
 
+if TYPE_CHECKING:
+    from core.signals.higher import HigherReading
+    from core.signals.smc.engine import SmartMoney
+    from core.signals.smc.event import SmcEvent
+
 Family = Literal["TREND", "MEANREV", "MOMENTUM", "VOLUME", "LEVEL", "STRUCTURE", "PATTERN", "FLOW"]
 Group = Literal["CLASSIC", "SMC", "FLOW", "MODEL"]
-Memory = dict[str, float]
+Memory = dict[str, Any]
 """What one detector remembers of one symbol between bars."""
+
+LOOKBACK = 64
+"""Bars of memory a detector needs unless it says otherwise."""
 
 KEPT_BARS = 512
 """Bars a scene keeps for look-backs; the longest any detector may ask for is less."""
@@ -30,11 +38,15 @@ _ATR = COLUMNS.index("atr14")
 
 
 class Vote(NamedTuple):
-    """A detector's opinion: `score` in (0, 1] is the strength of `side`."""
+    """A detector's opinion: `score` in (0, 1] is the strength of `side`.
+
+    `occurred_at` is the open time of the bar it speaks of where that is an older one (a pivot, a broken swing).
+    """
 
     side: Side
     score: float
     reason: str
+    occurred_at: int = 0
 
 
 class Scene:
@@ -42,11 +54,15 @@ class Scene:
 
     The lists hold at least the newest bars up to `KEPT_BARS`, oldest first; index -1 is the bar in question. `row` is its
     indicator row (`core.market.indicators.COLUMNS`), `previous` the one before. `bars` counts the bars seen since start.
+    `smc` is the smart-money engine standing at this bar, `events` what it said at its close. `higher` are the longer
+    timeframes as of their last close at or before this bar's close.
     """
 
     __slots__ = (
         "bars",
         "closes",
+        "events",
+        "higher",
         "highs",
         "lows",
         "opens",
@@ -54,16 +70,22 @@ class Scene:
         "regime",
         "row",
         "settings",
+        "smc",
         "synthetic",
         "tick_size",
+        "times",
         "traded",
         "volumes",
     )
 
-    def __init__(self, settings: Detectors, tick_size: float = 0.0) -> None:
+    def __init__(self, settings: Detectors, smc: SmartMoney, tick_size: float = 0.0) -> None:
         self.settings = settings
+        self.smc = smc
+        self.events: tuple[SmcEvent, ...] = ()
+        self.higher: tuple[HigherReading, ...] = ()
         self.tick_size = tick_size
         self.bars = 0
+        self.times: list[int] = []
         self.opens: list[float] = []
         self.highs: list[float] = []
         self.lows: list[float] = []
@@ -84,12 +106,13 @@ class Scene:
         """ATR14 in price units."""
         return self.row[_ATR]
 
-    def push(self, bar: Sequence[float], synthetic: bool, row: Sequence[float], regime: Regime) -> None:
+    def push(self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], regime: Regime) -> None:
         """Move on to the next closed bar: open, high, low, close, volume; its row; its regime."""
         self.bars += 1
         if len(self.closes) >= 2 * KEPT_BARS:
-            for column in (self.opens, self.highs, self.lows, self.closes, self.volumes, self.synthetic):
+            for column in (self.times, self.opens, self.highs, self.lows, self.closes, self.volumes, self.synthetic):
                 del column[:KEPT_BARS]
+        self.times.append(open_ms)
         self.opens.append(bar[0])
         self.highs.append(bar[1])
         self.lows.append(bar[2])
@@ -112,7 +135,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """One registered detector.
 
     `warmup`: bars after which its value no longer depends on where the history began, to 1e-6. `needs`: indicator columns
-    without which it is silent. `oscillator`: silent as well while the market barely trades.
+    without which it is silent. `oscillator`: silent as well while the market barely trades. `lookback`: bars before the
+    newest that it must have stepped over for its memory to be whole. `about`: what it looks for, for people.
     """
 
     name: str
@@ -121,6 +145,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     warmup: int
     needs: tuple[int, ...]
     oscillator: bool
+    lookback: int
+    about: str
     step: Step
 
 
@@ -131,6 +157,7 @@ class Verdict(NamedTuple):
     score: float
     reason: str
     warming: bool
+    occurred_at: int = 0
 
     @property
     def evidence(self) -> float:
@@ -154,8 +181,12 @@ def detector(
     needs: tuple[str, ...],
     group: Group = "CLASSIC",
     oscillator: bool = False,
+    lookback: int = LOOKBACK,
 ) -> Callable[[Step], Step]:
-    """Register a step function as a detector. Raises ValueError on a name used twice or an unknown indicator."""
+    """Register a step function as a detector; its docstring is what the glossary says of it.
+
+    Raises ValueError on a name used twice, an unknown indicator or a missing docstring.
+    """
     if name in REGISTRY:
         raise ValueError(f"detector {name} is registered twice: give the second one another name")
     unknown = [column for column in needs if column not in COLUMNS]
@@ -163,6 +194,9 @@ def detector(
         raise ValueError(f"detector {name} needs unknown indicators {', '.join(unknown)}: add them to the table")
 
     def register(step: Step) -> Step:
+        about = " ".join((step.__doc__ or "").split())
+        if not about:
+            raise ValueError(f"detector {name} has no docstring: say what it looks for")
         REGISTRY[name] = Detector(
             name=name,
             family=family,
@@ -170,6 +204,8 @@ def detector(
             warmup=warmup,
             needs=tuple(COLUMNS.index(column) for column in needs),
             oscillator=oscillator,
+            lookback=lookback,
+            about=about,
             step=step,
         )
         return step
@@ -194,7 +230,7 @@ def judge(entry: Detector, memory: Memory, scene: Scene) -> Verdict:
         return SILENT
     if scene.synthetic[-1] or not scene.atr > 2.0 * scene.tick_size or (entry.oscillator and not scene.traded):
         return NOT_TRADED
-    return Verdict(vote.side, min(1.0, vote.score), vote.reason, False)
+    return Verdict(vote.side, min(1.0, vote.score), vote.reason, False, vote.occurred_at)
 
 
 def _warming(entry: Detector, scene: Scene) -> Verdict:

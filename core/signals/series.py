@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-import core.signals.classic  # noqa: F401  (registers the detectors)
+import core.signals.classic
+import core.signals.smc.detectors  # noqa: F401  (registers the detectors)
 from core.market.candles import CandleWindow
 from core.market.indicators import IndicatorSet
 from core.market.regime import RegimeReading, RegimeTracker
 from core.messages import Bar, Confluence, Reading, State, StateChange
 from core.settings import Settings
 from core.signals.confluence import Pooled, Voice, explain, missing, pool
+from core.signals.gate import OPEN, AtrGate, Gate
+from core.signals.higher import HigherFrames
 from core.signals.hysteresis import Hysteresis
 from core.signals.reading import REGISTRY, Detector, Memory, Scene, Verdict, judge
+from core.signals.smc.engine import SmartMoney, rules_of
 from core.venue import TIMEFRAME_MS
 
 CHUNK_BARS = 32
 """Stored bars stepped between two chances to leave the loop to others; well under a millisecond or two."""
 
-
+REPLAY_BARS = 500
+"""At start every detector speaks on so many stored bars; on older ones only memories and structure are brought along."""
 TOLD_MS = 86_400_000
 """State changes found in stored bars are told for the newest day only."""
 
@@ -33,37 +36,82 @@ class Judged(NamedTuple):
 
     verdicts: tuple[tuple[Detector, Verdict], ...]
     pooled: Pooled
+    gate: Gate
     forced: str
 
 
 class Drive:
-    """Indicators, regime and detectors at one bar of one series; `step` moves on to the next closed one."""
+    """Indicators, regime, structure and detectors at one bar of one series; `step` moves on to the next closed one."""
 
-    __slots__ = ("_filler", "_memories", "indicators", "regime", "scene", "tracker")
+    __slots__ = (
+        "_filler",
+        "_gate",
+        "_memories",
+        "_sleeping",
+        "frames",
+        "gate",
+        "indicators",
+        "interval_ms",
+        "regime",
+        "scene",
+        "tracker",
+    )
 
-    def __init__(self, indicators: IndicatorSet, settings: Settings, tick_size: float) -> None:
+    def __init__(
+        self, indicators: IndicatorSet, settings: Settings, interval_ms: int, tick_size: float, frames: HigherFrames
+    ) -> None:
         self.indicators = indicators
-        self.scene = Scene(settings.detectors, tick_size)
+        self.interval_ms = interval_ms
+        self.frames = frames
+        self.scene = Scene(
+            settings.detectors, SmartMoney(rules_of(settings.detectors, interval_ms), interval_ms), tick_size
+        )
         self.tracker = RegimeTracker()
         self.regime = RegimeReading("undefined", 0.0, 0)
-        self._memories: dict[str, Memory] = {}
+        self.gate = OPEN
+        self._gate = AtrGate()
+        self._memories: dict[str, Memory] = {name: {} for name in REGISTRY}
+        self._sleeping: list[Detector] | None = None
         self._filler = 0
 
-    def step(self, bar: Sequence[float], synthetic: bool, row: NDArray[np.float64], settings: Settings) -> Judged:
+    def pass_by(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings, left: int
+    ) -> None:
+        """An older stored bar, `left` bars before the first that is judged: only what later bars rest on is computed."""
+        self._advance(open_ms, bar, synthetic, row, settings)
+        if self._sleeping is None:
+            self._sleeping = sorted(REGISTRY.values(), key=lambda entry: -entry.lookback)
+        for entry in self._sleeping:
+            if entry.lookback < left:
+                break
+            judge(entry, self._memories[entry.name], self.scene)
+
+    def step(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
+    ) -> Judged:
         """Open, high, low, close, volume of the next closed bar with its indicator row."""
-        scene = self.scene
+        self._advance(open_ms, bar, synthetic, row, settings)
+        scene, memories, off = self.scene, self._memories, settings.detectors.off
+        verdicts = tuple(
+            (entry, judge(entry, memories[name], scene)) for name, entry in REGISTRY.items() if name not in off
+        )
+        factor = self.gate.factor
+        pooled = pool([(entry.family, verdict.evidence * factor) for entry, verdict in verdicts], settings.confluence)
+        return Judged(verdicts, pooled, self.gate, self._forced(verdicts, settings))
+
+    def _advance(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
+    ) -> None:
+        scene, close_ms = self.scene, open_ms + self.interval_ms
         scene.settings = settings.detectors
         self.regime = self.tracker.step(row)
-        scene.push(bar, synthetic, row.tolist(), self.regime.regime)
+        scene.push(open_ms, bar, synthetic, row, self.regime.regime)
+        scene.higher = self.frames.at(close_ms)
+        atr, close = scene.atr, bar[3]
+        # A flat filler of ours is not the market's bar: it makes no swing and fills no gap.
+        scene.events = () if synthetic else scene.smc.step(open_ms, bar, atr, self.frames.levels(close_ms))
+        self.gate = self._gate.step(atr / close if close > 0.0 else math.nan, settings.detectors)
         self._filler = self._filler + 1 if synthetic else 0
-        off = settings.detectors.off
-        verdicts = tuple(
-            (entry, judge(entry, self._memories.setdefault(name, {}), scene))
-            for name, entry in REGISTRY.items()
-            if name not in off
-        )
-        pooled = pool([(entry.family, verdict.evidence) for entry, verdict in verdicts], settings.confluence)
-        return Judged(verdicts, pooled, self._forced(verdicts, settings))
 
     def _forced(self, verdicts: tuple[tuple[Detector, Verdict], ...], settings: Settings) -> str:
         if self._filler > settings.confluence.stale_bars:
@@ -77,7 +125,9 @@ class Drive:
 class SymbolSignals:
     """State of one symbol. Published readings are facts: a reopened series never speaks of their bars again."""
 
-    def __init__(self, venue: str, category: str, symbol: str, timeframe: str) -> None:
+    def __init__(self, venue: str, category: str, symbol: str, timeframe: str, *, decides: bool = True) -> None:
+        self.decides = decides
+        """Whether this is the decision timeframe; the view of another one is only shown."""
         self.symbol = symbol
         self.timeframe = timeframe
         self.interval_ms = TIMEFRAME_MS[timeframe]
@@ -87,6 +137,8 @@ class SymbolSignals:
         """`CandleWindow.rewritten` when the bars were read."""
         self.tick_size = 0.0
         self.hysteresis = Hysteresis()
+        self.frames = HigherFrames(())
+        """Longer timeframes; replaced before `open` by whoever has their bars."""
         self.drive: Drive | None = None
         self.judged: Judged | None = None
         self._venue = venue
@@ -105,18 +157,22 @@ class SymbolSignals:
         block, synthetic, rewritten = window.block(), window.synthetic.tolist(), window.rewritten
         indicators, rows = IndicatorSet.open(block)
         yield []
-        drive = Drive(indicators, settings, self.tick_size)
+        drive = Drive(indicators, settings, self.interval_ms, self.tick_size, self.frames)
         bars = block[:, 1:6].tolist()
-        times = block[:, 0].tolist()
+        times = [int(time) for time in block[:, 0].tolist()]
+        judge_from = self._judged_from(times, first)
         judged: Judged | None = None
         changes: list[StateChange] = []
         for place, bar in enumerate(bars):
-            judged = drive.step(bar, synthetic[place], rows[place], settings)
-            open_ms = int(times[place])
-            if first and open_ms <= times[-1] - TOLD_MS:
-                self._move(open_ms, bar[3], judged, settings, forced)
-            elif open_ms > self.last_open_ms:
-                changes += self._decide(open_ms, bar[3], judged, settings, forced, replayed=first)
+            open_ms = times[place]
+            if place < judge_from:
+                drive.pass_by(open_ms, bar, synthetic[place], rows[place].tolist(), settings, judge_from - place)
+            else:
+                judged = drive.step(open_ms, bar, synthetic[place], rows[place].tolist(), settings)
+                if first and open_ms <= times[-1] - TOLD_MS:
+                    self._move(open_ms, bar[3], judged, settings, forced)
+                elif open_ms > self.last_open_ms:
+                    changes += self._decide(open_ms, bar[3], judged, settings, forced, replayed=first)
             if place % CHUNK_BARS == CHUNK_BARS - 1:
                 yield changes
                 changes = []
@@ -126,13 +182,19 @@ class SymbolSignals:
         self.rewritten = rewritten
         yield changes
 
+    def _judged_from(self, times: list[int], first: bool) -> int:
+        """The first stored bar on which every detector speaks; the newest one always is."""
+        if first:
+            return max(0, len(times) - REPLAY_BARS)
+        return min(len(times) - 1, bisect_right(times, self.last_open_ms))
+
     def step(self, bar: Bar, settings: Settings, forced: str) -> list[StateChange]:
         """Move on to the next closed bar. `forced` is why HOLD is shown from outside (no new state begins), or empty."""
         assert self.drive is not None
         self.drive.scene.tick_size = self.tick_size
         row = self.drive.indicators.update(bar.open, bar.high, bar.low, bar.close, bar.volume)
         values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
-        self.judged = self.drive.step(values, bar.synthetic, row, settings)
+        self.judged = self.drive.step(bar.open_ms, values, bar.synthetic, row.tolist(), settings)
         self.last_open_ms = bar.open_ms
         return self._decide(bar.open_ms, bar.close, self.judged, settings, forced, replayed=False)
 
@@ -198,7 +260,7 @@ class SymbolSignals:
                 score=verdict.score,
                 reasons=(verdict.reason,) if verdict.reason else (),
                 warming=verdict.warming,
-                occurred_at=self.last_open_ms,
+                occurred_at=verdict.occurred_at or self.last_open_ms,
                 known_at=self.last_open_ms + self.interval_ms,
             )
             for entry, verdict in self.judged.verdicts
@@ -219,6 +281,9 @@ class SymbolSignals:
             category=self._category,
             symbol=self.symbol,
             timeframe=self.timeframe,
+            decides=self.decides,
+            gate=self.judged.gate.factor,
+            gate_reason=self.judged.gate.reason,
             state=state,
             probability=pooled.probability,
             logit=pooled.logit,
@@ -250,6 +315,6 @@ class SymbolSignals:
 
 def _voices(judged: Judged, known_at: int) -> list[Voice]:
     return [
-        Voice(entry.name, entry.family, entry.group, verdict.evidence, verdict.reason, known_at)
+        Voice(entry.name, entry.family, entry.group, verdict.evidence * judged.gate.factor, verdict.reason, known_at)
         for entry, verdict in judged.verdicts
     ]

@@ -7,6 +7,7 @@ from core.market.indicators import COLUMNS
 from core.messages import Regime
 from core.settings import Detectors
 from core.signals.reading import REGISTRY, Memory, Scene, Verdict, Vote, detector, judge
+from core.signals.smc.engine import SmartMoney, rules_of
 
 SETTINGS = Detectors()
 
@@ -21,12 +22,18 @@ def scene(
     **row: float,
 ) -> Scene:
     """A long calm market whose last bar has these indicator values."""
-    made = Scene(SETTINGS, tick)
+    made = Scene(SETTINGS, SmartMoney(rules_of(SETTINGS, 300_000), 300_000), tick)
     values = dict.fromkeys(COLUMNS, 50.0) | {"atr14": 1.0} | row
     for place in range(bars):
         last = place == bars - 1
         price = close if last else 100.0
-        made.push((price, price + 0.5, price - 0.5, price, volume), False, [values[name] for name in COLUMNS], regime)
+        made.push(
+            place * 300_000,
+            (price, price + 0.5, price - 0.5, price, volume),
+            False,
+            [values[name] for name in COLUMNS],
+            regime,
+        )
     return made
 
 
