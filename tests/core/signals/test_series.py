@@ -12,8 +12,9 @@ from core.market.candles import CandleWindow
 from core.market.indicators import oscillators_may_vote
 from core.messages import StateChange
 from core.settings import ConfluenceSettings, Detectors, Settings
+from core.signals.drive import Judged
 from core.signals.reading import REGISTRY
-from core.signals.series import Judged, SymbolSignals
+from core.signals.series import SymbolSignals
 from core.venue import CandleBlock
 from tests.core.signals.markets import CATEGORY, START_MS, VENUE, bar_of, walk, window_of
 

@@ -1,0 +1,109 @@
+"""One series stepped bar by bar: indicators' rows in, what every detector and the pool say out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import core.signals.classic
+import core.signals.smc.detectors  # noqa: F401  (registers the detectors)
+from core.market.indicators import IndicatorSet
+from core.market.regime import RegimeReading, RegimeTracker
+from core.settings import Settings
+from core.signals.confluence import Pooled, pool
+from core.signals.gate import OPEN, AtrGate, Gate
+from core.signals.higher import HigherFrames
+from core.signals.reading import REGISTRY, Detector, Memory, Scene, Verdict, judge
+from core.signals.smc.engine import SmartMoney, rules_of
+
+
+class Judged(NamedTuple):
+    """One bar after all detectors spoke. `forced` says why the state is HOLD whatever they said, or is empty."""
+
+    verdicts: tuple[tuple[Detector, Verdict], ...]
+    pooled: Pooled
+    gate: Gate
+    forced: str
+
+
+class Drive:
+    """Indicators, regime, structure and detectors at one bar of one series; `step` moves on to the next closed one."""
+
+    __slots__ = (
+        "_filler",
+        "_gate",
+        "_memories",
+        "_sleeping",
+        "frames",
+        "gate",
+        "indicators",
+        "interval_ms",
+        "regime",
+        "scene",
+        "tracker",
+    )
+
+    def __init__(
+        self, indicators: IndicatorSet, settings: Settings, interval_ms: int, tick_size: float, frames: HigherFrames
+    ) -> None:
+        self.indicators = indicators
+        self.interval_ms = interval_ms
+        self.frames = frames
+        self.scene = Scene(
+            settings.detectors, SmartMoney(rules_of(settings.detectors, interval_ms), interval_ms), tick_size
+        )
+        self.tracker = RegimeTracker()
+        self.regime = RegimeReading("undefined", 0.0, 0)
+        self.gate = OPEN
+        self._gate = AtrGate()
+        self._memories: dict[str, Memory] = {name: {} for name in REGISTRY}
+        self._sleeping: list[Detector] | None = None
+        self._filler = 0
+
+    def pass_by(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings, left: int
+    ) -> None:
+        """An older stored bar, `left` bars before the first that is judged: only what later bars rest on is computed."""
+        self._advance(open_ms, bar, synthetic, row, settings)
+        if self._sleeping is None:
+            self._sleeping = sorted(REGISTRY.values(), key=lambda entry: -entry.lookback)
+        for entry in self._sleeping:
+            if entry.lookback < left:
+                break
+            judge(entry, self._memories[entry.name], self.scene)
+
+    def step(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
+    ) -> Judged:
+        """Open, high, low, close, volume of the next closed bar with its indicator row."""
+        self._advance(open_ms, bar, synthetic, row, settings)
+        scene, memories, off = self.scene, self._memories, settings.detectors.off
+        verdicts = tuple(
+            (entry, judge(entry, memories[name], scene)) for name, entry in REGISTRY.items() if name not in off
+        )
+        factor = self.gate.factor
+        pooled = pool([(entry.family, verdict.evidence * factor) for entry, verdict in verdicts], settings.confluence)
+        return Judged(verdicts, pooled, self.gate, self._forced(verdicts, settings))
+
+    def _advance(
+        self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
+    ) -> None:
+        scene, close_ms = self.scene, open_ms + self.interval_ms
+        scene.settings = settings.detectors
+        self.regime = self.tracker.step(row)
+        scene.push(open_ms, bar, synthetic, row, self.regime.regime)
+        scene.higher = self.frames.at(close_ms)
+        atr, close = scene.atr, bar[3]
+        # A flat filler of ours is not the market's bar: it makes no swing and fills no gap.
+        scene.events = () if synthetic else scene.smc.step(open_ms, bar, atr, self.frames.levels(close_ms))
+        self.gate = self._gate.step(atr / close if close > 0.0 else math.nan, settings.detectors)
+        self._filler = self._filler + 1 if synthetic else 0
+
+    def _forced(self, verdicts: tuple[tuple[Detector, Verdict], ...], settings: Settings) -> str:
+        if self._filler > settings.confluence.stale_bars:
+            return f"no candle from the venue for {self._filler} bars"
+        if verdicts and all(verdict.warming for _, verdict in verdicts):
+            wanted = min(entry.warmup for entry, _ in verdicts)
+            return f"warming up ({self.scene.bars}/{wanted} bars)"
+        return ""
