@@ -9,13 +9,13 @@ import contextlib
 import logging
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tomli_w
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import EditSetting, SettingChanged, SettingRejected, UndoSetting
+from core.messages import EditSetting, Fault, SettingChanged, SettingRejected, UndoSetting
 from core.settings import Settings
 from core.settings_check import (
     BadValue,
@@ -55,12 +55,19 @@ def is_live(key: str) -> bool:
     return key.partition(".")[0] in LIVE_SECTIONS or key in LIVE_KEYS
 
 
+def _where_else(key: str) -> str:
+    """Where a key that cannot be edited here is changed."""
+    if key.startswith("keys."):
+        return "keys are changed in settings.toml; they take effect when the file is saved"
+    return "takes effect after a restart: edit settings.toml"
+
+
 class _Step(NamedTuple):
-    """What one edit replaced."""
+    """What one edit replaced: the value in force, and the value in the overrides file (none: the key was not there)."""
 
     key: str
-    settings: Settings
-    overrides: Values
+    value: Any
+    override: Any
 
 
 class LiveSettings:
@@ -93,7 +100,7 @@ class LiveSettings:
         except BadValue as error:
             return self._reject(key, text, str(error))
         if not is_live(key):
-            return self._reject(key, text, "takes effect after a restart: edit settings.toml")
+            return self._reject(key, text, _where_else(key))
         before = flat(self._current)
         old = before[key]
         if old == value:
@@ -108,7 +115,7 @@ class LiveSettings:
         reason = self._store(overrides)
         if reason:
             return self._reject(key, text, reason)
-        self._undo = [*self._undo[-UNDO_DEPTH + 1 :], _Step(key, self._current, self._overrides)]
+        self._undo = [*self._undo[-UNDO_DEPTH + 1 :], _Step(key, old, self._overrides.get(key))]
         self._current, self._overrides = build(after), overrides
         self._say(key, old, value, by=by, undo=False)
         return True
@@ -117,15 +124,40 @@ class LiveSettings:
         """Take back the newest edit of this run. Publishes like `edit`; True if something was taken back."""
         if not self._undo:
             return self._reject("", "", "nothing to undo: no setting was edited since start")
-        step = self._undo[-1]
-        old, value = flat(self._current)[step.key], flat(step.settings)[step.key]
-        reason = self._store(step.overrides)
+        key, value, override = self._undo[-1]
+        before = flat(self._current)
+        old, after = before[key], {**before, key: value}
+        broken = broken_rules(after)
+        if broken:
+            return self._reject(key, toml_value(value), f"cannot be taken back: {broken[0][1]}")
+        overrides = {name: kept for name, kept in self._overrides.items() if name != key}
+        if override is not None:
+            overrides[key] = override
+        reason = self._store(overrides)
         if reason:
-            return self._reject(step.key, toml_value(value), reason)
+            return self._reject(key, toml_value(value), reason)
         self._undo.pop()
-        self._current, self._overrides = step.settings, step.overrides
-        self._say(step.key, old, value, by=by, undo=True)
+        self._current, self._overrides = build(after), overrides
+        self._say(key, old, value, by=by, undo=True)
         return True
+
+    def adopt(self, settings: Settings, by: str = "file") -> None:
+        """Take settings read again from their files. What is live takes effect and is told; of the rest it is said that a
+        restart is needed.
+        """
+        self._overrides = _read_overrides(self._path)
+        before, after = flat(self._current), flat(settings)
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        told = [key for key in changed if is_live(key) or key.startswith("keys.")]
+        kept = {key: value for key, value in after.items() if key in told or key not in changed}
+        kept |= {key: before[key] for key in changed if key in before and key not in told}
+        self._current = build(kept)
+        for key in told:
+            self._say(key, before.get(key, ""), after.get(key, ""), by=by, undo=False)
+        for key in changed:
+            if key not in told:
+                text = f"{key} = {toml_value(after.get(key, ''))} was saved; it takes effect after a restart"
+                self._bus.publish(Fault(source="settings", message=text, severity="info", at_ms=self._clock.now_ms()))
 
     def _on_edit(self, message: EditSetting) -> None:
         self.edit(message.key, message.value)
