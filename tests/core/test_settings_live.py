@@ -84,7 +84,7 @@ def test_undo_takes_edits_back_in_order_and_then_says_there_is_none(tmp_path: Pa
         ("confluence.enter", "0.6", "is already 0.6"),
         ("confluence.enterr", "0.6", "did you mean confluence.enter?"),
         ("market.venue", "bybit", "takes effect after a restart: edit settings.toml"),
-        ("keys.quit", "q", "takes effect after a restart"),
+        ("keys.quit", "q", "take effect when the file is saved"),
         ("", "", "no such key"),
     ],
 )
