@@ -24,7 +24,7 @@ from core.bus import Bus
 from core.clock import Clock
 from core.messages import EditSetting, EngineStatus, Fault, SettingChanged, UndoSetting
 from core.settings import Settings
-from themes.loader import DEFAULT, MONOCHROME, load_themes
+from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
 from tui.actions import APP_ACTIONS, Registry
 from tui.desk import Desk
@@ -34,6 +34,7 @@ from tui.guard import Guard
 from tui.keymap import Keymap
 from tui.modes import Mode, default_modes, mode_actions
 from tui.pump import Pump
+from tui.reload import OwnKeys, ThemeFiles
 from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
 from tui.screens.first_run import Choice, FirstRunScreen, WriteSettings
 from tui.store import ViewStore
@@ -116,6 +117,8 @@ class TradeApp(App[int], inherit_bindings=False):
             glyphs=choose(settings.screen.glyphs, os.environ),
             palette=theme.palette,
         )
+        self._own_keys = OwnKeys(self.desk)
+        self._theme_files = ThemeFiles(self.desk, themes_dir, self.take_themes)
         self.set_class(self.desk.glyphs.name == "ascii", "-ascii")
         for known in self.themes.values():
             self.register_theme(known.textual)
@@ -155,6 +158,8 @@ class TradeApp(App[int], inherit_bindings=False):
         for problem in self._problems:
             fault = Fault(source="settings", message=problem, severity="warning", at_ms=self.desk.clock.now_ms())
             self.desk.bus.publish(fault)
+        if not self._leaving:
+            self.desk.guard.start("theme files", self._theme_files.run)
         if self._run_engine is not None and not self._leaving:
             self._engine = self.desk.guard.start("engine", self._run_engine, self._engine_failed)
 
@@ -238,11 +243,23 @@ class TradeApp(App[int], inherit_bindings=False):
         for screen in self._screens():
             screen.restyle()
 
+    def take_themes(self, themes: dict[str, DeskTheme], problems: list[str]) -> None:
+        """Theme files were saved: use them. A theme in use that is gone or broken stays as it was."""
+        kept = self.themes[self.theme]
+        self.themes = {self.theme: kept, **themes}
+        for known in self.themes.values():
+            self.register_theme(known.textual)
+        self.use_theme(self.theme)
+        self._invalidate_css()
+        self.refresh_css(animate=False)
+        self.desk.say(problems[0] if problems else "themes read again", "warning" if problems else "info")
+
     def _screens(self) -> list[DeskScreen]:
         return [screen for stack in self._screen_stacks.values() for screen in stack if isinstance(screen, DeskScreen)]
 
     def _on_setting(self, message: SettingChanged) -> None:
         self.desk.edited[message.key] = message.new
+        self._own_keys.on_setting(message)
         if message.key == "screen.theme":
             name = str(tomllib.loads(f"theme = {message.new}")["theme"])
             if name in self.themes and name != self.theme:

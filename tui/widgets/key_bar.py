@@ -22,12 +22,13 @@ class KeyBar(Widget):
         self._desk = desk
         self._scope = scope
         self._shown: tuple[str, str] | None = None
+        self._keymap = desk.keymap
 
     def flush(self) -> None:
-        """Repaint when a notice came or went."""
-        now = self._notice()
-        if now != self._shown:
-            self._shown = now
+        """Repaint when a notice came or went, or keys were changed."""
+        now, keymap = self._notice(), self._desk.keymap
+        if now != self._shown or keymap is not self._keymap:
+            self._shown, self._keymap = now, keymap
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
