@@ -50,6 +50,7 @@ class Action:
 
 APP_ACTIONS: tuple[Action, ...] = (
     Action("app.help", "?,f1", "help", "Keys of this screen and what its columns mean.", footer=80),
+    Action("app.glossary", "f2", "glossary", "Every detector, and every word of every screen."),
     Action("app.palette", ":,ctrl+p", "palette", "Find any action, symbol, theme or threshold by name.", footer=90),
     Action("app.quit", "q", "quit", "End the program; the engine stops first, in order.", footer=99),
     Action(

@@ -290,6 +290,13 @@ class TradeApp(App[int], inherit_bindings=False):
             glossary = screen.GLOSSARY if isinstance(screen, Keyed) else ()
             await self.push_screen(HelpScreen(self.desk, scope, glossary))
 
+    async def act_glossary(self) -> None:
+        from tui.screens.help import GlossaryScreen
+
+        if not isinstance(self.screen, GlossaryScreen):
+            words = dict(pair for mode in self._modes_table for pair in mode.screen.GLOSSARY)
+            await self.push_screen(GlossaryScreen(self.desk, tuple(words.items())))
+
     async def act_palette(self) -> None:
         from tui.palette import open_palette
 

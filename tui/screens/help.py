@@ -1,4 +1,4 @@
-"""`?`: what the keys of this screen do, and what its columns mean."""
+"""`?`: what the keys of this screen do and what its words mean; F2: every word and every detector."""
 
 from __future__ import annotations
 
@@ -45,6 +45,47 @@ class HelpScreen(DeskModal[None]):
         self.query_one(VerticalScroll).focus()
 
 
+class GlossaryScreen(DeskModal[None]):
+    """Every detector by family with what it looks for, then the words of all screens. Esc goes back."""
+
+    SCOPE = "glossary"
+
+    def __init__(self, desk: Desk, words: Glossary) -> None:
+        super().__init__(desk)
+        self._words = words
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="help-box") as box:
+            box.can_focus = True
+            yield Static(glossary_text(self.desk, self._words), markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+
+def glossary_text(desk: Desk, words: Glossary) -> Group:
+    """Detectors as the engine told them, families in its order; said plainly while it has not spoken yet."""
+    palette = desk.palette
+    parts: list[RenderableType] = []
+    families: dict[str, list[tuple[str, str]]] = {}
+    for info in desk.store.detectors.values():
+        warmup = f" Speaks after {info.warmup} bars." if info.warmup else ""
+        families.setdefault(f"{info.family} {info.group}", []).append((info.name, info.about + warmup))
+    for family, entries in families.items():
+        parts += [Text(_spelt(desk, family), palette.bright), _words_table(desk, entries), Text()]
+    if not families:
+        parts += [Text("The detectors are listed here once the engine runs.", palette.dim), Text()]
+    parts += [Text("WORDS", palette.bright), _words_table(desk, words), Text()]
+    return Group(*parts, Text("Esc goes back.", palette.dim))
+
+
+def _words_table(desk: Desk, words: Glossary) -> Table:
+    table = _table()
+    for word, meaning in words:
+        table.add_row(Text(_spelt(desk, word), desk.palette.accent), Text(_spelt(desk, meaning), desk.palette.text))
+    return table
+
+
 def help_text(desk: Desk, scope: str, glossary: Glossary, ids: bool) -> Group:
     """Keys first (this screen's, then everywhere), then the words of the screen. `ids`: there is room for action ids."""
     palette = desk.palette
@@ -69,10 +110,7 @@ def help_text(desk: Desk, scope: str, glossary: Glossary, ids: bool) -> Group:
         if group:
             parts += [Text(title.upper(), palette.bright), table, Text()]
     if glossary:
-        table = _table()
-        for word, meaning in glossary:
-            table.add_row(Text(_spelt(desk, word), palette.accent), Text(_spelt(desk, meaning), palette.text))
-        parts += [Text("WORDS", palette.bright), table, Text()]
+        parts += [Text("WORDS", palette.bright), _words_table(desk, glossary), Text()]
     return Group(*parts, Text("Esc goes back.", palette.dim))
 
 
