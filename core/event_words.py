@@ -10,6 +10,7 @@ from core.messages import (
     BookStatus,
     ChannelStatus,
     EngineStatus,
+    EventChange,
     Fault,
     LinkStatus,
     Message,
@@ -21,6 +22,8 @@ from core.messages import (
     Universe,
 )
 
+EVENT_KINDS = ("state", "link", "channel", "book", "ban", "fault", "setting", "universe", "engine")
+"""Every kind of event there is."""
 NAMES_SHOWN = 5
 FLAPS_TOLD = 3
 """A link, channel or book that comes and goes is told so often a minute, then counted."""
@@ -41,6 +44,8 @@ class Told(NamedTuple):
     fact: str = ""
     repeat_key: str = ""
     free: int = 1
+    change: EventChange | None = None
+    replayed: bool = False
 
 
 class Words:
@@ -63,7 +68,15 @@ class Words:
         why = f": {', '.join(m.reasons)}" if m.reasons else ""
         text = f"{m.symbol} {m.before} → {m.after} at {price(m.price)}{why}"
         fact = f"{m.venue}.{m.category}:{m.symbol} {m.timeframe} {m.occurred_at} {m.after}"
-        return Told("state", "info", m.symbol, text, m.known_at, fact=fact)
+        change = EventChange(
+            before=m.before,
+            after=m.after,
+            price=m.price,
+            probability=m.probability,
+            timeframe=m.timeframe,
+            reasons=m.reasons,
+        )
+        return Told("state", "info", m.symbol, text, m.known_at, fact=fact, change=change, replayed=m.replayed)
 
     def link(self, m: LinkStatus) -> Told | None:
         before = self._last.get(("link", m.link))

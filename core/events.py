@@ -137,6 +137,8 @@ class EventRecorder:
             symbol=told.symbol,
             text=text,
             at_ms=told.at_ms,
+            change=told.change,
+            replayed=told.replayed,
         )
         self._next_id += 1
         self._shown.append(event)
@@ -154,7 +156,7 @@ class EventRecorder:
 
     def _on_replay(self, _message: Replay) -> None:
         for event in list(self._shown):
-            self._bus.publish(event)
+            self._bus.publish(msgspec.structs.replace(event, replayed=True))
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 

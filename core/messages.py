@@ -554,8 +554,23 @@ class Notify(Message, frozen=True, kw_only=True):
     at_ms: int
 
 
+class EventChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event of kind `state` is about, in parts: the fields of `StateChange` a reader of the log wants."""
+
+    before: State
+    after: State
+    price: float
+    probability: float
+    timeframe: str
+    reasons: tuple[str, ...]
+
+
 class Event(Message, frozen=True, kw_only=True):
-    """One line of the event log, as stored. `kind` is one of state, link, channel, book, ban, fault, setting, universe, engine."""
+    """One line of the event log, as stored. `kind` is one of `core.event_words.EVENT_KINDS`.
+
+    `text` is the whole sentence; `change` holds the parts of a change of state. `replayed`: not news, but found in stored
+    bars at start or told again on `Replay`; nothing may be set off by it.
+    """
 
     event_id: int
     kind: str
@@ -563,6 +578,8 @@ class Event(Message, frozen=True, kw_only=True):
     symbol: str
     text: str
     at_ms: int
+    change: EventChange | None = None
+    replayed: bool = False
 
 
 # --- commands (tui -> engine) ----------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from core.messages import Event, SettingChanged
+import msgspec
+
+from core.messages import Event, EventChange, SettingChanged
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at_ms INTEGER NOT NULL, key TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, by TEXT NOT NULL,
             undo INTEGER NOT NULL)""",
     ),
+    ("ALTER TABLE events ADD COLUMN change TEXT",),
 )
 """Step k brings a file from schema version k to k + 1. Steps are never changed, only added."""
 
@@ -62,17 +65,22 @@ class Store:
 
         The store numbers them itself: two programs may share a file.
         """
-        rows = [(e.kind, e.severity, e.symbol, e.text, e.at_ms, fact) for e, fact in events]
-        insert = "INSERT OR IGNORE INTO events (kind, severity, symbol, text, at_ms, fact) VALUES (?, ?, ?, ?, ?, ?)"
+        rows = [(e.kind, e.severity, e.symbol, e.text, e.at_ms, fact, _change_text(e)) for e, fact in events]
+        columns = "kind, severity, symbol, text, at_ms, fact, change"
+        insert = f"INSERT OR IGNORE INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         await self._run(lambda db: db.executemany(insert, rows))
 
     async def events(self, newest: int) -> list[Event]:
         """The newest events, oldest first."""
-        query = "SELECT event_id, kind, severity, symbol, text, at_ms FROM events ORDER BY event_id DESC LIMIT ?"
+        query = (
+            "SELECT event_id, kind, severity, symbol, text, at_ms, change FROM events ORDER BY event_id DESC LIMIT ?"
+        )
         rows = await self._run(lambda db: db.execute(query, (newest,)).fetchall())
         return [
-            Event(event_id=i, kind=kind, severity=severity, symbol=symbol, text=text, at_ms=at_ms)
-            for i, kind, severity, symbol, text, at_ms in reversed(rows)
+            Event(
+                event_id=i, kind=kind, severity=severity, symbol=symbol, text=text, at_ms=at_ms, change=_change(change)
+            )
+            for i, kind, severity, symbol, text, at_ms, change in reversed(rows)
         ]
 
     async def facts(self, since_ms: int) -> set[str]:
@@ -125,6 +133,19 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}; check space and permissions of its folder") from error
+
+
+def _change_text(event: Event) -> str | None:
+    """The parts of a change of state as JSON."""
+    return msgspec.json.encode(event.change).decode() if event.change is not None else None
+
+
+def _change(text: str | None) -> EventChange | None:
+    """The opposite; None for what an older or newer program wrote otherwise: the sentence of the event says it all."""
+    try:
+        return msgspec.json.decode(text, type=EventChange) if text else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

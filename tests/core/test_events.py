@@ -10,13 +10,14 @@ import pytest
 
 from core.bus import Bus
 from core.clock import SimClock
-from core.event_words import price
+from core.event_words import EVENT_KINDS, price
 from core.events import EventRecorder, rotate
 from core.messages import (
     BookStatus,
     ChannelStatus,
     EngineStatus,
     Event,
+    EventChange,
     Fault,
     LinkState,
     LinkStatus,
@@ -103,6 +104,18 @@ async def test_a_state_change_reads_as_a_sentence(book: Book) -> None:
     assert book.say(change()) == ["SOLUSDT HOLD → BUY at 152.19: EMA9 above EMA21 by 0.6 ATR (+4.1 pp)"]
     event = book.events[0]
     assert (event.kind, event.severity, event.symbol, event.at_ms) == ("state", "info", "SOLUSDT", START_MS + 300_000)
+    assert event.change == EventChange(
+        before="HOLD", after="BUY", price=152.19, probability=0.63, timeframe="5m",
+        reasons=("EMA9 above EMA21 by 0.6 ATR (+4.1 pp)",),
+    )  # fmt: skip
+
+
+async def test_what_is_no_news_is_marked(book: Book) -> None:
+    book.say(change(replayed=True), change(occurred_at=START_MS + 1), fault())
+    assert [event.replayed for event in book.events] == [True, False, False]
+    book.events.clear()
+    book.bus.publish(Replay())
+    assert [event.replayed for event in book.events] == [True, True, True]
 
 
 async def test_links_are_news_only_when_they_change(book: Book) -> None:
@@ -155,6 +168,8 @@ async def test_the_other_kinds_in_words(book: Book) -> None:
         "x failed: no data (seen 10 times)",
     ]
     assert [event.event_id for event in book.events] == list(range(1, 9))
+    book.say(change(), link("up"), book_status("stale"), channel(False))
+    assert {event.kind for event in book.events} == set(EVENT_KINDS)
 
 
 async def test_repeats_are_counted_and_told_as_a_sum(book: Book) -> None:

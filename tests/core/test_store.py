@@ -3,9 +3,10 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from core.messages import Event, SettingChanged
+from core.messages import Event, EventChange, SettingChanged
 from core.store import MIGRATIONS, Store, StoreError, migrate
 
 
@@ -28,6 +29,30 @@ async def test_events_and_edits_survive_closing(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(StoreError, match="is closed"):
         await store.events(1)
+
+
+async def test_the_parts_of_a_state_change_are_kept(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "s.sqlite")
+    change = EventChange(
+        before="HOLD", after="BUY", price=152.19, probability=0.61, timeframe="5m", reasons=("MACD rising",)
+    )
+    kept = Event(event_id=1, kind="state", severity="info", symbol="A", text="t", at_ms=1, change=change)
+    unknown = msgspec.structs.replace(kept, event_id=2, change=msgspec.structs.replace(change, price=float("nan")))
+    await store.add_events([(kept, None), (unknown, None)])
+    assert await store.events(5) == [kept, msgspec.structs.replace(unknown, change=None)]
+    await store.close()
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    with sqlite3.connect(path) as db:
+        migrate(db, path, MIGRATIONS[:1])
+        db.execute("INSERT INTO events (kind, severity, symbol, text, at_ms) VALUES ('state', 'info', 'A', 'text', 1)")
+    store = await Store.open(path)
+    assert await store.events(5) == [event(1)]
+    await store.add_events([(event(2), None)])
+    assert await store.events(1) == [event(2)]
+    await store.close()
 
 
 async def test_a_fact_is_kept_once(tmp_path: Path) -> None:
