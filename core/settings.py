@@ -12,6 +12,16 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"]
+Sort = Literal[
+    "symbol", "price", "change_state", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "regime",
+    "state", "probability", "why", "smc", "classic", "families", "gate", "bar_age", "age",
+]  # fmt: skip
+Column = Literal[
+    "price", "change_state", "change_1h", "change_24h", "bid", "ask", "volume", "spread", "atr", "rsi", "volume_z",
+    "regime", "last_hour", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "bar_age", "age",
+]  # fmt: skip
+GROUPS: tuple[str, ...] = ("all", "buy", "sell", "hold", "stale", "halted")
+"""The watchlist's own groups; `[groups]` adds more."""
 
 
 def _about(text: str, *, ge: float | None = None, le: float | None = None) -> Meta:
@@ -193,18 +203,15 @@ class Screen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     flush_hz: Annotated[float, _about("Screen updates per second at most.", ge=0.5, le=4)] = 4.0
     row_repaint_s: Annotated[float, _about("A row's prices repaint at most this often.", ge=0.25, le=10)] = 1.0
     sort: Annotated[
-        Literal[
-            "symbol", "probability", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "age"
-        ],
-        _about("Initial sort of the watchlist."),
+        Sort, _about("Sort of the watchlist: largest first, words from A to Z. The last choice is kept.")
     ] = "volume"
-    reverse: Annotated[bool, _about("Initial sort: largest first.")] = True
+    reverse: Annotated[bool, _about("Sort turned round: smallest first, words from Z to A.")] = False
     columns: Annotated[
-        tuple[str, ...],
+        tuple[Column, ...],
         _about("Watchlist columns in this order; empty: as many as fit, by importance. `C` on the watchlist chooses."),
     ] = ()
-    times: Annotated[Literal["utc", "local"], _about("Times of the screens.")] = "utc"
-    private: Annotated[bool, _about("Hide amounts of money.")] = False
+    times: Annotated[Literal["utc", "local"], _about("Times of the screens: UTC, or the time zone of $TZ.")] = "utc"
+    private: Annotated[bool, _about("Hide the operator's own amounts of money.")] = False
 
 
 class EventRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -263,6 +270,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: Annotated[dict[str, str], _about("Own keys: action id = comma list of keys. `?` shows the ids.")] = field(
         default_factory=dict
     )
+    groups: Annotated[
+        dict[str, str],
+        _about('Own groups of the watchlist: majors = "BTC, ETH, SOL*": symbols or base assets, * and ? allowed.'),
+    ] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     events: Events = field(default_factory=Events)
     sandbox: Sandbox = field(default_factory=Sandbox)

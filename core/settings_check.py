@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,11 +18,10 @@ import msgspec
 import tomli_w
 from msgspec import inspect
 
-from core.settings import Settings
+from core.settings import GROUPS, Settings
 from core.venue import TIMEFRAME_MS
 
-FREE_SECTIONS = ("keys",)
-"""Sections whose keys are the user's own."""
+GROUP_NAME = re.compile(r"[a-z0-9_-]{1,12}")
 
 Values = dict[str, Any]
 """`section.key` -> checked value."""
@@ -71,6 +71,17 @@ def _bare(kind: inspect.Type) -> tuple[inspect.Type, str]:
         about = (kind.extra_json_schema or {}).get("description", "")
         return kind.type, str(about)
     return kind, ""
+
+
+def _free_sections() -> dict[str, str]:
+    top = inspect.type_info(Settings)
+    assert isinstance(top, inspect.StructType)
+    found = {field.encode_name: _bare(field.type) for field in top.fields}
+    return {section: about for section, (kind, about) in found.items() if isinstance(kind, inspect.DictType)}
+
+
+FREE_SECTIONS = _free_sections()
+"""Sections whose keys are the user's own, and what they mean."""
 
 
 def _allowed(kind: inspect.Type) -> str:
@@ -210,13 +221,26 @@ def check_key(key: str, value: object) -> Any:
     section, _, name = key.partition(".")
     if section in FREE_SECTIONS and name:
         if not isinstance(value, str):
-            raise BadValue(f"{shown(value)} is not allowed: text, keys separated by commas")
+            noun = "symbols" if section == "groups" else "keys"
+            raise BadValue(f"{shown(value)} is not allowed: text, {noun} separated by commas")
+        if section == "groups":
+            _check_group(name, value)
         _check_text(name)
         return _check_text(value)
     knob = knobs().get(key)
     if knob is None:
         raise BadValue(unknown_key(key))
     return check_value(knob.type, value)
+
+
+def _check_group(name: str, value: str) -> None:
+    """A group of the operator's own: a short name that is not taken, and at least one symbol."""
+    if not GROUP_NAME.fullmatch(name):
+        raise BadValue(f"{shown(name)} is no name of a group: 1 to 12 small letters, digits, - or _")
+    if name in GROUPS:
+        raise BadValue(f"{name} is one of the watchlist's own groups ({', '.join(GROUPS)}); choose another name")
+    if not value.replace(",", " ").split():
+        raise BadValue("names no symbol; write some, such as BTC, ETH*, or delete the line")
 
 
 def from_text(key: str, text: str) -> Any:
@@ -349,6 +373,6 @@ def build(values: Values) -> Settings:
 def flat(settings: Settings) -> Values:
     """The opposite of `build`: every value by `section.key`."""
     values: Values = {key: getattr(getattr(settings, key.split(".")[0]), key.split(".")[1]) for key in knobs()}
-    for action, keys in settings.keys.items():
-        values[f"keys.{action}"] = keys
+    for section in FREE_SECTIONS:
+        values |= {f"{section}.{name}": value for name, value in getattr(settings, section).items()}
     return values

@@ -18,6 +18,7 @@ from core.clock import Clock
 from core.messages import EditSetting, Fault, SettingChanged, SettingRejected, UndoSetting
 from core.settings import Settings
 from core.settings_check import (
+    FREE_SECTIONS,
     BadValue,
     Values,
     broken_rules,
@@ -38,6 +39,11 @@ LIVE_KEYS = (
     "screen.theme",
     "screen.flush_hz",
     "screen.row_repaint_s",
+    "screen.sort",
+    "screen.reverse",
+    "screen.columns",
+    "screen.times",
+    "screen.private",
     "market.pinned",
     "market.watch",
     "market.quote_assets",
@@ -57,8 +63,9 @@ def is_live(key: str) -> bool:
 
 def _where_else(key: str) -> str:
     """Where a key that cannot be edited here is changed."""
-    if key.startswith("keys."):
-        return "keys are changed in settings.toml; they take effect when the file is saved"
+    section = key.partition(".")[0]
+    if section in FREE_SECTIONS:
+        return f"{section} are changed in settings.toml; they take effect when the file is saved"
     return "takes effect after a restart: edit settings.toml"
 
 
@@ -148,7 +155,7 @@ class LiveSettings:
         self._overrides = _read_overrides(self._path)
         before, after = flat(self._current), flat(settings)
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-        told = [key for key in changed if is_live(key) or key.startswith("keys.")]
+        told = [key for key in changed if is_live(key) or key.partition(".")[0] in FREE_SECTIONS]
         kept = {key: value for key, value in after.items() if key in told or key not in changed}
         kept |= {key: before[key] for key in changed if key in before and key not in told}
         self._current = build(kept)

@@ -182,7 +182,8 @@ def render_default_toml(changes: Mapping[str, object] | None = None) -> str:
             if key.startswith(section + "."):
                 value = layers.values.get(key, knob.default)
                 lines += [f"# {knob.about} ({knob.allowed})", f"{key.partition('.')[2]} = {toml_value(value)}"]
-    own = {key.partition(".")[2]: value for key, value in layers.values.items() if key.startswith("keys.")}
-    lines += ["", "[keys]", "# Own keys: action id = comma list of keys. `?` shows the ids."]
-    lines += [f"{toml_value(action)} = {toml_value(keys)}" for action, keys in own.items()]
+    for section, about in FREE_SECTIONS.items():
+        own = {key.partition(".")[2]: value for key, value in layers.values.items() if key.startswith(f"{section}.")}
+        lines += ["", f"[{section}]", f"# {about}"]
+        lines += [f"{toml_value(name)} = {toml_value(value)}" for name, value in own.items()]
     return "\n".join(lines) + "\n"

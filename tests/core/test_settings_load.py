@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.settings import Settings
-from core.settings_check import build, flat, knobs, shown
+from core.settings_check import BadValue, build, check_key, flat, from_text, knobs, shown
 from core.settings_load import SettingsError, load, overrides_path, render_default_toml, settings_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,7 +191,35 @@ def test_text_that_is_not_utf8_is_refused() -> None:
 
 
 def test_flat_and_build_are_opposites() -> None:
-    assert build(flat(Settings(keys={"quit": "q"}))) == Settings(keys={"quit": "q"})
+    own = Settings(keys={"quit": "q"}, groups={"majors": "BTC, ETH*"})
+    assert build(flat(own)) == own
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("buy", "BTC", "one of the watchlist's own groups"),
+        ("Majors", "BTC", "no name of a group"),
+        ("much-too-long-a-name", "BTC", "no name of a group"),
+        ("majors", " , ", "names no symbol"),
+        ("majors", ["BTC"], "text, symbols separated by commas"),
+    ],
+)
+def test_groups_that_cannot_be_shown_are_explained(name: str, value: object, said: str) -> None:
+    with pytest.raises(BadValue, match=said):
+        check_key(f"groups.{name}", value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("price, prise", "'prise' is not allowed: one of .*; did you mean price"),
+        ("price, price", "twice"),
+    ],
+)
+def test_columns_that_do_not_exist_are_explained(columns: str, said: str) -> None:
+    with pytest.raises(BadValue, match=said):
+        from_text("screen.columns", columns)
 
 
 def test_long_values_are_shortened_in_messages() -> None:

@@ -61,6 +61,18 @@ def test_own_keys_take_effect_and_go_back_to_their_defaults(tmp_path: Path) -> N
     ]
 
 
+def test_own_groups_take_effect_when_saved(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.save('[groups]\nmajors = "BTC, ETH*"\n')
+    assert desk.live.current.groups == {"majors": "BTC, ETH*"}
+    assert desk.said == [
+        SettingChanged(key="groups.majors", old='""', new='"BTC, ETH*"', by="file", undo=False, at_ms=1_000)
+    ]
+    desk.bus.publish(EditSetting(key="groups.majors", value="BTC"))
+    assert isinstance(desk.said[-1], SettingRejected)
+    assert "settings.toml" in desk.said[-1].reason
+
+
 def test_what_needs_a_restart_is_said_and_does_not_change(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.save('[market]\nvenue = "bybit"\n[screen]\ntheme = "mono"\n')
