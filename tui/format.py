@@ -1,16 +1,34 @@
-"""Numbers as fixed-width text. Pure functions: value in, text out; NaN and infinity are missing.
+"""Numbers and times as fixed-width text: value in, text out; NaN and infinity are missing.
 
 Widths pad on the left and never cut: a number that does not fit is better too wide than wrong. The real minus sign and
-the missing mark come from the glyph set, so that ASCII terminals get `-`.
+the missing mark come from the glyph set, so that ASCII terminals get `-`. Two choices of the operator hold for all
+screens and live in `LOOKS`: whose time of day, and whether amounts of money are hidden.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
 
 from tui.glyphs import UNICODE, Glyphs
 
 COMPACT_STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+HIDDEN = "***"
+"""What stands for an amount in private mode: always the same, so that it tells nothing of its size or sign."""
+
+
+@dataclass(slots=True)
+class Looks:
+    """`[screen]` times and private. `local` is the time zone of `$TZ`, or the machine's."""
+
+    times: Literal["utc", "local"] = "utc"
+    private: bool = False
+
+
+LOOKS = Looks()
+"""The one set in use. Only the app changes it, at start and when the settings change."""
 
 
 def is_missing(value: float | None) -> bool:
@@ -45,12 +63,8 @@ def signed(value: float | None, decimals: int = 2, width: int = 0, unit: str = "
 
     `unit` is appended after a space (`+ 0.42 %`). The width covers all of it.
     """
-    if value is None or is_missing(value):
-        return glyphs.missing.rjust(width)
-    digits = f"{abs(value):,.{decimals}f}"
-    zero = not any(digit in "123456789" for digit in digits)
-    sign = " " if zero else ("+" if value > 0 else glyphs.minus)
-    return f"{sign} {digits}{' ' + unit if unit else ''}".rjust(width)
+    text = _signed_text(value, decimals, glyphs)
+    return f"{text} {unit}".rstrip().rjust(width) if text != glyphs.missing else text.rjust(width)
 
 
 def percent(
@@ -110,10 +124,50 @@ def count(value: int | float | None, width: int = 0, glyphs: Glyphs = UNICODE) -
     return price(value, 0, width, glyphs)
 
 
+def money(
+    value: float | None,
+    decimals: int,
+    unit: str = "",
+    width: int = 0,
+    *,
+    signed: bool = False,
+    glyphs: Glyphs = UNICODE,
+) -> str:
+    """An amount of the operator's own: `1,240.00 USDT`, with `signed` `+ 2.46 USDT`; `*** USDT` in private mode.
+
+    What the market itself shows to everybody (prices, volumes, books) is no such amount. The width covers the unit.
+    """
+    if LOOKS.private:
+        return f"{HIDDEN} {unit}".rstrip().rjust(width)
+    text = _signed_text(value, decimals, glyphs) if signed else price(value, decimals, glyphs=glyphs)
+    return f"{text} {unit}".rstrip().rjust(width)
+
+
 def clock_text(at_ms: int) -> str:
-    """`12:34:56Z`: time of day of a Unix time in milliseconds, UTC."""
-    second = at_ms // 1000
-    return f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
+    """`12:34:56Z`: time of day of a Unix time in milliseconds; as local time with its offset, `14:34:56+02`."""
+    moment = _moment(at_ms)
+    return f"{moment:%H:%M:%S}{zone_text(at_ms)}"
+
+
+def zone_text(at_ms: int) -> str:
+    """`Z`, or the offset of the local zone at that moment: `+02`, `-03:30`."""
+    if LOOKS.times == "utc":
+        return "Z"
+    offset = f"{_moment(at_ms):%z}"
+    return f"{offset[:3]}:{offset[3:5]}" if offset[3:5] != "00" else offset[:3]
+
+
+def log_time_text(at_ms: int, now_ms: int) -> str:
+    """A time in a list of at most 11 cells: `12:34:56Z` or local `14:34:56` today, `11-20 12:34` on another day."""
+    moment = _moment(at_ms)
+    if moment.date() == _moment(now_ms).date():
+        return f"{moment:%H:%M:%S}{'Z' if LOOKS.times == 'utc' else ''}"
+    return f"{moment:%m-%d %H:%M}"
+
+
+def _moment(at_ms: int) -> datetime:
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return moment if LOOKS.times == "utc" else moment.astimezone()
 
 
 def fit(text: str, width: int, glyphs: Glyphs = UNICODE) -> str:
@@ -128,6 +182,14 @@ def _three_figures(value: float) -> str:
     if magnitude >= 99.95:
         return f"{value:.0f}"
     return f"{value:.1f}" if magnitude >= 9.995 else f"{value:.2f}"
+
+
+def _signed_text(value: float | None, decimals: int, glyphs: Glyphs) -> str:
+    if value is None or is_missing(value):
+        return glyphs.missing
+    digits = f"{abs(value):,.{decimals}f}"
+    zero = not any(digit in "123456789" for digit in digits)
+    return f"{' ' if zero else '+' if value > 0 else glyphs.minus} {digits}"
 
 
 def _minus(text: str, glyphs: Glyphs) -> str:

@@ -1,6 +1,9 @@
 """Number text: fixed decimals, true signs, missing values shown as missing."""
 
 import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -97,8 +100,78 @@ def test_probabilities_drop_the_zero(value: float, shown: str) -> None:
     assert text.probability(value) == shown
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[text.Looks]:
+    """The looks of all screens, as they were afterwards."""
+    before = replace(text.LOOKS)
+    yield text.LOOKS
+    text.LOOKS.times, text.LOOKS.private = before.times, before.private
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def zone(looks: text.Looks, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Local times of this zone."""
+
+    def use(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+        looks.times = "local"
+
+    return use
+
+
+SUMMER_MS, WINTER_MS = 1_784_637_296_000, 1_795_264_496_000
+"""2026-07-21 12:34:56 and 2026-11-21 12:34:56 UTC."""
+
+
 def test_time_of_day_is_utc() -> None:
     assert text.clock_text(1_700_000_000_000) == "22:13:20Z"
+    assert text.clock_text(WINTER_MS + 999) == "12:34:56Z"
+
+
+@pytest.mark.parametrize(
+    ("name", "summer", "winter"),
+    [
+        ("Europe/Madrid", "14:34:56+02", "13:34:56+01"),
+        ("America/St_Johns", "10:04:56-02:30", "09:04:56-03:30"),
+        ("Asia/Kolkata", "18:04:56+05:30", "18:04:56+05:30"),
+        ("Europe/London", "13:34:56+01", "12:34:56+00"),
+    ],
+)
+def test_local_times_carry_the_offset_of_their_own_day(zone, name: str, summer: str, winter: str) -> None:
+    zone(name)
+    assert (text.clock_text(SUMMER_MS), text.clock_text(WINTER_MS)) == (summer, winter)
+
+
+def test_lists_show_the_day_when_it_is_another_one_where_the_operator_is(zone) -> None:
+    late = WINTER_MS + 11 * 3_600_000  # 23:34:56 UTC
+    assert text.log_time_text(WINTER_MS, late) == "12:34:56Z"
+    assert text.log_time_text(WINTER_MS - 86_400_000, late) == "11-20 12:34"
+    zone("Asia/Kolkata")
+    assert text.log_time_text(late, late) == "05:04:56"
+    assert text.log_time_text(WINTER_MS, late) == "11-21 18:04"
+
+
+@given(st.integers(0, 4_000_000_000_000), st.integers(0, 4_000_000_000_000))
+def test_times_in_lists_keep_their_column(at_ms: int, now_ms: int) -> None:
+    assert len(text.log_time_text(at_ms, now_ms)) <= 11
+
+
+def test_own_amounts_are_hidden_in_private_mode_and_tell_nothing(looks: text.Looks) -> None:
+    assert text.money(1240.0, 2, "USDT", 16) == "   1,240.00 USDT"
+    assert text.money(-2.456, 2, "USDT", signed=True) == "− 2.46 USDT"
+    assert text.money(None, 2, "USDT", 8) == "  – USDT"
+    looks.private = True
+    hidden = {text.money(v, 2, "USDT", 16, signed=s) for v in (1240.0, -2.456, 0.0, None) for s in (True, False)}
+    assert hidden == {"        *** USDT"}
+
+
+def test_what_everybody_can_see_is_never_hidden(looks: text.Looks) -> None:
+    shown = text.price(61602.01, 2), text.compact(1.24e9), text.percent(0.01)
+    looks.private = True
+    assert (text.price(61602.01, 2), text.compact(1.24e9), text.percent(0.01)) == shown
 
 
 @given(st.text(alphabet="abcdef ", max_size=20), st.integers(0, 25))
