@@ -11,6 +11,7 @@ from core.messages import (
     ChannelStatus,
     EngineStatus,
     EventChange,
+    EventKind,
     Fault,
     LinkStatus,
     Message,
@@ -22,8 +23,6 @@ from core.messages import (
     Universe,
 )
 
-EVENT_KINDS = ("state", "link", "channel", "book", "ban", "fault", "setting", "universe", "engine")
-"""Every kind of event there is."""
 NAMES_SHOWN = 5
 FLAPS_TOLD = 3
 """A link, channel or book that comes and goes is told so often a minute, then counted."""
@@ -36,7 +35,7 @@ class Told(NamedTuple):
     `free` times. Both are empty for neither.
     """
 
-    kind: str
+    kind: EventKind
     severity: Severity
     symbol: str
     text: str

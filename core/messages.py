@@ -17,6 +17,7 @@ Severity = Literal["info", "warning", "error"]
 HostKind = Literal["SANDBOX", "RECORDED", "TESTNET", "LIVE DATA"]
 LinkState = Literal["connecting", "up", "down", "rotating", "banned", "stopped"]
 Channel = Literal["kline", "trade", "quote", "depth", "mark"]
+EventKind = Literal["state", "link", "channel", "book", "ban", "fault", "setting", "universe", "engine"]
 Regime = Literal["trend_up", "trend_down", "range", "undefined"]
 
 
@@ -566,14 +567,14 @@ class EventChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """One line of the event log, as stored. `kind` is one of `core.event_words.EVENT_KINDS`.
+    """One line of the event log, as stored.
 
     `text` is the whole sentence; `change` holds the parts of a change of state. `replayed`: not news, but found in stored
     bars at start or told again on `Replay`; nothing may be set off by it.
     """
 
     event_id: int
-    kind: str
+    kind: EventKind
     severity: Severity
     symbol: str
     text: str

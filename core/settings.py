@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from core.messages import EventKind
+
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"]
 Sort = Literal[
     "symbol", "price", "change_state", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "regime",
@@ -215,17 +217,29 @@ class Screen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class EventRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[events.rules]]` table: what to do when an event matches all of kind, symbol and level."""
+    """One `[[events.rules]]` table: what to do when an event matches all of kind, symbol, level and text."""
 
-    kind: Annotated[str, _about("Kind of event: state, link, channel, book, ban, fault, setting, ...; empty: any.")] = (
-        ""
-    )
+    kind: Annotated[Literal["any", EventKind], _about("Kind of event.")] = "any"
     symbol: Annotated[str, _about("Symbol, * and ? allowed; empty: any.")] = ""
     level: Annotated[Literal["info", "warning", "error"], _about("Smallest severity.")] = "info"
     text: Annotated[str, _about("Only events whose text holds this, whatever the case; empty: any.")] = ""
     do: Annotated[tuple[Literal["bell", "notify", "run"], ...], _about("What to do.")] = ("bell",)
-    run: Annotated[tuple[str, ...], _about("For `run`: program and arguments; {text} {symbol} {kind} are put in.")] = ()
-    every_s: Annotated[float, _about("At most once in this time.", ge=1, le=86_400)] = 60.0
+    run: Annotated[
+        tuple[str, ...],
+        _about("For `run`: program and arguments; {text} {symbol} {kind} {severity} {time} are put in. No shell."),
+    ] = ()
+    every_s: Annotated[float, _about("At most once in so many seconds.", ge=1, le=86_400)] = 60.0
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What is wrong with values that are allowed one by one: (key, what to do)."""
+        wrong = []
+        if not self.do:
+            wrong.append(("do", "is empty; name bell, notify or run, or take the rule out"))
+        if "run" in self.do and not (self.run and self.run[0].strip()):
+            wrong.append(("run", 'names no program; write run = ["program", "{text}"] or take run out of do'))
+        if self.run and self.do and "run" not in self.do:
+            wrong.append(("run", 'would never run; add "run" to do or take it out'))
+        return wrong
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -245,7 +259,7 @@ class Events(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shown: Annotated[int, _about("Events kept for the screen.", ge=100, le=100_000)] = 2000
     rules: Annotated[
         tuple[EventRule, ...],
-        _about("What rings, notifies or runs a program: `[[events.rules]]` tables of kind, symbol, level, text, do."),
+        _about("What rings the bell, notifies the terminal or runs a program."),
     ] = ()
 
 

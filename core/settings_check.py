@@ -1,7 +1,7 @@
 """One rule for every settings value, whatever layer it comes from: file, environment or live edit.
 
 The typed structs of `core/settings.py` say type, range and meaning; this module reads them once, checks plain values
-against them in words a person can act on, and holds the rules that concern more than one key.
+against them in words a person can act on. `core/settings_rules.py` holds the rules that concern more than one key.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,9 @@ from core.settings import GROUPS, Settings
 from core.venue import TIMEFRAME_MS
 
 GROUP_NAME = re.compile(r"[a-z0-9_-]{1,12}")
+
+ARGUMENT_LISTS = ("run",)
+"""Keys of tables whose entries are a program's arguments: these may repeat and be empty."""
 
 Values = dict[str, Any]
 """`section.key` -> checked value."""
@@ -42,7 +45,14 @@ class Knob(msgspec.Struct, frozen=True):
 
 
 class BadValue(ValueError):
-    """A value does not fit its knob; the text says what is wrong with it and what is allowed."""
+    """A value does not fit its knob; the text says what is wrong with it and what is allowed.
+
+    `problems` holds (place inside the value, text): one with an empty place, or several of a list of tables.
+    """
+
+    def __init__(self, text: str, problems: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(text)
+        self.problems = problems or [("", text)]
 
 
 @lru_cache(maxsize=1)
@@ -50,10 +60,16 @@ def knobs() -> dict[str, Knob]:
     """Every setting by `section.key`, in the order of `core/settings.py`."""
     found: dict[str, Knob] = {}
     for section, struct in sections().items():
-        for item in struct.fields:
-            knob_type, about = _bare(item.type)
-            key = f"{section}.{item.encode_name}"
-            found[key] = Knob(key, knob_type, item.default, about)
+        found |= {f"{section}.{name}": knob for name, knob in table_knobs(struct, f"{section}.").items()}
+    return found
+
+
+def table_knobs(struct: inspect.StructType, prefix: str = "") -> dict[str, Knob]:
+    """The settings of one section or table, by name."""
+    found: dict[str, Knob] = {}
+    for item in struct.fields:
+        knob_type, about = _bare(item.type)
+        found[item.encode_name] = Knob(f"{prefix}{item.encode_name}", knob_type, item.default, about)
     return found
 
 
@@ -96,9 +112,18 @@ def _allowed(kind: inspect.Type) -> str:
         if kind.ge is not None:
             return f"{noun}, {kind.ge:g} or more"
         return noun
+    table = table_of(kind)
+    if table is not None:
+        return f"tables of {', '.join(field.encode_name for field in table.fields)}"
     if isinstance(kind, inspect.VarTupleType):
         return f"list, each {_allowed(_bare(kind.item_type)[0])}"
     return "text"
+
+
+def table_of(kind: inspect.Type | None) -> inspect.StructType | None:
+    """The table a knob is a list of (`[[events.rules]]`), or None for every other knob."""
+    item = _bare(kind.item_type)[0] if isinstance(kind, inspect.VarTupleType) else None
+    return item if isinstance(item, inspect.StructType) else None
 
 
 def _choices(kind: inspect.LiteralType) -> list[str]:
@@ -127,6 +152,8 @@ def toml_value(value: object) -> str:
     """One value as TOML text on one line; what TOML cannot say is shown as Python would."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + "}"
     try:
@@ -148,6 +175,9 @@ def check_value(kind: inspect.Type, value: object) -> Any:
         return _check_text(value)
     if isinstance(kind, inspect.IntType | inspect.FloatType):
         return _check_number(kind, value)
+    table = table_of(kind)
+    if table is not None and isinstance(value, list | tuple):
+        return _check_tables(table, value)
     if isinstance(kind, inspect.VarTupleType) and isinstance(value, list | tuple):
         item_type, _ = _bare(kind.item_type)
         items = tuple(check_value(item_type, item) for item in value)
@@ -195,6 +225,39 @@ def _number_text(number: int | float) -> str:
 def _nearest(word: str, choices: list[str]) -> str:
     near = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _check_tables(kind: inspect.StructType, tables: Sequence[object]) -> tuple[Any, ...]:
+    """Structs of a list of tables. Raises `BadValue` with every problem of every table; `[2].do` is the second one's."""
+    problems: list[tuple[str, str]] = []
+    structs: list[Any] = []
+    fields = table_knobs(kind)
+    for number, given in enumerate(tables, start=1):
+        table = msgspec.to_builtins(given) if isinstance(given, kind.cls) else given
+        if not isinstance(table, dict):
+            problems.append((f"[{number}]", f"{shown(table)} is not a table"))
+            continue
+        values: Values = {}
+        for name, value in table.items():
+            try:
+                values[name] = _check_field(fields, name, value)
+            except BadValue as error:
+                problems.append((f"[{number}].{name}", str(error)))
+        if len(values) == len(table):
+            struct: Any = kind.cls(**values)
+            problems += [(f"[{number}].{name}", text) for name, text in struct.problems()]
+            structs.append(struct)
+    if problems:
+        raise BadValue("; ".join(f"{place}: {text}" for place, text in problems), problems)
+    return tuple(structs)
+
+
+def _check_field(fields: dict[str, Knob], name: str, value: object) -> Any:
+    if name not in fields:
+        raise BadValue(f"no such key{_nearest(name, list(fields)) or '; there are ' + ', '.join(fields)}")
+    if name in ARGUMENT_LISTS and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return tuple(_check_text(item) for item in value)
+    return check_value(fields[name].type, value)
 
 
 def unknown_key(key: str) -> str:
@@ -250,6 +313,8 @@ def from_text(key: str, text: str) -> Any:
     """
     knob = knobs().get(key)
     kind = knob.type if knob is not None else None
+    if table_of(kind) is not None:
+        raise BadValue(f"is a list of tables and cannot be typed; write [[{key}]] in the settings file")
     stripped = text.strip()
     value: object = text if kind is None or isinstance(kind, inspect.StrType) else stripped
     if isinstance(kind, inspect.BoolType):
@@ -298,67 +363,6 @@ def _toml_or_none(text: str) -> object:
         return tomllib.loads(f"v = {text}").get("v")
     except (ValueError, RecursionError):
         return None
-
-
-# --- rules over more than one key ------------------------------------------------------------------------------------
-
-
-def _timeframes_rising(v: Values) -> bool:
-    lengths = [TIMEFRAME_MS[name] for name in v["market.timeframes"]]
-    return lengths == sorted(set(lengths))
-
-
-Rule = tuple[tuple[str, ...], Callable[[Values], bool], str]
-RULES: tuple[Rule, ...] = (
-    (
-        ("confluence.exit", "confluence.enter"),
-        lambda v: bool(v["confluence.exit"] < v["confluence.enter"]),
-        "exit must be below enter; lower exit or raise enter",
-    ),
-    (("market.timeframes",), lambda v: "1m" in v["market.timeframes"], "1m is required; add it"),
-    (("market.timeframes",), _timeframes_rising, "must go from short to long, each once; sort them"),
-    (
-        ("market.decision_timeframe", "market.timeframes"),
-        lambda v: v["market.decision_timeframe"] in v["market.timeframes"],
-        "the decision timeframe must be one of the timeframes; add it there or choose another",
-    ),
-    (
-        ("market.category", "market.venue"),
-        lambda v: not (v["market.category"] == "linear" and v["market.venue"] == "binance_us"),
-        "binance_us has no linear market; use venue bybit or category spot",
-    ),
-    (
-        ("market.recorded_path", "market.venue"),
-        lambda v: v["market.venue"] != "recorded" or bool(v["market.recorded_path"]),
-        "venue recorded needs the file or folder to play; set market.recorded_path",
-    ),
-    (
-        ("market.pinned", "market.watch"),
-        lambda v: len(v["market.pinned"]) <= v["market.watch"],
-        "more symbols are pinned than watched; raise market.watch or unpin some",
-    ),
-    (
-        ("history.bars", "history.memory_bars"),
-        lambda v: bool(v["history.bars"] <= v["history.memory_bars"]),
-        "more bars are loaded than kept in memory; raise history.memory_bars",
-    ),
-    (
-        ("feed.backoff_first_s", "feed.backoff_cap_s"),
-        lambda v: bool(v["feed.backoff_first_s"] <= v["feed.backoff_cap_s"]),
-        "the first wait must not be longer than the longest",
-    ),
-    (
-        ("feed.stale_floor_s", "feed.stale_ceiling_s"),
-        lambda v: bool(v["feed.stale_floor_s"] <= v["feed.stale_ceiling_s"]),
-        "the floor must not be above the ceiling",
-    ),
-)
-
-
-def broken_rules(values: Values) -> list[tuple[tuple[str, ...], str]]:
-    """Rules over several keys that these values break: (keys, what to do). Missing keys count as their defaults."""
-    full = {key: knob.default for key, knob in knobs().items()} | values
-    return [(keys, remedy) for keys, holds, remedy in RULES if not holds(full)]
 
 
 def build(values: Values) -> Settings:

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import tomli_w
 
 from core.bus import Bus
@@ -21,7 +22,6 @@ from core.settings_check import (
     FREE_SECTIONS,
     BadValue,
     Values,
-    broken_rules,
     build,
     check_key,
     flat,
@@ -31,6 +31,7 @@ from core.settings_check import (
     toml_value,
 )
 from core.settings_load import SettingsError, read_toml
+from core.settings_rules import broken_rules
 
 log = logging.getLogger("tradetui.settings")
 
@@ -219,7 +220,7 @@ def write_overrides(path: Path, overrides: Values) -> None:
     for key in sorted(overrides, key=_order):
         section, _, name = key.partition(".")
         value = overrides[key]
-        tree.setdefault(section, {})[name] = list(value) if isinstance(value, tuple) else value
+        tree.setdefault(section, {})[name] = msgspec.to_builtins(value)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from core.paths import config_folder
 from core.settings import Settings
 from core.settings_check import (
     FREE_SECTIONS,
     BadValue,
+    Knob,
     Values,
-    broken_rules,
     build,
     check_key,
     from_text,
@@ -24,8 +26,11 @@ from core.settings_check import (
     section_names,
     sections,
     shown,
+    table_knobs,
+    table_of,
     toml_value,
 )
+from core.settings_rules import broken_rules
 
 SETTINGS_VARIABLE = "TRADETUI_SETTINGS"
 PREFIX = "TRADETUI_"
@@ -54,7 +59,7 @@ class _Layers:
         try:
             checked = from_text(key, value) if typed and isinstance(value, str) else check_key(key, value)
         except BadValue as error:
-            self.problems.append(f"{source}: {key}: {error}")
+            self.problems.extend(f"{source}: {key}{place}: {text}" for place, text in error.problems)
         else:
             self.values[key] = checked
             self.source[key] = source
@@ -162,6 +167,22 @@ def _take_environment(layers: _Layers, environ: Mapping[str, str]) -> None:
         layers.take(f"environment {variable}", f"{section}.{name}", text, typed=True)
 
 
+def _knob_lines(knob: Knob, value: Any) -> list[str]:
+    """A knob's value as TOML; a list of tables as tables, or as one commented table while it is empty."""
+    table = table_of(knob.type)
+    if table is None:
+        return [f"{knob.key.partition('.')[2]} = {toml_value(value)}"]
+    lines: list[str] = []
+    for struct in value:
+        pairs = msgspec.to_builtins(struct).items()
+        lines += [f"[[{knob.key}]]", *(f"{name} = {toml_value(item)}" for name, item in pairs)]
+    if not value:
+        lines.append(f"# [[{knob.key}]]")
+        for name, item in table_knobs(table).items():
+            lines.append(f"# {name} = {toml_value(item.default)}  # {item.about} ({item.allowed})")
+    return lines
+
+
 def render_default_toml(changes: Mapping[str, object] | None = None) -> str:
     """A complete commented settings file; `changes` (`section.key` -> value) replaces defaults.
 
@@ -181,7 +202,7 @@ def render_default_toml(changes: Mapping[str, object] | None = None) -> str:
         for key, knob in knobs().items():
             if key.startswith(section + "."):
                 value = layers.values.get(key, knob.default)
-                lines += [f"# {knob.about} ({knob.allowed})", f"{key.partition('.')[2]} = {toml_value(value)}"]
+                lines += [f"# {knob.about} ({knob.allowed})", *_knob_lines(knob, value)]
     for section, about in FREE_SECTIONS.items():
         own = {key.partition(".")[2]: value for key, value in layers.values.items() if key.startswith(f"{section}.")}
         lines += ["", f"[{section}]", f"# {about}"]

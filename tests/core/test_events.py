@@ -3,14 +3,14 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import pytest
 
 from core.bus import Bus
 from core.clock import SimClock
-from core.event_words import EVENT_KINDS, price
+from core.event_words import price
 from core.events import EventRecorder, rotate
 from core.messages import (
     BookStatus,
@@ -18,6 +18,7 @@ from core.messages import (
     EngineStatus,
     Event,
     EventChange,
+    EventKind,
     Fault,
     LinkState,
     LinkStatus,
@@ -169,7 +170,7 @@ async def test_the_other_kinds_in_words(book: Book) -> None:
     ]
     assert [event.event_id for event in book.events] == list(range(1, 9))
     book.say(change(), link("up"), book_status("stale"), channel(False))
-    assert {event.kind for event in book.events} == set(EVENT_KINDS)
+    assert {event.kind for event in book.events} == set(get_args(EventKind))
 
 
 async def test_repeats_are_counted_and_told_as_a_sum(book: Book) -> None:

@@ -8,8 +8,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.settings import Settings
-from core.settings_check import BadValue, build, check_key, flat, from_text, knobs, shown
+from core.settings import EventRule, Settings
+from core.settings_check import BadValue, build, check_key, flat, from_text, knobs, shown, table_of
 from core.settings_load import SettingsError, load, overrides_path, render_default_toml, settings_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,17 @@ def test_every_knob_is_rendered_with_its_description() -> None:
     text = render_default_toml()
     for knob in knobs().values():
         assert knob.about, knob.key
-        assert f"# {knob.about} ({knob.allowed})\n{knob.key.partition('.')[2]} = " in text
+        name = f"# [[{knob.key}]]" if table_of(knob.type) else f"{knob.key.partition('.')[2]} = "
+        assert f"# {knob.about} ({knob.allowed})\n{name}" in text
+
+
+def test_the_example_of_an_event_rule_is_valid_as_it_stands(tmp_path: Path) -> None:
+    lines = render_default_toml().splitlines()
+    start = lines.index("# [[events.rules]]")
+    end = lines.index("", start)
+    lines[start:end] = [line.removeprefix("# ") for line in lines[start:end]]
+    loaded = load(write(tmp_path, "\n".join(lines)), {})
+    assert loaded == build({"events.rules": (EventRule(),)})
 
 
 def test_rendered_changes_load_as_changed(tmp_path: Path) -> None:
@@ -186,6 +196,79 @@ def test_the_environment_cannot_smuggle_a_wrong_number(text: str) -> None:
     assert "TRADETUI_CONFLUENCE__ENTER" in problems(None, {"TRADETUI_CONFLUENCE__ENTER": text})[0]
 
 
+RULES = """
+[[events.rules]]
+kind = "fault"
+level = "error"
+do = ["bell", "run"]
+run = ["mail", "-s", "", "{text}", "{text}"]
+
+[[events.rules]]
+symbol = "SOL*"
+do = ["notify"]
+every_s = 5
+"""
+LOADED = (
+    EventRule(kind="fault", level="error", do=("bell", "run"), run=("mail", "-s", "", "{text}", "{text}")),
+    EventRule(symbol="SOL*", do=("notify",), every_s=5.0),
+)
+
+
+def test_event_rules_load_in_order_and_are_rendered_as_tables(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, RULES), {})
+    assert loaded.events.rules == LOADED
+    assert build(flat(loaded)) == loaded
+    again = load(write(tmp_path, render_default_toml({"events.rules": LOADED}), "again.toml"), {})
+    assert again.events == loaded.events
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('knd = "fault"', "events.rules[1].knd: no such key; did you mean kind?"),
+        ("zzz = 1", "events.rules[1].zzz: no such key; there are kind, symbol, level, text, do, run, every_s"),
+        ('kind = "fualt"', "events.rules[1].kind: 'fualt' is not allowed: one of any, ban,"),
+        ('kind = "fualt"', "did you mean fault?"),
+        ("kind = 3", "events.rules[1].kind: 3 is not allowed: one of"),
+        ("symbol = 3", "events.rules[1].symbol: 3 is not allowed: text"),
+        ('level = "warn"', "did you mean warning?"),
+        ('do = "bell"', "events.rules[1].do: 'bell' is not allowed: list, each one of bell, notify, run"),
+        ('do = ["ring"]', "events.rules[1].do: 'ring' is not allowed: one of"),
+        ('do = ["bell", "bell"]', "events.rules[1].do: holds 'bell' twice"),
+        ("do = []", "events.rules[1].do: is empty; name bell, notify or run"),
+        ('do = ["run"]', "events.rules[1].run: names no program"),
+        ('do = ["run"]\nrun = [" "]', "events.rules[1].run: names no program"),
+        ('run = ["mail"]', 'events.rules[1].run: would never run; add "run" to do'),
+        ('do = ["run"]\nrun = "mail"', "events.rules[1].run: 'mail' is not allowed: list, each text"),
+        ('do = ["run"]\nrun = ["mail", 3]', "events.rules[1].run: 3 is not allowed: text"),
+        ("every_s = 0", "events.rules[1].every_s: 0.0 is out of range: number, 1 to 86400"),
+        ("every_s = true", "events.rules[1].every_s: true is not allowed"),
+    ],
+)
+def test_a_wrong_event_rule_is_explained(tmp_path: Path, text: str, said: str) -> None:
+    (problem,) = problems(write(tmp_path, f"[[events.rules]]\n{text}\n"))
+    assert said in problem
+    assert str(tmp_path / "settings.toml") in problem
+
+
+def test_every_problem_of_every_event_rule_is_told(tmp_path: Path) -> None:
+    text = '[[events.rules]]\nkind = "x"\ndo = 3\n[[events.rules]]\n[[events.rules]]\ndo = []\nrun = ["a"]\nlevel = 1'
+    found = [problem.partition("events.rules")[2].partition(":")[0] for problem in problems(write(tmp_path, text))]
+    assert found == ["[1].kind", "[1].do", "[3].level"]
+
+
+@pytest.mark.parametrize("text", ["rules = 3", 'rules = "bell"', "rules = [3]", "[events.rules]\nkind = 'fault'"])
+def test_event_rules_of_another_shape_are_refused(tmp_path: Path, text: str) -> None:
+    (problem,) = problems(write(tmp_path, f"[events]\n{text}\n"))
+    assert "is not allowed: tables of kind" in problem or "events.rules[1]: 3 is not a table" in problem
+
+
+def test_event_rules_cannot_be_typed() -> None:
+    for typed in ("[]", "", '[{kind = "fault"}]'):
+        (problem,) = problems(None, {"TRADETUI_EVENTS__RULES": typed})
+        assert "events.rules: is a list of tables and cannot be typed; write [[events.rules]]" in problem
+
+
 def test_text_that_is_not_utf8_is_refused() -> None:
     assert "not valid text" in problems(None, {"TRADETUI_NETWORK__PROXY": "\udc80"})[0]
 
@@ -231,6 +314,27 @@ def load_or_problems(file: Path, environ: dict[str, str]) -> tuple[Settings | No
         return load(file, environ), ()
     except SettingsError as error:
         return None, error.problems
+
+
+rule_names = st.one_of(st.sampled_from(EventRule.__struct_fields__), st.text(max_size=6))
+words = st.sampled_from(("bell", "run", "fault", "error", "notify", "any", ""))
+rule_values = st.one_of(words, st.integers(), st.booleans(), st.lists(words, max_size=3), st.floats(1, 9))
+rule_tables = st.lists(st.dictionaries(rule_names, rule_values, max_size=4), max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(tables=rule_tables)
+def test_any_list_of_event_rules_loads_or_is_explained(
+    tmp_path_factory: pytest.TempPathFactory, tables: list[dict]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "rules.toml"
+    file.write_bytes(tomli_w.dumps({"events": {"rules": tables}}).encode())
+    loaded, found = load_or_problems(file, {})
+    assert (loaded is None) == bool(found)
+    assert all("events.rules[" in problem for problem in found)
+    if loaded is not None:
+        assert len(loaded.events.rules) == len(tables)
+        assert all(not rule.problems() for rule in loaded.events.rules)
 
 
 leaves = st.one_of(
