@@ -13,7 +13,7 @@ from msgspec import inspect
 from core.bus import Bus
 from core.clock import SimClock
 from core.messages import EditSetting, Message, SettingChanged, SettingRejected, UndoSetting
-from core.settings import ConfluenceSettings, Settings
+from core.settings import ConfluenceSettings, EventRule, Settings
 from core.settings_check import flat, knobs, toml_value
 from core.settings_live import LiveSettings, is_live
 from core.settings_load import load
@@ -102,6 +102,19 @@ def test_earlier_edits_are_kept_beside_new_ones(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.edit("detectors.off", "boll, macd")
     assert desk.stored() == {"screen": {"mouse": True}, "detectors": {"off": ["boll", "macd"]}}
+
+
+def test_event_rules_are_kept_but_cannot_be_typed(tmp_path: Path) -> None:
+    (tmp_path / "overrides.toml").write_text('[[events.rules]]\nkind = "fault"\n', encoding="utf-8")
+    desk = Desk(tmp_path)
+    said = desk.edit("events.rules", "[]")
+    assert isinstance(said, SettingRejected)
+    assert "write [[events.rules]] in the settings file" in said.reason
+    desk.edit("confluence.enter", "0.7")
+    (rule,) = desk.stored()["events"]["rules"]
+    assert rule["kind"] == "fault"
+    (tmp_path / "settings.toml").write_text("", encoding="utf-8")
+    assert load(tmp_path / "settings.toml", {}).events.rules == (EventRule(kind="fault"),)
 
 
 def test_a_full_disk_refuses_the_edit_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
