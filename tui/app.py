@@ -10,7 +10,6 @@ import asyncio
 import gc
 import logging
 import os
-import tomllib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path, PurePath
@@ -29,6 +28,7 @@ from tui import signals
 from tui.actions import APP_ACTIONS, Registry
 from tui.desk import Desk
 from tui.driver import GuardedDriver
+from tui.format import LOOKS
 from tui.glyphs import choose
 from tui.guard import Guard
 from tui.keymap import Keymap
@@ -119,6 +119,7 @@ class TradeApp(App[int], inherit_bindings=False):
         )
         self._own_keys = OwnKeys(self.desk)
         self._theme_files = ThemeFiles(self.desk, themes_dir, self.take_themes)
+        LOOKS.times, LOOKS.private = settings.screen.times, settings.screen.private
         self.set_class(self.desk.glyphs.name == "ascii", "-ascii")
         for known in self.themes.values():
             self.register_theme(known.textual)
@@ -261,9 +262,17 @@ class TradeApp(App[int], inherit_bindings=False):
         self.desk.edited[message.key] = message.new
         self._own_keys.on_setting(message)
         if message.key == "screen.theme":
-            name = str(tomllib.loads(f"theme = {message.new}")["theme"])
+            name = str(self.desk.setting(message.key))
             if name in self.themes and name != self.theme:
                 self.use_theme(name)
+        elif message.key in ("screen.times", "screen.private"):
+            self._use_looks()
+
+    def _use_looks(self) -> None:
+        """Times and private mode as set now, on every screen."""
+        LOOKS.times, LOOKS.private = self.desk.setting("screen.times"), self.desk.setting("screen.private")
+        for screen in self._screens():
+            screen.restyle()
 
     # --- actions -----------------------------------------------------------------------------------------------------
 
@@ -311,6 +320,12 @@ class TradeApp(App[int], inherit_bindings=False):
         self.use_theme(name)
         self.desk.say(f"theme: {self.themes[name].title}")
         self.desk.bus.publish(EditSetting(key="screen.theme", value=name))
+
+    def act_private(self) -> None:
+        """Shown at once, and asked of the engine so that it is kept."""
+        LOOKS.private = not LOOKS.private
+        self.desk.say("private: your own amounts are hidden" if LOOKS.private else "your own amounts are shown")
+        self.desk.bus.publish(EditSetting(key="screen.private", value="true" if LOOKS.private else "false"))
 
     def act_undo(self) -> None:
         self.desk.bus.publish(UndoSetting())

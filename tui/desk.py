@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.bus import Bus
 from core.clock import Clock
@@ -41,6 +43,14 @@ class Desk:
     edited: dict[str, str] = field(default_factory=dict)
     waiting: str = "starting"
     dropped_frames: Callable[[], int] = lambda: 0
+
+    def setting(self, key: str) -> Any:
+        """The value of `section.key` in force: live edits on top of what the program started with. Lists are tuples."""
+        if key in self.edited:
+            value = tomllib.loads(f"value = {self.edited[key]}")["value"]
+            return tuple(value) if isinstance(value, list) else value
+        section, _, name = key.partition(".")
+        return getattr(getattr(self.settings, section), name)
 
     def say(self, text: str, severity: str = "info") -> None:
         """One line for the operator on the current screen."""

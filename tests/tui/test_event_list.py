@@ -12,7 +12,7 @@ from tests import builders as make
 from tests.snapshots.scenes import app
 from tui.glyphs import ASCII, UNICODE
 from tui.screens.events import EventsScreen
-from tui.widgets.event_list import EventList, date_text, event_runs, glyph_and_style
+from tui.widgets.event_list import EventList, event_runs, glyph_and_style
 
 
 def many(count: int, start: int = 1):
@@ -52,8 +52,9 @@ def test_severity_and_state_have_a_sign_besides_a_colour(event, mark):
 
 
 def test_events_of_other_days_carry_their_date():
-    assert date_text(make.NOW_MS, make.NOW_MS) == "12:34:56Z"
-    assert date_text(make.NOW_MS - 86_400_000, make.NOW_MS) == "11-20 12:34"
+    event = make.event(1, "state", "something")
+    assert event_runs(event, make.NOW_MS, 80, UNICODE)[0][0] == "12:34:56Z   "
+    assert event_runs(event, make.NOW_MS + 86_400_000, 80, UNICODE)[0][0] == "11-21 12:34 "
 
 
 @given(text=st.text(max_size=200), width=st.integers(45, 200))

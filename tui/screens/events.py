@@ -12,9 +12,10 @@ from textual.widgets import Input
 from core.messages import Event
 from tui.actions import Action
 from tui.desk import Desk
+from tui.format import log_time_text
 from tui.screens.base import DeskScreen
 from tui.widgets.argument import RunLines
-from tui.widgets.event_list import EventList, date_text, own_words
+from tui.widgets.event_list import EventList, own_words
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.group_line import RunLine
 from tui.widgets.rule import Rule
@@ -143,7 +144,7 @@ class EventsScreen(DeskScreen):
             self.detail.show([[], []])
             return
         width = max(20, self.detail.size.width - 3)
-        when = date_text(event.at_ms, self.desk.clock.now_ms())
+        when = log_time_text(event.at_ms, self.desk.clock.now_ms())
         head = f"{event.severity} {event.kind} {when} {event.symbol}".rstrip()
         separator = f"  {self.desk.glyphs.separator}  "
         room = width - len(head) - len(separator)

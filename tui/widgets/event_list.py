@@ -10,15 +10,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.clock import iso_utc
 from core.messages import Event
 from tui.desk import Desk
-from tui.format import clock_text, fit
+from tui.format import fit, log_time_text
 from tui.glyphs import Glyphs, plain_text
 
 Run = tuple[str, str]
 
-DAY_MS = 86_400_000
 SEVERITY_STYLE = {"info": "text", "warning": "warn", "error": "danger"}
 
 
@@ -29,13 +27,6 @@ SYMBOL_WIDE, SYMBOL_NARROW = 13, 10
 def own_words(event: Event) -> str:
     """The text without the symbol in front: that has a column of its own."""
     return event.text.removeprefix(f"{event.symbol} ") if event.symbol else event.text
-
-
-def date_text(at_ms: int, now_ms: int) -> str:
-    """`12:34:56Z` today, `11-20 12:34` on another day (UTC)."""
-    if at_ms // DAY_MS == now_ms // DAY_MS:
-        return clock_text(at_ms)
-    return iso_utc(at_ms)[5:16].replace("T", " ")
 
 
 def glyph_and_style(event: Event, glyphs: Glyphs) -> Run:
@@ -58,7 +49,7 @@ def event_runs(event: Event, now_ms: int, width: int, glyphs: Glyphs) -> list[Ru
     head = 12 + 2 + 9 + symbol_width + 1
     words = "text" if event.severity == "info" else SEVERITY_STYLE[event.severity]
     return [
-        (fit(date_text(event.at_ms, now_ms), 11, glyphs) + " ", "dim"),
+        (fit(log_time_text(event.at_ms, now_ms), 11, glyphs) + " ", "dim"),
         (f"{mark} ", style),
         (fit(event.kind, 8, glyphs) + " ", "dim"),
         (fit(event.symbol, symbol_width, glyphs) + " ", "bright"),

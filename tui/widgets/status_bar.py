@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from core.messages import LinkStatus
 from tui.desk import Desk
-from tui.format import clock_text, count
+from tui.format import LOOKS, clock_text, count
 from tui.glyphs import plain_text
 from tui.store import ViewStore
 
@@ -99,6 +99,8 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
         if engine.host and engine.host_kind == "LIVE DATA":
             parts.append(Part(engine.host, "dim", 12))
         parts.append(Part(engine.mode, "live" if engine.mode == "LIVE" else "paper", 100))
+    if LOOKS.private:
+        parts.append(Part("PRIVATE", "accent", 85))
     if desk.symbol:
         parts.append(Part(f"{desk.symbol} {desk.timeframe}".rstrip(), "text", 20))
     separator = desk.glyphs.separator
@@ -223,6 +225,7 @@ class StatusBar(Widget):
         store = self._desk.store
         engine = store.engine
         words = f"{engine.phase} {engine.mode} {engine.host_kind} {engine.text}" if engine is not None else ""
+        words += " private" if LOOKS.private else ""
         return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
 
     def _lay_out(self, now_ms: int) -> list[tuple[str, str]]:
