@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import core.signals.classic
+import core.signals.higher_trend
 import core.signals.smc.detectors  # noqa: F401  (registers the detectors)
 from core.market.indicators import IndicatorSet
 from core.market.regime import RegimeReading, RegimeTracker

@@ -34,6 +34,7 @@ TRADED_WINDOW = 14
 TRADED_LEAST = 12
 """At least 80 % of the last 14 bars must have volume before an oscillator may vote (methods sheet 1.3)."""
 
+_WINDOW_BITS = (1 << TRADED_WINDOW) - 1
 _ATR = COLUMNS.index("atr14")
 
 
@@ -49,16 +50,24 @@ class Vote(NamedTuple):
     occurred_at: int = 0
 
 
+class Warming(NamedTuple):
+    """A detector's word that something it reads beside this series is not known well enough yet; `reason` says what."""
+
+    reason: str
+
+
 class Scene:
     """What detectors may look at: everything up to and including one closed bar, nothing after it.
 
     The lists hold at least the newest bars up to `KEPT_BARS`, oldest first; index -1 is the bar in question. `row` is its
     indicator row (`core.market.indicators.COLUMNS`), `previous` the one before. `bars` counts the bars seen since start.
     `smc` is the smart-money engine standing at this bar, `events` what it said at its close. `higher` are the longer
-    timeframes as of their last close at or before this bar's close.
+    timeframes as of their last close at or before this bar's close, shortest first, those without one included.
     """
 
     __slots__ = (
+        "_filler_bits",
+        "_traded_bits",
         "bars",
         "closes",
         "events",
@@ -96,6 +105,7 @@ class Scene:
         self.previous: Sequence[float] = ()
         self.regime: Regime = "undefined"
         self.traded = False
+        self._traded_bits = self._filler_bits = 0  # one bit for each of the last bars, the newest lowest
 
     @property
     def close(self) -> float:
@@ -120,15 +130,14 @@ class Scene:
         self.volumes.append(bar[4])
         self.synthetic.append(synthetic)
         self.previous, self.row, self.regime = self.row, row, regime
-        recent = self.volumes[-TRADED_WINDOW:]
+        self._traded_bits = (self._traded_bits << 1 | (bar[4] > 0.0)) & _WINDOW_BITS
+        self._filler_bits = (self._filler_bits << 1 | synthetic) & _WINDOW_BITS
         self.traded = (
-            len(recent) == TRADED_WINDOW
-            and sum(volume > 0.0 for volume in recent) >= TRADED_LEAST
-            and not any(self.synthetic[-TRADED_WINDOW:])
+            not self._filler_bits and self._traded_bits.bit_count() >= TRADED_LEAST and self.bars >= TRADED_WINDOW
         )
 
 
-Step = Callable[[Memory, Scene], Vote | None]
+Step = Callable[[Memory, Scene], Vote | Warming | None]
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +235,11 @@ def judge(entry: Detector, memory: Memory, scene: Scene) -> Verdict:
     vote = entry.step(memory, scene)
     if scene.bars < entry.warmup:
         return _warming(entry, scene)
-    if vote is None or not vote.score > 0.0:
+    if vote is None:
+        return SILENT
+    if isinstance(vote, Warming):
+        return Verdict("HOLD", 0.0, f"warming up ({vote.reason})", True)
+    if not vote.score > 0.0:
         return SILENT
     if scene.synthetic[-1] or not scene.atr > 2.0 * scene.tick_size or (entry.oscillator and not scene.traded):
         return NOT_TRADED

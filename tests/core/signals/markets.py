@@ -25,6 +25,18 @@ def walk(seed: int, bars: int, timeframe: str = "5m", volatility: float = 0.001)
     return np.column_stack([opens, first, high, low, close, volume, volume * close, np.full(bars, 10.0), volume / 2])
 
 
+def coarser(block: CandleBlock, timeframe: str) -> CandleBlock:
+    """The whole bars of a longer timeframe that the block holds, as a venue would have them."""
+    span = int(TIMEFRAME_MS[timeframe] // (block[1, 0] - block[0, 0]))
+    first = int(np.argmax(block[:, 0] % TIMEFRAME_MS[timeframe] == 0.0))
+    count = (len(block) - first) // span
+    parts = block[first : first + count * span].reshape(count, span, 9)
+    sums = parts[:, :, 5:].sum(1)
+    return np.column_stack(
+        [parts[:, 0, 0], parts[:, 0, 1], parts[:, :, 2].max(1), parts[:, :, 3].min(1), parts[:, -1, 4], sums]
+    )
+
+
 def window_of(block: CandleBlock, capacity: int = 2000) -> CandleWindow:
     window = CandleWindow(capacity)
     window.extend(block)
@@ -46,7 +58,8 @@ def bar_of(
 class FakeMarket:
     """Windows by (symbol, timeframe), as the market part serves them."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeframes: tuple[str, ...] = ("5m",)) -> None:
+        self.timeframes = timeframes
         self.windows: dict[tuple[str, str], CandleWindow] = {}
 
     def window(self, symbol: str, timeframe: str) -> CandleWindow | None:

@@ -28,6 +28,7 @@ from core.messages import (
 from core.settings import Settings
 from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
+from core.signals.reading import REGISTRY
 from core.signals.series import SymbolSignals
 from tests.core.signals.markets import CATEGORY, START_MS, VENUE, FakeMarket, bar_of, walk
 
@@ -103,9 +104,7 @@ async def test_a_loaded_symbol_speaks_as_of_its_last_closed_bar(room: Room) -> N
     await room.until(lambda: bool(room.of(Confluence)))
     (view,), (metrics,) = room.of(Confluence), room.of(Metrics)
     assert view.occurred_at == metrics.occurred_at == START_MS + (room.bars - 1) * BAR_MS
-    assert {reading.detector for reading in room.of(Reading)} == {
-        "ema_cross", "adx_di", "macd", "rsi_static", "boll", "donchian",
-    }  # fmt: skip
+    assert [reading.detector for reading in room.of(Reading)] == list(REGISTRY)
     changes = room.of(StateChange)
     assert 0 < len(changes) <= 2
     assert all(change.replayed for change in changes)
@@ -121,7 +120,7 @@ async def test_every_closed_bar_brings_one_of_each_and_other_bars_nothing(room: 
         room.close_bar("A", number)
         await room.until(lambda number=number: len(room.of(Confluence)) == number + 2)  # type: ignore[misc]
     assert len(room.of(Metrics)) == 41
-    assert len(room.of(Reading)) == 41 * 6
+    assert len(room.of(Reading)) == 41 * len(REGISTRY)
     live = [change for change in room.of(StateChange) if not change.replayed]
     assert live
     for change in live:
@@ -160,7 +159,7 @@ async def test_live_and_replayed_bars_agree(room: Room, tmp_path: Path) -> None:
     late.market.windows["A", "5m"] = window
     await late.until(lambda: bool(late.of(Confluence)))
     assert msgspec.json.encode(late.of(Confluence)[0]) == msgspec.json.encode(room.of(Confluence)[-1])
-    assert msgspec.json.encode(late.of(Reading)) == msgspec.json.encode(room.of(Reading)[-6:])
+    assert msgspec.json.encode(late.of(Reading)) == msgspec.json.encode(room.of(Reading)[-len(REGISTRY) :])
     await late.close()
 
 
@@ -180,7 +179,7 @@ async def test_a_correction_rewrites_nothing_and_is_used_from_the_next_bar_on(ro
     fresh = SymbolSignals(VENUE, CATEGORY, "A", "5m")
     list(fresh.open(window, Settings()))
     assert room.of(Confluence)[0].contributions == fresh.confluence(Settings(), "").contributions
-    assert len(room.of(Reading)) == 6
+    assert len(room.of(Reading)) == len(REGISTRY)
 
 
 async def test_bars_missed_and_repaired_are_taken_from_the_window(room: Room) -> None:
@@ -325,7 +324,7 @@ async def test_statistics_come_every_second(room: Room) -> None:
     stats = room.of(SignalStats)
     assert len(stats) == 2
     last = stats[-1]
-    assert (last.evaluations, last.readings, last.symbols_ready, last.symbols_total) == (1, 6, 1, 1)
+    assert (last.evaluations, last.readings, last.symbols_ready, last.symbols_total) == (1, len(REGISTRY), 1, 1)
 
 
 async def test_a_live_edit_counts_from_the_next_evaluation_on(room: Room) -> None:
@@ -336,4 +335,4 @@ async def test_a_live_edit_counts_from_the_next_evaluation_on(room: Room) -> Non
     room.close_bar("A", 0)
     await room.until(lambda: len(room.of(Confluence)) == 2)
     view = room.of(Confluence)[-1]
-    assert (view.enter, view.readings) == (0.7, 5)
+    assert (view.enter, view.readings) == (0.7, len(REGISTRY) - 1)
