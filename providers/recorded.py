@@ -16,6 +16,8 @@ import numpy as np
 from core.bus import Bus
 from core.clock import Clock, SimClock
 from core.market.book import OrderBook
+from core.market.candle_file import SUFFIXES
+from core.market.resample import resample
 from core.messages import BookStatus, HostKind, Ladder, LinkState, LinkStatus, Ticker, VenueClock
 from core.settings import Settings
 from core.venue import TIMEFRAME_MS, CandleBlock, Fatal, Instrument, Rejected
@@ -231,7 +233,7 @@ class RecordedMarket:
             raise Fatal("setting market.recorded_path is empty; name a raw stream file or a folder of candle files")
         if not self.path.exists():
             raise Fatal(f"recording {self.path}: no such file or folder; mend market.recorded_path")
-        raw = any(self.path.glob("*.gz")) if self.path.is_dir() else not self.path.name.endswith(candle_files.SUFFIXES)
+        raw = any(self.path.glob("*.gz")) if self.path.is_dir() else not self.path.name.endswith(SUFFIXES)
         if raw:
             self._tape = StreamTape(self.path)
             self.start_ms, self.end_ms = self._tape.start_ms, self._tape.end_ms
@@ -273,7 +275,7 @@ class RecordedMarket:
         known = series.bars[series.bars[:, 0] + series.step_ms <= now_ms]
         if timeframe == series.timeframe:
             return known
-        block = candle_files.aggregate(known, timeframe)
+        block = resample(known, TIMEFRAME_MS[timeframe])
         return block[block[:, 0] + TIMEFRAME_MS[timeframe] <= now_ms]
 
     def _messages(self) -> Iterator[int]:

@@ -1,6 +1,5 @@
-"""Candle files as a recording: loading, exact aggregation to longer timeframes, and playing bars as a venue would.
+"""Candle files as a recording: loading, and playing bars as a venue would.
 
-A file holds one symbol and timeframe, Parquet or CSV, with the columns ts_ms (open time), open, high, low, close, volume.
 Names are `SYMBOL_TIMEFRAME.parquet` or `.csv`; without a timeframe in the name the smallest step of the file counts.
 Missing bars stay missing.
 """
@@ -13,11 +12,10 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from core.market.quality import EARLIEST_MS, MAX_PRICE, MAX_SIZE
+from core.market.candle_file import SUFFIXES, CandleFileError, as_block, read_candles, sane_rows, stem_of
+from core.market.resample import resample
 from core.venue import TIMEFRAME_MS, CandleBlock, Fatal
 
-FILE_COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
 STEPS = 4
 """Updates a bar is played in: three forming ones, then the closed bar."""
 
@@ -55,62 +53,28 @@ def load(path: Path) -> dict[str, Series]:
 
 def _name(file: Path) -> tuple[str, str]:
     """Symbol and timeframe by the file name; the timeframe is empty when the name has none."""
-    stem = file.name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        stem = stem.removesuffix(suffix)
+    stem = stem_of(file)
     symbol, _, timeframe = stem.rpartition("_")
     return (symbol, timeframe) if symbol and timeframe in TIMEFRAME_MS else (stem, "")
 
 
 def _series(file: Path, symbol: str, timeframe: str) -> Series:
-    columns = _read(file)
-    if not len(columns["ts_ms"]):
-        raise Fatal(f"recording {file}: the file has no rows; choose a file with candles")
-    raw = np.column_stack([columns[name] for name in FILE_COLUMNS])
-    raw[:, VOLUME] = np.nan_to_num(raw[:, VOLUME], nan=0.0)  # some sources give no volume
-    _, newest = np.unique(raw[::-1, OPEN_MS], return_index=True)  # sorted, and of equal times the last row
-    raw = raw[::-1][newest]
-    open_, high, low, close, volume = raw[:, 1:6].T
-    sane = (raw[:, OPEN_MS] >= EARLIEST_MS) & (low > 0) & (low <= open_) & (open_ <= high) & (high < MAX_PRICE)
-    sane &= (low <= close) & (close <= high) & (volume >= 0) & (volume < MAX_SIZE)
-    kept = raw[sane]
+    rows = read_candles(file)
+    _, newest = np.unique(rows[::-1, OPEN_MS], return_index=True)  # sorted, and of equal times the last row
+    unique = rows[::-1][newest]
+    kept = unique[sane_rows(unique)]
     if not len(kept):
-        raise Fatal(f"recording {file}: not one row is a sane candle; check columns and units (ts_ms is Unix ms)")
+        raise CandleFileError(
+            f"candle file {file}: not one row is a sane candle; check columns and units (ts_ms is Unix ms)"
+        )
     if not timeframe:
         timeframe = _infer_timeframe(file, kept[:, OPEN_MS])
     step_ms = TIMEFRAME_MS[timeframe]
     if (kept[:, OPEN_MS] % step_ms).any():
-        raise Fatal(f"recording {file}: open times are not on the {timeframe} grid; rename the file to its timeframe")
-    bars = np.full((len(kept), 9), np.nan)
-    bars[:, :6] = kept
-    # The files have no quote volume: base volume at the mean of the four prices is the usual estimate.
-    bars[:, QUOTE_VOLUME] = kept[:, VOLUME] * kept[:, OPEN : CLOSE + 1].mean(axis=1)
-    return Series(symbol, timeframe, step_ms, bars, len(columns["ts_ms"]) - len(kept))
-
-
-def _read(file: Path) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(file) if file.name.endswith(".parquet") else pyarrow.csv.read_csv(file)
-    except (OSError, pa.ArrowException) as error:
-        raise Fatal(
-            f"recording {file}: cannot be read ({error}); check the path and that it is Parquet or CSV"
-        ) from error
-    missing = [name for name in FILE_COLUMNS if name not in table.column_names]
-    if missing:
-        raise Fatal(f"recording {file}: columns {', '.join(missing)} are missing; it needs {', '.join(FILE_COLUMNS)}")
-    columns = {}
-    for name in FILE_COLUMNS:
-        try:
-            columns[name] = table[name].cast(pa.float64()).to_numpy()
-        except pa.ArrowException as error:
-            raise Fatal(
-                f"recording {file}: column {name} is not numeric ({error}); mend or leave out the file"
-            ) from error
-    return columns
+        raise CandleFileError(
+            f"candle file {file}: open times are not on the {timeframe} grid; rename the file to its timeframe"
+        )
+    return Series(symbol, timeframe, step_ms, as_block(kept), len(rows) - len(kept))
 
 
 def _infer_timeframe(file: Path, open_ms: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
@@ -118,29 +82,9 @@ def _infer_timeframe(file: Path, open_ms: np.ndarray[tuple[int], np.dtype[np.flo
     for timeframe, length in TIMEFRAME_MS.items():
         if length == step:
             return timeframe
-    raise Fatal(
-        f"recording {file}: no timeframe in the name and its step of {step:g} ms is none; name it SYMBOL_1m.csv"
+    raise CandleFileError(
+        f"candle file {file}: no timeframe in the name and its step of {step:g} ms is none; name it SYMBOL_1m.csv"
     )
-
-
-def aggregate(bars: CandleBlock, timeframe: str, *, keep_first: bool = False) -> CandleBlock:
-    """Longer candles of the bars there are. A first bucket that begins before the first bar is left out, unless kept."""
-    length = TIMEFRAME_MS[timeframe]
-    buckets = bars[:, OPEN_MS] // length
-    starts = np.flatnonzero(np.diff(buckets, prepend=-1.0))
-    if not keep_first and len(starts) and bars[0, OPEN_MS] % length:
-        starts = starts[1:]
-    if not len(starts):
-        return np.empty((0, 9))
-    ends = np.append(starts[1:], len(bars)) - 1
-    out = np.empty((len(starts), 9))
-    out[:, OPEN_MS] = buckets[starts] * length
-    out[:, OPEN] = bars[starts, OPEN]
-    out[:, HIGH] = np.maximum.reduceat(bars[:, HIGH], starts)
-    out[:, LOW] = np.minimum.reduceat(bars[:, LOW], starts)
-    out[:, CLOSE] = bars[ends, CLOSE]
-    out[:, VOLUME:] = np.add.reduceat(bars[:, VOLUME:], starts, axis=0)
-    return out
 
 
 def derivable(series: Series, timeframe: str) -> bool:
@@ -149,7 +93,7 @@ def derivable(series: Series, timeframe: str) -> bool:
 
 
 class _Bucket:
-    """One longer timeframe while it is played: what the forming candle holds. Finished ones equal `aggregate` exactly."""
+    """One longer timeframe while it is played: what the forming candle holds. Finished ones equal `resample` exactly."""
 
     def __init__(self, timeframe: str, bars: CandleBlock) -> None:
         self.timeframe = timeframe
@@ -190,7 +134,7 @@ class _Bucket:
     def finished(self) -> list[float]:
         """The present bucket's candle from all its bars."""
         first, last = np.searchsorted(self._bars[:, OPEN_MS], (self.open_ms, self.end_ms))
-        candle: list[float] = aggregate(self._bars[first:last], self.timeframe, keep_first=True)[0].tolist()
+        candle: list[float] = resample(self._bars[first:last], self.length, keep_first=True)[0].tolist()
         return candle[: QUOTE_VOLUME + 1]
 
     def complete(self, bar: list[float], end_ms: int) -> tuple[list[float], bool]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.market.indicators import load_talib
+from core.market.resample import resample
 from core.venue import CandleBlock
 
 _ATR_BARS = 14
@@ -43,28 +44,11 @@ class NatrSample(NamedTuple):
 NO_SAMPLE = NatrSample((), 0.0)
 
 
-def aggregate(block: CandleBlock, interval_ms: int) -> CandleBlock:
-    """Longer bars from shorter ones, aligned to the epoch. The first and last may be incomplete; sums keep NaN."""
-    if not len(block):
-        return block
-    opens = block[:, 0] // interval_ms * interval_ms
-    starts = np.flatnonzero(np.diff(opens, prepend=-1.0))
-    ends = np.append(starts[1:], len(block)) - 1
-    longer = np.empty((len(starts), block.shape[1]))
-    longer[:, 0] = opens[starts]
-    longer[:, 1] = block[starts, 1]
-    longer[:, 2] = np.maximum.reduceat(block[:, 2], starts)
-    longer[:, 3] = np.minimum.reduceat(block[:, 3], starts)
-    longer[:, 4] = block[ends, 4]
-    longer[:, 5:] = np.add.reduceat(block[:, 5:], starts, axis=0)
-    return longer
-
-
 def natr_sample(block: CandleBlock, interval_ms: int, days: float) -> NatrSample:
     """NATR quantiles of the newest `days` of one-minute bars, at bars of `interval_ms`."""
     if not len(block):
         return NO_SAMPLE
-    bars = aggregate(block, interval_ms)
+    bars = resample(block, interval_ms, keep_first=True)
     if len(bars) <= 2 * _ATR_BARS:
         return NO_SAMPLE
     high, low, close = (np.ascontiguousarray(bars[:, i]) for i in (2, 3, 4))
