@@ -12,7 +12,7 @@ import core.signals.smc.detectors  # noqa: F401  (registers the detectors)
 from core.market.indicators import IndicatorSet
 from core.market.regime import RegimeReading, RegimeTracker
 from core.settings import Settings
-from core.signals.confluence import Pooled, pool
+from core.signals.confluence import Pooled, Voice, pool
 from core.signals.gate import OPEN, AtrGate, Gate
 from core.signals.higher import HigherFrames
 from core.signals.reading import REGISTRY, Detector, Memory, Scene, Verdict, judge
@@ -27,6 +27,13 @@ class Judged(NamedTuple):
     gate: Gate
     forced: str
 
+    def voices(self, known_at: int) -> list[Voice]:
+        """What the pool heard: every detector's evidence after the gate."""
+        return [
+            Voice(entry.name, entry.family, entry.group, verdict.evidence * self.gate.factor, verdict.reason, known_at)
+            for entry, verdict in self.verdicts
+        ]
+
 
 class Drive:
     """Indicators, regime, structure and detectors at one bar of one series; `step` moves on to the next closed one."""
@@ -36,6 +43,8 @@ class Drive:
         "_gate",
         "_memories",
         "_sleeping",
+        "built_for",
+        "first_ms",
         "frames",
         "gate",
         "indicators",
@@ -51,6 +60,10 @@ class Drive:
         self.indicators = indicators
         self.interval_ms = interval_ms
         self.frames = frames
+        self.built_for = settings.detectors
+        """The settings it was built for: with others its structure and memories would be others too."""
+        self.first_ms = -1
+        """Open time of the first bar stepped; -1 before."""
         self.scene = Scene(
             settings.detectors, SmartMoney(rules_of(settings.detectors, interval_ms), interval_ms), tick_size
         )
@@ -91,6 +104,8 @@ class Drive:
         self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
     ) -> None:
         scene, close_ms = self.scene, open_ms + self.interval_ms
+        if self.first_ms < 0:
+            self.first_ms = open_ms
         scene.settings = settings.detectors
         self.regime = self.tracker.step(row)
         scene.push(open_ms, bar, synthetic, row, self.regime.regime)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from core.market.candles import CandleWindow
 from core.market.indicators import IndicatorSet
 from core.messages import Bar, Confluence, Reading, State, StateChange
 from core.settings import Settings
-from core.signals.confluence import Voice, explain, missing
+from core.signals.confluence import explain, missing
 from core.signals.drive import Drive, Judged
 from core.signals.higher import HigherFrames
 from core.signals.hysteresis import Hysteresis
@@ -25,6 +27,21 @@ TOLD_MS = 86_400_000
 """State changes found in stored bars are told for the newest day only."""
 
 
+GLANCE_BARS = 400
+GLANCE_JUDGED = 64
+"""A first look reads so many of the newest bars, and the detectors speak on so few: enough for nearly every state."""
+TURNS_KEPT = 128
+
+
+class Turn(NamedTuple):
+    """The state became `state` at the close of the bar opened at `open_ms`, at this price."""
+
+    open_ms: int
+    known_at: int
+    state: State
+    price: float
+
+
 class SymbolSignals:
     """State of one symbol. Published readings are facts: a reopened series never speaks of their bars again."""
 
@@ -36,53 +53,58 @@ class SymbolSignals:
         self.interval_ms = TIMEFRAME_MS[timeframe]
         self.last_open_ms = -1
         """Open time of the newest bar stepped; -1 before the first."""
-        self.rewritten = 0
-        """`CandleWindow.rewritten` when the bars were read."""
         self.tick_size = 0.0
         self.hysteresis = Hysteresis()
         self.frames = HigherFrames(())
-        """Longer timeframes; replaced before `open` by whoever has their bars."""
+        """Longer timeframes; replaced by whoever has their bars, at the latest at the first pause of `open`."""
+        self.turns: deque[Turn] = deque(maxlen=TURNS_KEPT)
+        """The newest changes of the state, as a chart shows them."""
         self.drive: Drive | None = None
         self.judged: Judged | None = None
         self._venue = venue
         self._category = category
         self._spoken_ms = -1
 
-    def open(self, window: CandleWindow, settings: Settings, forced: str = "") -> Iterator[list[StateChange]]:
+    def open(
+        self, window: CandleWindow, settings: Settings, forced: str = "", newest: int = 0
+    ) -> Iterator[list[StateChange]]:
         """Read the whole window again; yields now and then so that others can run, each time the new state changes.
 
-        The first time hysteresis is replayed over all bars (`replayed` changes); later it keeps its published past and
-        takes the bars after. `forced` is why HOLD is shown from outside meanwhile, or empty.
+        The first time hysteresis is replayed over the stored bars (`replayed` changes); later it keeps its published past
+        and takes the bars after. `forced` is why HOLD is shown from outside meanwhile, or empty. With `newest` only so
+        many bars are read, and the detectors speak on the last `GLANCE_JUDGED`: a first look.
         """
         first = self.last_open_ms < 0
         if first:
             self.hysteresis = Hysteresis()
-        block, synthetic, rewritten = window.block(), window.synthetic.tolist(), window.rewritten
+        block, synthetic = window.block()[-newest:], window.synthetic.tolist()[-newest:]
         indicators, rows = IndicatorSet.open(block)
         yield []
         drive = Drive(indicators, settings, self.interval_ms, self.tick_size, self.frames)
         bars = block[:, 1:6].tolist()
         times = [int(time) for time in block[:, 0].tolist()]
-        judge_from = self._judged_from(times, first)
+        judge_from = len(times) - GLANCE_JUDGED if newest else self._judged_from(times, first)
         judged: Judged | None = None
         changes: list[StateChange] = []
+        chunk: list[list[float]] = []
         for place, bar in enumerate(bars):
-            open_ms = times[place]
+            open_ms, within = times[place], place % CHUNK_BARS
+            if within == 0:
+                chunk = rows[place : place + CHUNK_BARS].tolist()
             if place < judge_from:
-                drive.pass_by(open_ms, bar, synthetic[place], rows[place].tolist(), settings, judge_from - place)
+                drive.pass_by(open_ms, bar, synthetic[place], chunk[within], settings, judge_from - place)
             else:
-                judged = drive.step(open_ms, bar, synthetic[place], rows[place].tolist(), settings)
+                judged = drive.step(open_ms, bar, synthetic[place], chunk[within], settings)
                 if first and open_ms <= times[-1] - TOLD_MS:
                     self._move(open_ms, bar[3], judged, settings, forced)
                 elif open_ms > self.last_open_ms:
                     changes += self._decide(open_ms, bar[3], judged, settings, forced, replayed=first)
-            if place % CHUNK_BARS == CHUNK_BARS - 1:
+            if within == CHUNK_BARS - 1:
                 yield changes
                 changes = []
         if judged is not None:
             self.drive, self.judged = drive, judged
             self.last_open_ms = max(self.last_open_ms, int(times[-1]))
-        self.rewritten = rewritten
         yield changes
 
     def _judged_from(self, times: list[int], first: bool) -> int:
@@ -103,14 +125,18 @@ class SymbolSignals:
 
     def _move(self, open_ms: int, price: float, judged: Judged, settings: Settings, forced: str) -> State | None:
         """Hysteresis over one bar; the state before if it changed."""
-        return self.hysteresis.step(
+        known_at = open_ms + self.interval_ms
+        before = self.hysteresis.step(
             judged.pooled.probability,
-            open_ms + self.interval_ms,
+            known_at,
             price,
             settings.confluence,
             forced=bool(judged.forced),
             vetoed=bool(forced),
         )
+        if before is not None:
+            self.turns.append(Turn(open_ms, known_at, self.hysteresis.state, price))
+        return before
 
     def _decide(
         self, open_ms: int, price: float, judged: Judged, settings: Settings, forced: str, *, replayed: bool
@@ -120,9 +146,7 @@ class SymbolSignals:
             return []
         known_at, why = open_ms + self.interval_ms, judged.forced
         after = self.hysteresis.state
-        reasons = (
-            (why,) if why else explain(_voices(judged, known_at), judged.pooled, after, settings.confluence).reasons
-        )
+        reasons = (why,) if why else explain(judged.voices(known_at), judged.pooled, after, settings.confluence).reasons
         change = StateChange(
             venue=self._venue,
             category=self._category,
@@ -177,7 +201,7 @@ class SymbolSignals:
         pooled, rules, memory = self.judged.pooled, settings.confluence, self.hysteresis
         why = self.judged.forced or forced
         state = "HOLD" if why else memory.state
-        words = explain(_voices(self.judged, known_at), pooled, state, rules)
+        words = explain(self.judged.voices(known_at), pooled, state, rules)
         lacking = f"HOLD is forced: {why}" if why else ""
         return Confluence(
             venue=self._venue,
@@ -214,10 +238,3 @@ class SymbolSignals:
         if self.drive is None or not self.drive.scene.row:
             return math.nan
         return self.drive.scene.row[self.drive.indicators.columns.index(name)]
-
-
-def _voices(judged: Judged, known_at: int) -> list[Voice]:
-    return [
-        Voice(entry.name, entry.family, entry.group, verdict.evidence * judged.gate.factor, verdict.reason, known_at)
-        for entry, verdict in judged.verdicts
-    ]
