@@ -21,7 +21,7 @@ from textual.message import Message
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import EditSetting, EngineStatus, Fault, SettingChanged, UndoSetting
+from core.messages import EditSetting, EngineStatus, Fault, Notify, SettingChanged, UndoSetting
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
@@ -146,6 +146,7 @@ class TradeApp(App[int], inherit_bindings=False):
     async def on_mount(self) -> None:
         self.desk.pump.connect()
         self.desk.bus.subscribe(SettingChanged, self._on_setting, name="screen settings")
+        self.desk.bus.subscribe(Notify, self._on_notice, name="terminal notice")
         self.screen.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
@@ -199,6 +200,11 @@ class TradeApp(App[int], inherit_bindings=False):
 
     def _dropped_frames(self) -> int:
         return self._driver.dropped if isinstance(self._driver, GuardedDriver) else 0
+
+    def _on_notice(self, message: Notify) -> None:
+        """An event rule wants attention: the terminal rings or notifies. Without one of ours (tests) nothing happens."""
+        if isinstance(self._driver, GuardedDriver):
+            self._driver.notice(message.how, message.text)
 
     def _chosen(self, choice: Choice | None) -> None:
         self.choice = choice

@@ -34,6 +34,8 @@ POLL_MS = 100
 CONTROL_CHARS = 24
 """Longest mode switch Textual writes outside of start and stop."""
 EXIT_TERMINAL_GONE = 129
+NOTICE_CHARS = 200
+"""Longest terminal notification."""
 CANCEL_SEQUENCE = b"\x18" + SYNC_END.encode()
 """Ends an escape sequence and a synchronised picture that were cut in the middle."""
 
@@ -69,6 +71,15 @@ class GuardedWriter(threading.Thread):
             self._waiting.append((text.encode("utf-8", "replace"), control))
             self._queued += not control
             self._wake.notify()
+
+    def offer(self, text: str) -> bool:
+        """Queue something that may well be left out, such as a bell: not for a terminal that does not keep up."""
+        with self._wake:
+            if self.dead or self._stopping or self._missed or len(self._waiting) >= HIGH_WATER:
+                return False
+            self._waiting.append((text.encode("utf-8", "replace"), True))
+            self._wake.notify()
+            return True
 
     def run(self) -> None:
         while (item := self._next()) is not None:
@@ -141,6 +152,21 @@ class GuardedWriter(threading.Thread):
             self.dead = True
 
 
+def notice_sequence(how: str, text: str, in_tmux: bool) -> str:
+    """What makes a terminal ring (`how` is `bell`: BEL) or show a notification (OSC 9, as iTerm2 brought it up).
+
+    The text is made printable and cut, so that nothing a venue sends can end the sequence or begin another. tmux hands a
+    notification on only inside its passthrough (`set -g allow-passthrough on`); bells it handles itself.
+    """
+    if how == "bell":
+        return "\x07"
+    words = "".join(char if char.isprintable() else " " for char in text[:NOTICE_CHARS]).strip()
+    if words[:1].isdigit():  # `9;4;…` is not a text but the progress bar of some terminals
+        words = f"tradetui: {words}"
+    sequence = f"\x1b]9;{words}\x07"
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\" if in_tmux else sequence
+
+
 def _own_descriptor(fd: int) -> tuple[int, bool]:
     """A descriptor of our own for this terminal, and whether it blocks.
 
@@ -211,6 +237,13 @@ class GuardedDriver(LinuxDriver):
             if data == SYNC_END:
                 writer.write("".join(self._picture))
                 self._picture = None
+
+    def notice(self, how: str, text: str) -> bool:
+        """Ring or notify, unless the terminal does not keep up or is not ours at the moment; True when it was queued."""
+        writer = self._writer_thread
+        if writer is None or self._switching:
+            return False
+        return bool(writer.offer(notice_sequence(how, text, bool(os.environ.get("TMUX")))))
 
     def start_application_mode(self) -> None:
         self._switching = True

@@ -1,10 +1,11 @@
 """The app under test in a real terminal: a fake engine beats every 50 ms and writes each beat to a file.
 
-Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash]`. Lines of the log: `start PAINTED`, `beat SECONDS`, `engine-end`,
-`exit CODE`.
+Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash] [notices]`; `notices` asks for a notification at each beat.
+Lines of the log: `start PAINTED`, `beat SECONDS`, `engine-end`, `exit CODE`.
 """
 
 import asyncio
+import itertools
 import os
 import sys
 import time
@@ -22,6 +23,7 @@ from textual.widget import Widget  # noqa: E402
 
 from core.bus import Bus  # noqa: E402
 from core.clock import LiveClock  # noqa: E402
+from core.messages import Notify  # noqa: E402
 from core.settings import Screen, Settings  # noqa: E402
 from tui.app import TradeApp  # noqa: E402
 from tui.desk import Desk  # noqa: E402
@@ -79,7 +81,10 @@ def main() -> int:
             secret = "hunter2"
             raise RuntimeError(f"boom {len(secret)}")
         try:
-            while True:
+            for number in itertools.count():
+                if "notices" in options:
+                    app.desk.bus.publish(Notify(how="bell", text="", at_ms=0))
+                    app.desk.bus.publish(Notify(how="notify", text=f"<{number}>\x07\x1b]0;title\x9c ↑", at_ms=0))
                 note(f"beat {time.monotonic():.3f}")
                 await asyncio.sleep(BEAT_S)
         finally:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tui.driver import HIGH_WATER, GuardedWriter
+from tui.driver import HIGH_WATER, NOTICE_CHARS, GuardedWriter, notice_sequence
 
 DEADLINE_S = 10.0
 
@@ -81,6 +83,46 @@ def test_a_full_terminal_drops_pictures_but_no_controls_and_tells_when_it_reads_
     assert received.endswith(b"\x1b[?25h")
     assert received.count(b"x") % 20_000 == 0
     assert received.count(b"x") // 20_000 >= HIGH_WATER
+
+
+def test_a_bell_is_offered_only_while_the_terminal_keeps_up(sink: Sink) -> None:
+    assert sink.writer.offer("\x07")
+    until(lambda: sink.read_all() == b"\x07")
+    assert sink.writer.pictures == 0
+    sink.fill()
+    before = sink.writer.dropped
+    assert not sink.writer.offer("\x07")
+    assert sink.writer.dropped == before
+    received = b""
+    while not sink.drained.is_set():
+        received += sink.read_all()
+    assert b"\x07" not in received + sink.read_all()
+    assert sink.writer.offer("\x07")
+
+
+def test_bells_do_not_pile_up_behind_a_picture_that_is_not_read(sink: Sink) -> None:
+    sink.writer.write("x" * 200_000)
+    until(lambda: not sink.writer._waiting)
+    assert [sink.writer.offer("\x07") for _ in range(HIGH_WATER + 3)] == [True] * HIGH_WATER + [False] * 3
+
+
+@given(st.text(), st.booleans())
+def test_a_notification_is_one_sequence_whatever_its_text(text: str, in_tmux: bool) -> None:
+    sequence = notice_sequence("notify", text, in_tmux)
+    if in_tmux:
+        assert sequence.startswith("\x1bPtmux;\x1b\x1b]9;")
+        assert sequence.endswith("\x1b\\")
+        sequence = sequence.removeprefix("\x1bPtmux;\x1b").removesuffix("\x1b\\")
+    assert sequence.startswith("\x1b]9;")
+    assert sequence.endswith("\x07")
+    words = sequence[4:-1]
+    assert words.isprintable() or not words
+    assert len(words) <= NOTICE_CHARS + len("tradetui: ")
+    assert not words[:1].isdigit()
+
+
+def test_a_bell_is_a_bell_with_and_without_tmux() -> None:
+    assert [notice_sequence("bell", "words", in_tmux) for in_tmux in (True, False)] == ["\x07", "\x07"]
 
 
 def test_a_reader_that_went_away_is_told_once_and_later_writes_are_ignored() -> None:
