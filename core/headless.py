@@ -85,11 +85,7 @@ class JsonLines:
     def _give_up(self, error: Exception) -> None:
         self.broken = True
         if isinstance(error, BrokenPipeError):
-            # Whatever else is flushed to this stream at exit must not fail once more.
-            with contextlib.suppress(OSError, ValueError):
-                null = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(null, self._stream.fileno())
-                os.close(null)
+            abandon(self._stream)
         if self._on_broken is None:
             return
         if self._loop is None:
@@ -97,3 +93,11 @@ class JsonLines:
         else:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 self._loop.call_soon_threadsafe(self._on_broken)
+
+
+def abandon(stream: BinaryIO) -> None:
+    """Nobody reads this stream any more: whatever else is flushed to it at exit must not fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

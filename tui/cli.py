@@ -24,6 +24,7 @@ from core.logs import start_logging
 from core.paths import config_folder, data_folder, state_folder
 from core.settings import Settings
 from core.settings_load import SettingsError, load, overrides_path, render_default_toml, settings_path
+from core.venue import TIMEFRAME_MS
 from tui.compose import (
     EXIT_FAILED,
     EXIT_OK,
@@ -35,8 +36,12 @@ from tui.compose import (
     run_loop,
     run_screen,
     sandbox_child,
+    scan_files,
     show,
 )
+
+MAX_SWING = 200
+"""Upper bound of `[detectors] swing_length`."""
 
 
 class ShowVersion(argparse.Action):
@@ -89,6 +94,23 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("--days", type=float, default=31.25, help="how far back (default 31.25)")
     fetch.set_defaults(act=act_fetch)
 
+    scan = commands.add_parser(
+        "scan",
+        parents=[common],
+        help="signals over candle files, one JSON object per event",
+        description="Runs indicators, detectors and confluence over candle files and writes one JSON object per event, in "
+        "the order in which they became known. A file that cannot be used is named and left out; the exit code is then 2.",
+    )
+    scan.add_argument("files", nargs="+", type=Path, metavar="FILE", help="SYMBOL_....parquet, .csv or .csv.gz")
+    scan.add_argument("--timeframe", choices=tuple(TIMEFRAME_MS), default="1m", help="of the files; default 1m")
+    scan.add_argument("--detectors", metavar="A,B,...", help="only these vote; default: all but [detectors] off")
+    scan.add_argument("--smc-mode", choices=("trend", "smc"), help="overrides [detectors] smc_mode")
+    scan.add_argument(
+        "--swing-length", type=swing_length, metavar="L", help=f"overrides [detectors] swing_length, 0 to {MAX_SWING}"
+    )
+    scan.add_argument("--jsonl", default="-", metavar="FILE", help="where to write; - is standard output (default)")
+    scan.set_defaults(act=act_scan)
+
     sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
     sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
     sandbox.add_argument("--port", type=int, default=0, help="0 picks a free one")
@@ -102,6 +124,13 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
     doctor.set_defaults(act=act_doctor)
     return top
+
+
+def swing_length(text: str) -> int:
+    """A `--swing-length` within the knob's range."""
+    if not text.isascii() or not text.isdigit() or not int(text) <= MAX_SWING:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {MAX_SWING}")
+    return int(text)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -189,6 +218,35 @@ def act_fetch(arguments: argparse.Namespace) -> int:
     settings = load(settings_path(arguments.settings, os.environ), os.environ)
     begin_log(settings, arguments)
     return run_loop(settings, lambda: fetch_candles(settings, arguments.symbols, arguments.timeframe, arguments.days))
+
+
+def act_scan(arguments: argparse.Namespace) -> int:
+    """Signals over candle files."""
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    if arguments.jsonl != "-" and (same := [file for file in arguments.files if is_same(file, Path(arguments.jsonl))]):
+        print(f"--jsonl {arguments.jsonl}: is {same[0]}, which is to be read; choose another file", file=sys.stderr)
+        return EXIT_USAGE
+    detectors = None
+    if arguments.detectors is not None:
+        detectors = [name.strip() for name in arguments.detectors.split(",") if name.strip()]
+    return scan_files(
+        settings,
+        arguments.files,
+        arguments.timeframe,
+        arguments.jsonl,
+        detectors=detectors,
+        smc_mode=arguments.smc_mode,
+        swing_length=arguments.swing_length,
+    )
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two names are one file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def act_sandbox(arguments: argparse.Namespace) -> int:

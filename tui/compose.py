@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -180,6 +180,60 @@ async def fetch_candles(settings: Settings, symbols: Sequence[str], timeframe: s
     finally:
         await provider.close()
     return EXIT_FAILED if failed else EXIT_OK
+
+
+def scan_files(
+    settings: Settings,
+    files: Sequence[Path],
+    timeframe: str,
+    jsonl: str,
+    *,
+    detectors: Sequence[str] | None,
+    smc_mode: Literal["trend", "smc"] | None,
+    swing_length: int | None,
+) -> int:
+    """`tradetui scan`: events as JSON lines to a file or standard output, a summary and what went wrong on standard error.
+
+    A file that cannot be used is named and left out, and the exit code says so; the others are scanned.
+    """
+    from core.headless import abandon
+    from core.scan import load as load_candles
+    from core.scan import scan, scan_settings, symbol_of
+    from core.venue import Fatal
+
+    clock, encoder = LiveClock(), msgspec.json.Encoder()
+    started = clock.monotonic()
+    events = bars = failed = 0
+    try:
+        wanted = scan_settings(settings, detectors, smc_mode, swing_length)
+        with contextlib.ExitStack() as stack:
+            stream: BinaryIO = sys.stdout.buffer if jsonl == "-" else stack.enter_context(Path(jsonl).open("wb"))
+            for file in files:
+                try:
+                    symbol, rows = symbol_of(file), load_candles(file, timeframe)
+                except Fatal as error:
+                    print(f"scan: {error}", file=sys.stderr)
+                    failed += 1
+                    continue
+                for event in scan(symbol, timeframe, rows, wanted):
+                    stream.write(encoder.encode(event) + b"\n")
+                    events += 1
+                bars += len(rows)
+            stream.flush()
+    except Fatal as error:
+        print(f"scan: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BrokenPipeError:
+        abandon(stream)  # whoever read has seen enough
+        return EXIT_OK
+    except OSError as error:
+        if jsonl == "-":
+            abandon(stream)
+        print(f"scan: --jsonl {jsonl}: {error.strerror}; choose a file that can be written", file=sys.stderr)
+        return EXIT_USAGE
+    told = f"{events:,} events of {bars:,} bars in {len(files) - failed} files, {clock.monotonic() - started:.1f} s"
+    print(f"scan: {told}", file=sys.stderr)
+    return EXIT_USAGE if failed else EXIT_OK
 
 
 async def headless(
