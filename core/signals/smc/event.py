@@ -9,14 +9,21 @@ from core.messages import Side
 
 SmcKind = Literal["swing", "bos", "choch", "fvg", "order_block", "liquidity", "sweep"]
 SwingSide = Literal["high", "low"]
+PoolSource = Literal["equal", "day", "week"]
+ZoneState = Literal["open", "touched", "half", "filled", "inverted", "broken"]
+STATES: tuple[ZoneState, ...] = ("open", "touched", "half", "filled", "inverted", "broken")
+"""A zone's states only move along this row. A gap ends `filled` or `inverted`, a block `broken`."""
 
 
 class SmcEvent(NamedTuple):
     """Something the market did. Times are ms UTC: `t_event` the open of the bar it describes, `t_known` a close.
 
-    `side` is BUY or SELL, for a swing `high` or `low`. `level` is the price that names it; `top` and `bottom` bound a
-    zone. `broken_at` is the open of the breaking bar, `replaces` the pivot a more extreme one took the place of,
-    `members` how many swings a pool has, `size` the event's own measure in ATR (gap, displacement, wick, body).
+    `side` is BUY or SELL, for a swing or a liquidity pool `high` or `low`. `level` is the price that names it (a gap's
+    middle, a block's near edge); `top` and `bottom` bound a zone. `broken_at` is the open of the breaking bar,
+    `replaces` the pivot a more extreme one took the place of, `members` how many swings a pool has (0: a day's or week's
+    extreme, see `source`), `size` the event's own measure in ATR (gap, displacement, wick, body of the breaking bar).
+    `push` is how far price went with it, in ATR: beyond the broken level at the close, or over the three bars that left a
+    gap.
     """
 
     kind: SmcKind
@@ -30,6 +37,8 @@ class SmcEvent(NamedTuple):
     replaces: int = 0
     members: int = 0
     size: float = math.nan
+    push: float = math.nan
+    source: PoolSource = "equal"
 
 
 class Levels(NamedTuple):
@@ -59,7 +68,21 @@ class Swing(NamedTuple):
 class Zone:
     """A gap or an order block and its life. `until_ms` is 0 while it is open."""
 
-    __slots__ = ("bottom", "kind", "place", "side", "size", "state", "t_event", "t_known", "top", "touches", "until_ms")
+    __slots__ = (
+        "bottom",
+        "depth",
+        "held_ms",
+        "kind",
+        "place",
+        "side",
+        "size",
+        "state",
+        "t_event",
+        "t_known",
+        "top",
+        "touches",
+        "until_ms",
+    )
 
     def __init__(
         self,
@@ -82,8 +105,13 @@ class Zone:
         self.t_event = t_event
         self.t_known = t_known
         self.size = size
-        self.state = "open"
+        self.state: ZoneState = "open"
         self.touches = 0
+        """How often price came back into it from the side it is to hold; 1 is the first retest."""
+        self.depth = 0.0
+        """Deepest share of it that price has gone through, 0 to 1."""
+        self.held_ms = 0
+        """Close of the first bar that closed back beyond the near edge after a touch; 0 before."""
         self.until_ms = 0
 
 
@@ -101,7 +129,7 @@ class Pool:
         place: int,
         t_event: int,
         t_known: int,
-        source: Literal["equal", "day", "week"] = "equal",
+        source: PoolSource = "equal",
     ) -> None:
         self.side: SwingSide = side
         self.level = level
@@ -109,5 +137,5 @@ class Pool:
         self.place = place
         self.t_event = t_event
         self.t_known = t_known
-        self.source = source
+        self.source: PoolSource = source
         self.swept_ms = 0
