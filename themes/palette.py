@@ -33,6 +33,10 @@ class Palette:
     live: Style
     bar: Style
     bar_off: Style
+    candle_up: Style
+    candle_down: Style
+    zone_up: Style
+    zone_down: Style
 
     def move(self, change: float) -> Style:
         """The style of a signed change: up, down, or plain text for zero and NaN."""

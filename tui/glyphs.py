@@ -39,6 +39,21 @@ class Glyphs:
     spark: str
     sort_down: str
     sort_up: str
+    candle_up: str
+    """Nine shapes of one cell of a candle: upper half times three plus lower half, each 0 empty, 1 wick, 2 body."""
+    candle_down: str
+    candle_flat: str
+    """A bar nobody traded in."""
+    zone_gap: str
+    zone_block: str
+    line_break: str
+    line_change: str
+    line_level: str
+    axis: str
+    axis_tick: str
+    price_here: str
+    """Points from the right at the newest price."""
+    sweep: str
 
     def bar(self, fraction: float, width: int) -> str:
         """A gauge of `width` cells; `fraction` outside [0, 1] or NaN is clamped (NaN: empty)."""
@@ -80,6 +95,18 @@ UNICODE = Glyphs(
     spark="▁▂▃▄▅▆▇█",
     sort_down="↓",
     sort_up="↑",
+    candle_up=" ╷╻╵│╽╹╿║",
+    candle_down=" ╷╻╵│╽╹╿┃",
+    candle_flat="╌",
+    zone_gap="░",
+    zone_block="▒",
+    line_break="─",
+    line_change="╌",
+    line_level="┈",
+    axis="│",
+    axis_tick="┤",
+    price_here="◂",
+    sweep="×",
 )
 
 ASCII = Glyphs(
@@ -103,6 +130,18 @@ ASCII = Glyphs(
     spark="_.-=+*#@",
     sort_down="v",
     sort_up="^",
+    candle_up=" ,o'|ooo0",
+    candle_down=" ,#'|####",
+    candle_flat="_",
+    zone_gap=".",
+    zone_block=":",
+    line_break="=",
+    line_change="~",
+    line_level="-",
+    axis="|",
+    axis_tick="+",
+    price_here="<",
+    sweep="x",
 )
 
 TO_ASCII = {

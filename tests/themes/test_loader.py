@@ -12,7 +12,7 @@ from themes.palette import STYLE_NAMES
 
 OURS = sorted(path.stem for path in FOLDER.glob("*.toml"))
 COLOURED = [name for name in OURS if name != MONOCHROME]
-READABLE = [name for name in STYLE_NAMES if name not in ("rule", "bar-off", "cursor")]
+READABLE = [name for name in STYLE_NAMES if name not in ("rule", "bar-off", "cursor", "zone-up", "zone-down")]
 
 
 def style(name: str, of: str) -> Style:
