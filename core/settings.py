@@ -142,6 +142,12 @@ class ConfluenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     cooldown_s: Annotated[float, _about("No change of state for this long after one.", ge=0, le=86_400)] = 300.0
     prior_m: Annotated[float, _about("Uncalibrated map: p = 0.5 + 0.5 m * evidence.", ge=0.01, le=1)] = 0.2
     base_rate: Annotated[float, _about("P(up) without evidence.", ge=0.05, le=0.95)] = 0.5
+    family: Annotated[
+        Literal["mean", "shrink"],
+        _about(
+            "Detectors of one family: mean of all that could speak (before outcomes exist), or shrunk by within_rho."
+        ),
+    ] = "mean"
     within_rho: Annotated[float, _about("Correlation of detectors of one family.", ge=0, le=0.99)] = 0.6
     between_rho: Annotated[float, _about("Correlation between families.", ge=0, le=0.99)] = 0.2
     stale_bars: Annotated[float, _about("Data older than this many bars forces HOLD.", ge=1, le=100)] = 3.0

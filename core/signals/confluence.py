@@ -1,9 +1,10 @@
 """Readings pooled into one probability whose parts add up exactly (methods sheet 3.1 and 3.2).
 
-Log-odds pool (Genest & Zidek, 1986; Satopää et al., 2014): logit = base + sum of contributions. Detectors that say the
-same thing count less: with k equally informative voices of pairwise correlation rho each weighs 1 / (1 + (k - 1) rho),
-within a family and again between families. Being additive, the contributions are exact Shapley values
-(Lundberg & Lee, 2017).
+Log-odds pool (Genest & Zidek, 1986; Satopää et al., 2014): logit = base + sum of contributions. Families that say the same
+thing count less: with k equally informative voices of pairwise correlation rho each weighs 1 / (1 + (k - 1) rho). Within a
+family, as long as no outcomes tell how correlated its detectors are, the plain mean of all that could have spoken is taken
+(`[confluence] family = "mean"`): blunt, but one loud voice among silent ones stays one voice. `"shrink"` weighs them by
+rho instead. Being additive, the contributions are exact Shapley values (Lundberg & Lee, 2017).
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ REASONS_SHOWN = 3
 
 
 class Voice(NamedTuple):
-    """One detector's signed evidence in [-1, 1]; zero is silence. `known_at` breaks ties, newest first."""
+    """One detector's signed evidence in [-1, 1]; zero is silence. `known_at` breaks ties, newest first.
+
+    `warming`: it could not have spoken yet and counts nowhere.
+    """
 
     detector: str
     family: str
@@ -30,6 +34,7 @@ class Voice(NamedTuple):
     evidence: float
     reason: str
     known_at: int
+    warming: bool = False
 
 
 class Pooled(NamedTuple):
@@ -68,21 +73,29 @@ def evidence_logit(evidence: float, prior_m: float) -> float:
     return math.log((1.0 + bounded) / (1.0 - bounded))
 
 
-def pool(voices: Sequence[tuple[str, float]], settings: ConfluenceSettings) -> Pooled:
-    """Pool (family, signed evidence) pairs. Only voices that are not zero count, and only families that have one."""
+def pool(voices: Sequence[tuple[str, float, bool]], settings: ConfluenceSettings) -> Pooled:
+    """Pool (family, signed evidence, warming) triples. Only families of which a detector speaks count.
+
+    Within a family the mean is over all detectors that are not warming up; shrinking is over those that speak.
+    """
     base = logit(settings.base_rate)
-    sizes: dict[str, int] = {}
-    for family, evidence in voices:
-        if evidence != 0.0:
-            sizes[family] = sizes.get(family, 0) + 1
-    if not sizes:
+    present: dict[str, int] = {}
+    speaking: dict[str, int] = {}
+    for family, evidence, warming in voices:
+        if not warming:
+            present[family] = present.get(family, 0) + 1
+            if evidence != 0.0:
+                speaking[family] = speaking.get(family, 0) + 1
+    if not speaking:
         return Pooled(settings.base_rate, base, base, (0.0,) * len(voices))
-    between = shrink(len(sizes), settings.between_rho)
+    between = shrink(len(speaking), settings.between_rho)
+    if settings.family == "mean":
+        weights = {family: between / present[family] for family in speaking}
+    else:
+        weights = {family: between * shrink(count, settings.within_rho) for family, count in speaking.items()}
     shares = tuple(
-        between * shrink(sizes[family], settings.within_rho) * evidence_logit(evidence, settings.prior_m)
-        if evidence != 0.0
-        else 0.0
-        for family, evidence in voices
+        weights[family] * evidence_logit(evidence, settings.prior_m) if evidence != 0.0 and not warming else 0.0
+        for family, evidence, warming in voices
     )
     total = base + math.fsum(shares)
     return Pooled(sigmoid(total), total, base, shares)
@@ -144,7 +157,7 @@ def _told(
 
 
 def _gain(without: Sequence[str], voices: Sequence[Voice], pooled: Pooled, settings: ConfluenceSettings) -> float:
-    rest = [(voice.family, voice.evidence) for voice in voices if voice.detector not in without]
+    rest = [(voice.family, voice.evidence, voice.warming) for voice in voices if voice.detector not in without]
     return pooled.probability - pool(rest, settings).probability
 
 

@@ -30,7 +30,15 @@ class Judged(NamedTuple):
     def voices(self, known_at: int) -> list[Voice]:
         """What the pool heard: every detector's evidence after the gate."""
         return [
-            Voice(entry.name, entry.family, entry.group, verdict.evidence * self.gate.factor, verdict.reason, known_at)
+            Voice(
+                entry.name,
+                entry.family,
+                entry.group,
+                verdict.evidence * self.gate.factor,
+                verdict.reason,
+                known_at,
+                verdict.warming,
+            )
             for entry, verdict in self.verdicts
         ]
 
@@ -97,7 +105,8 @@ class Drive:
             (entry, judge(entry, memories[name], scene)) for name, entry in REGISTRY.items() if name not in off
         )
         factor = self.gate.factor
-        pooled = pool([(entry.family, verdict.evidence * factor) for entry, verdict in verdicts], settings.confluence)
+        voices = [(entry.family, verdict.evidence * factor, verdict.warming) for entry, verdict in verdicts]
+        pooled = pool(voices, settings.confluence)
         return Judged(verdicts, pooled, self.gate, self._forced(verdicts, settings))
 
     def _advance(

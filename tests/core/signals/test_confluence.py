@@ -7,14 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.settings import ConfluenceSettings
-from core.signals.confluence import Explained, Voice, explain, missing, points, pool, shrink, sigmoid
+from core.signals.confluence import Explained, Pooled, Voice, explain, missing, points, shrink, sigmoid
+from core.signals.confluence import pool as pool_voices
 
-RULES = ConfluenceSettings()
+RULES = ConfluenceSettings(family="shrink")
+MEAN = ConfluenceSettings(family="mean")
 FAMILIES = ["TREND", "MEANREV", "MOMENTUM", "LEVEL"]
 
 
 def voice(name: str, family: str, evidence: float, known_at: int = 0) -> Voice:
     return Voice(name, family, "CLASSIC", evidence, f"{name} says so", known_at)
+
+
+def pool(pairs: list[tuple[str, float]], rules: ConfluenceSettings) -> Pooled:
+    """Voices that all could speak."""
+    return pool_voices([(family, evidence, False) for family, evidence in pairs], rules)
 
 
 def explained(voices: list[Voice], state: str = "HOLD", rules: ConfluenceSettings = RULES) -> Explained:
@@ -23,10 +30,10 @@ def explained(voices: list[Voice], state: str = "HOLD", rules: ConfluenceSetting
 
 def test_golden_pool_of_one_family() -> None:
     """Methods sheet 13: p .60 .62 .58 in one family, rho .6."""
-    full = ConfluenceSettings(prior_m=1.0)
+    full = ConfluenceSettings(prior_m=1.0, family="shrink")
     assert shrink(3, 0.6) == pytest.approx(0.4545455, rel=1e-6)
     assert pool([("A", 0.20), ("A", 0.24), ("A", 0.16)], full).probability == pytest.approx(0.6349564, rel=1e-6)
-    naive = ConfluenceSettings(prior_m=1.0, within_rho=0.0)
+    naive = ConfluenceSettings(prior_m=1.0, within_rho=0.0, family="shrink")
     assert pool([("A", 0.20), ("A", 0.24), ("A", 0.16)], naive).probability == pytest.approx(0.7716738, rel=1e-6)
 
 
@@ -50,6 +57,21 @@ def test_silent_voices_do_not_dilute() -> None:
     assert pool([("A", 0.5), ("A", 0.0), ("B", 0.0)], RULES).probability == pool([("A", 0.5)], RULES).probability
 
 
+def test_before_outcomes_a_family_is_the_mean_of_all_that_could_speak() -> None:
+    """Methods sheet 3.1: below 300 labelled outcomes, the mean inside a family, log-odds across families."""
+    one = math.log(0.6 / 0.4)
+    assert pool([("A", 1.0), ("A", 0.0), ("A", 0.0), ("A", 0.0)], MEAN).logit == pytest.approx(one / 4)
+    assert pool([("A", 1.0), ("A", 1.0)], MEAN).logit == pytest.approx(one)
+    assert pool([("A", 1.0), ("B", 1.0), ("B", 0.0)], MEAN).logit == pytest.approx((one + one / 2) / 1.2)
+
+
+def test_a_detector_that_is_warming_up_counts_nowhere() -> None:
+    alone = pool([("A", 0.8)], MEAN)
+    pooled = pool_voices([("A", 0.8, False), ("A", 0.0, True), ("B", 0.9, True)], MEAN)
+    assert pooled.logit == alone.logit
+    assert pooled.shares == (alone.shares[0], 0.0, 0.0)
+
+
 votes = st.lists(st.tuples(st.sampled_from(FAMILIES), st.floats(-1, 1)), min_size=1, max_size=10)
 rule_sets = st.builds(
     ConfluenceSettings,
@@ -57,6 +79,7 @@ rule_sets = st.builds(
     base_rate=st.floats(0.05, 0.95),
     within_rho=st.floats(0, 0.99),
     between_rho=st.floats(0, 0.99),
+    family=st.sampled_from(["mean", "shrink"]),
 )
 
 
@@ -140,7 +163,7 @@ def test_ties_go_to_the_newer_then_by_name() -> None:
 
 def test_reasons_of_a_highly_correlated_family_are_told_as_one() -> None:
     voices = [voice("a", "TREND", 0.9), voice("b", "TREND", 0.8), voice("c", "LEVEL", 0.6)]
-    tight = ConfluenceSettings(within_rho=0.9)
+    tight = ConfluenceSettings(within_rho=0.9, family="shrink")
     words = explained(voices, "BUY", tight)
     assert words.reasons[0].startswith("a says so, b says so (+")
     full = pool([(v.family, v.evidence) for v in voices], tight).probability
