@@ -42,6 +42,8 @@ def read_candles(file: Path) -> CandleBlock:
     import pyarrow.parquet
 
     try:
+        with file.open("rb"):
+            pass  # the system's own words for a file that is missing or shut
         is_parquet = file.name.lower().endswith(".parquet")
         table = pyarrow.parquet.ParquetFile(file).read() if is_parquet else pyarrow.csv.read_csv(file)
     except (OSError, pa.ArrowException) as error:
