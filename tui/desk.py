@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,8 @@ class Desk:
 
     `symbol` and `timeframe` are what the operator looks at, shown in the status bar; screens set them. `edited` holds
     live edits (`section.key` to TOML text). `waiting` is said before the engine speaks. `dropped_frames` asks the driver
-    how many pictures a slow terminal missed.
+    how many pictures a slow terminal missed. `listed` asks the watchlist for its symbols in their order, and for the one
+    under its cursor.
     """
 
     bus: Bus
@@ -43,6 +44,7 @@ class Desk:
     edited: dict[str, str] = field(default_factory=dict)
     waiting: str = "starting"
     dropped_frames: Callable[[], int] = lambda: 0
+    listed: Callable[[], tuple[Sequence[str], str]] = lambda: ((), "")
 
     def setting(self, key: str) -> Any:
         """The value of `section.key` in force: live edits on top of what the program started with. Lists are tuples."""

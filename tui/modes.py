@@ -20,11 +20,13 @@ class Mode:
 
 def default_modes() -> tuple[Mode, ...]:
     """The table."""
+    from tui.screens.confluence import ConfluenceScreen
     from tui.screens.events import EventsScreen
     from tui.screens.watchlist import WatchlistScreen
 
     return (
         Mode("watchlist", WatchlistScreen, "1"),
+        Mode("confluence", ConfluenceScreen, "2"),
         Mode("events", EventsScreen, "3,e", footer=40),
     )
 

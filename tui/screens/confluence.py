@@ -1,0 +1,393 @@
+"""Mode 2, one market in full: the chart with what was found on it, every reading, the argument, book, tape, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from core.messages import Focus, UndoSetting
+from tui.actions import Action
+from tui.desk import Desk
+from tui.screens.base import DeskScreen
+from tui.widgets.candles import CandleChart
+from tui.widgets.chart_paint import LAYERS
+from tui.widgets.gauge import gauge_lines
+from tui.widgets.ladder import ladder_lines
+from tui.widgets.line_panel import LinePanel
+from tui.widgets.pair_line import facts_line, pair_line
+from tui.widgets.readings import Entry, reading_entries, reading_words
+from tui.widgets.reasons import reason_lines
+from tui.widgets.rule import ColumnRule, Rule
+from tui.widgets.sight import Sight, deciding_timeframe, look
+from tui.widgets.tape_list import tape_lines
+from tui.widgets.threshold_line import ThresholdPanel
+
+SCOPE = "confluence"
+PANELS = ("readings", "thresholds", "flow")
+"""What Tab goes through."""
+FLOW_S = 0.5
+"""Book and tape follow at most this often."""
+PAN_BARS = 5
+
+
+def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Action:
+    return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
+
+
+class ConfluenceScreen(DeskScreen):
+    """One symbol on one timeframe: shown when a row is opened, or for the row under the watchlist's cursor."""
+
+    SCOPE = SCOPE
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        _action("timeframe", "t,]", "timeframe", "Show the next timeframe; only the starred one decides.", footer=10),
+        _action("timeframe_back", "[", "timeframe back", "Show the timeframe before."),
+        _action("next", "n", "next", "The next symbol of the watchlist.", footer=20),
+        _action("previous", "N", "previous", "The symbol before in the watchlist."),
+        _action("edit", "e", "edit", "To the thresholds; Enter types over the chosen one.", footer=30),
+        _action(
+            "open", "enter", "change", "Change the chosen reading's thresholds, or type over the chosen threshold."
+        ),
+        _action("undo", "u", "undo", "Take back the newest change of a setting."),
+        _action("panel", "tab", "next panel", "Readings, thresholds, book and tape: the next one."),
+        _action("panel_back", "shift+tab", "panel back", "Readings, thresholds, book and tape: the one before."),
+        _action("expand", "x", "all readings", "Every detector over the whole screen, silent and warming ones too."),
+        _action("down", "down,j", "down", "One line down in the panel.", palette=False),
+        _action("up", "up,k", "up", "One line up in the panel.", palette=False),
+        _action("page_down", "pagedown,ctrl+f", "page down", "One page down in the panel.", palette=False),
+        _action("page_up", "pageup,ctrl+b", "page up", "One page up in the panel.", palette=False),
+        _action("older", "left,h", "older bars", "Move the chart to older bars.", palette=False),
+        _action("newer", "right,l", "newer bars", "Move the chart to newer bars.", palette=False),
+        _action("zoom_in", "+,=", "zoom in", "Fewer, wider bars."),
+        _action("zoom_out", "-", "zoom out", "More, thinner bars."),
+        _action("reset", "0,home", "newest bars", "Back to the newest bars and the usual zoom."),
+        _action("layers", "L", "layers", "What is drawn over the candles: everything, one kind at a time, nothing."),
+    )
+    GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("[15m], 5m*", "The timeframe shown; the one whose closed bars decide the state."),
+        ("P", "Probability that the price rises first; `uncalibrated` until outcomes have been counted."),
+        ("SELL, BUY under the line", "Where a state begins: P at or beyond this threshold when a bar closes."),
+        ("BUY ends, SELL ends", "Where a state ends: its own side's probability falls to the exit threshold."),
+        ("SAYS", "Direction and strength of a reading, 0 to 1, as of the last closed bar."),
+        ("LOGIT", "The reading's exact share of the log-odds; with the base rate they add up to the sum."),
+        ("pp", "Percentage points of P that would be missing without this reading; these do not add up."),
+        ("[CLASSIC], [SMC]", "Indicators, and smart-money structure; SMC marks the lines of the second."),
+        ("votes ×0.5", "The market is too quiet or too wild: every reading counts less."),
+        ("silent, warming up", "No opinion on the last closed bar; not enough bars behind it yet."),
+        ("held", "HOLD is forced: stale data, warm-up or a halt, whatever P says."),
+        ("next", "What P must reach for the next state, and how far away that is."),
+        ("cooldown", "After a change of state the next one waits this long."),
+        ("takers", "Buying minus selling takers of the last five minutes, as a share of both."),
+        ("sweep ×3", "One taker ran through so many price levels within a millisecond."),
+        ("big", "A taker of ten times the usual size on the tape."),
+        ("mid", "Halfway between best bid and best ask."),
+        ("sum", "Sizes added up from the mid, on wide screens."),
+        ("≈", "Stale: the numbers are as old as it says."),
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.symbol = ""
+        self.timeframe = ""
+        self.panel = PANELS[0]
+        self.expanded = False
+        self.detector = ""
+        """The reading under the cursor."""
+        self.pair = LinePanel(desk, "pair")
+        self.pair_facts = LinePanel(desk, "pair-facts")
+        self.chart = CandleChart(desk, id="candles")
+        self.ladder = LinePanel(desk, "ladder")
+        self.tape = LinePanel(desk, "tape")
+        self.gauge = LinePanel(desk, "gauge")
+        self.readings = LinePanel(desk, "readings")
+        self.words = LinePanel(desk, "reading-words")
+        self.reasons = LinePanel(desk, "reasons")
+        self.thresholds = ThresholdPanel(desk)
+        self._panels = (self.pair, self.pair_facts, self.ladder, self.tape, self.gauge, self.readings, self.words,
+                        self.reasons, self.thresholds.list, self.thresholds.answer)  # fmt: skip
+        self._entries: list[Entry] = []
+        self._tape_back = self._layers = 0
+        self._taken = ""
+        self._focused = ("", "")
+        self._painted: tuple[Any, ...] = ()
+        self._painted_s = self._flow_s = float("-inf")
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield self.pair
+        yield self.pair_facts
+        yield Rule(self.desk)
+        with Container(id="confluence-body"):
+            with Container(id="market-side"):
+                yield self.chart
+                with Container(id="flow"):
+                    yield self.ladder
+                    yield self.tape
+            yield ColumnRule(self.desk)
+            with Container(id="argument-side"):
+                yield self.gauge
+                yield self.readings
+                yield self.words
+                yield Rule(self.desk)
+                yield self.reasons
+                yield Rule(self.desk)
+                yield self.thresholds
+
+    # --- what is looked at ---------------------------------------------------------------------------------------------
+
+    def show_symbol(self, symbol: str) -> None:
+        """Turn to this symbol, on the timeframe that decides."""
+        self._taken = symbol
+        self._turn(symbol, deciding_timeframe(self.desk))
+
+    def _turn(self, symbol: str, timeframe: str) -> None:
+        """Look at this symbol and timeframe from now on, and tell the engine."""
+        if self.thresholds.is_open:
+            self.thresholds.close()
+        if (symbol, timeframe) != (self.symbol, self.timeframe):
+            self.symbol, self.timeframe, self._tape_back = symbol, timeframe, 0
+            self.chart.reset_view()
+        self.desk.store.look_at(symbol, timeframe)
+        if symbol and self._focused != (symbol, timeframe):
+            self._focused = (symbol, timeframe)
+            self.desk.bus.publish(Focus(symbol=symbol, timeframe=timeframe))
+        self._forget_pace()
+
+    def on_screen_resume(self) -> None:
+        """The mode was chosen, or a panel over it was closed."""
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Look at the row under the watchlist's cursor when that is another one than the last time it was asked."""
+        symbols, cursor = self.desk.listed()
+        if cursor and cursor != self._taken:
+            self.show_symbol(cursor)
+        elif not self.symbol and (symbols or self.desk.store.universe):
+            self.show_symbol((symbols or self.desk.store.universe)[0])
+        elif self.symbol:
+            self._turn(self.symbol, self.timeframe)
+
+    def on_screen_suspend(self) -> None:
+        """Another mode is shown: the engine need not keep chart, book and tape for us. A modal changes nothing."""
+        if self.app.current_mode != SCOPE and self._focused != ("", ""):
+            self._focused = ("", "")
+            self.desk.bus.publish(Focus(symbol=""))
+
+    # --- painting ------------------------------------------------------------------------------------------------------
+
+    def restyle(self) -> None:
+        for panel in self._panels:
+            panel.forget()
+        self.chart.forget()
+
+    def _forget_pace(self) -> None:
+        """What the operator did shows at the next flush, not at the next turn of the slow parts."""
+        self._painted_s = self._flow_s = float("-inf")
+
+    def flush(self) -> None:
+        if not self.symbol:
+            self._adopt()
+        sight = look(self.desk, self.symbol, self.timeframe)
+        if sight is None:
+            self._paint_nothing()
+            return
+        now_s = self.desk.clock.monotonic()
+        looked = sight.looked
+        sizes = (self.readings.size, self.reasons.size, self.ladder.size, self.thresholds.size)
+        seen = (sight.view, sight.decision, sight.row.urgent, looked.version, len(self.desk.edited), sizes)
+        if now_s - self._painted_s >= self.desk.pump.row_repaint_s or not _same(seen, self._painted):
+            self._painted, self._painted_s, self._flow_s = seen, now_s, float("-inf")
+            self._paint_argument(sight)
+        if now_s - self._flow_s >= FLOW_S:
+            self._flow_s = now_s
+            self._paint_flow(sight)
+        self.chart.say_empty(sight.waiting or f"waiting for the {self.timeframe} chart")
+        self.chart.flush()
+
+    def _paint_nothing(self) -> None:
+        """There is no symbol, or it is watched no longer."""
+        store = self.desk.store
+        words = f"{self.symbol} is no longer watched; n shows the next symbol, p in the watchlist pins one"
+        if not self.symbol:
+            words = store.engine.text if store.engine is not None else self.desk.waiting
+        for panel in self._panels:
+            panel.put([[(f" {words}", "dim")]] if panel is self.pair else [])
+        self.chart.say_empty(words)
+        self.chart.flush()
+
+    def _paint_argument(self, sight: Sight) -> None:
+        glyphs = self.desk.glyphs
+        self.pair.put([pair_line(sight, self._timeframes(), glyphs, self.pair.size.width)])
+        self.pair_facts.put([facts_line(sight, glyphs, self.pair_facts.size.width)])
+        self.gauge.put(gauge_lines(sight.view, glyphs, self.gauge.size.width, self.gauge.size.height))
+        size = self.readings.size
+        self._entries = reading_entries(sight, glyphs, size.width, size.height, self.expanded)
+        self._settle_cursor()
+        line = next((i for i, entry in enumerate(self._entries) if entry.detector == self.detector), -1)
+        lines = [entry.line for entry in self._entries]
+        self.readings.put(lines, line if self.detector and self.panel == "readings" else -1)
+        self.words.put(list(reading_words(sight, self.detector, glyphs)) if self.detector else [])
+        self.reasons.put(reason_lines(sight, glyphs, self.reasons.size.width, self.reasons.size.height))
+        self.thresholds.show(self.detector, sight.view, self.panel == "thresholds")
+
+    def _paint_flow(self, sight: Sight) -> None:
+        glyphs, ladder, tape = self.desk.glyphs, self.ladder.size, self.tape.size
+        if ladder.height:
+            self.ladder.put(ladder_lines(sight, glyphs, ladder.width, ladder.height))
+            self.tape.put(tape_lines(sight, glyphs, tape.width, tape.height, self._tape_back, self.panel == "flow"))
+
+    def _settle_cursor(self) -> None:
+        """The cursor stays on its detector; when that is not listed, it goes to the first that is."""
+        known = [entry.detector for entry in self._entries if entry.detector]
+        if self.detector not in known:
+            self.detector = known[0] if known else ""
+
+    # --- acting --------------------------------------------------------------------------------------------------------
+
+    def _timeframes(self) -> Sequence[str]:
+        names: Sequence[str] = self.desk.setting("market.timeframes")
+        return names
+
+    def _step_timeframe(self, step: int) -> None:
+        names = list(self._timeframes())
+        place = names.index(self.timeframe) if self.timeframe in names else 0
+        self._turn(self.symbol, names[(place + step) % len(names)])
+
+    def act_timeframe(self) -> None:
+        self._step_timeframe(1)
+
+    def act_timeframe_back(self) -> None:
+        self._step_timeframe(-1)
+
+    def _step_symbol(self, step: int) -> None:
+        listed, _ = self.desk.listed()
+        symbols = list(listed or self.desk.store.universe)
+        if not symbols:
+            self.desk.say("no symbols yet")
+            return
+        place = symbols.index(self.symbol) + step if self.symbol in symbols else 0
+        self._turn(symbols[place % len(symbols)], self.timeframe or deciding_timeframe(self.desk))
+
+    def act_next(self) -> None:
+        self._step_symbol(1)
+
+    def act_previous(self) -> None:
+        self._step_symbol(-1)
+
+    def _choose_panel(self, panel: str) -> None:
+        if self.thresholds.is_open:
+            self.thresholds.close()
+        self.panel, self._tape_back = panel, 0
+        for name in PANELS:
+            self.set_class(name == panel, f"-panel-{name}")
+        self._forget_pace()
+        self.call_after_refresh(self._tick)
+
+    def act_panel(self) -> None:
+        self._choose_panel(PANELS[(PANELS.index(self.panel) + 1) % len(PANELS)])
+
+    def act_panel_back(self) -> None:
+        self._choose_panel(PANELS[PANELS.index(self.panel) - 1])
+
+    def act_expand(self) -> None:
+        self.expanded = not self.expanded
+        self.set_class(self.expanded, "-expanded")
+        self._choose_panel("readings")
+
+    def act_edit(self) -> None:
+        self._choose_panel("thresholds")
+
+    def act_open(self) -> None:
+        if self.panel == "thresholds":
+            self.thresholds.open()
+        elif self.panel == "readings":
+            if self.thresholds.choose_own():
+                self._choose_panel("thresholds")
+            else:
+                self.desk.say(f"{self.detector or 'this line'} has no threshold of its own; e edits enter and exit")
+        else:
+            self._choose_panel("readings")
+
+    def act_undo(self) -> None:
+        self.desk.bus.publish(UndoSetting())
+
+    def _move(self, step: int) -> None:
+        if self.panel == "thresholds":
+            self.thresholds.move(step)
+            return
+        if self.panel == "flow":
+            self._tape_back = max(0, self._tape_back + step)
+        else:
+            known = [entry.detector for entry in self._entries if entry.detector]
+            place = known.index(self.detector) + step if self.detector in known else 0
+            if known:
+                self.detector = known[max(0, min(place, len(known) - 1))]
+            if not known or place >= len(known):
+                self.readings.scroll_lines(step)  # what stands under the last detector: sums, counts
+        self._forget_pace()
+        self._tick()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(max(1, self.readings.size.height - 1))
+
+    def act_page_up(self) -> None:
+        self._move(-max(1, self.readings.size.height - 1))
+
+    def act_older(self) -> None:
+        self.chart.pan(-PAN_BARS)
+
+    def act_newer(self) -> None:
+        self.chart.pan(PAN_BARS)
+
+    def act_zoom_in(self) -> None:
+        self.chart.zoom(1)
+
+    def act_zoom_out(self) -> None:
+        self.chart.zoom(-1)
+
+    def act_reset(self) -> None:
+        self.chart.reset_view()
+
+    def act_layers(self) -> None:
+        """Everything, then one kind at a time, then bare candles, and round again."""
+        self._layers = (self._layers + 1) % (len(LAYERS) + 2)
+        place = self._layers
+        wanted = frozenset(LAYERS[place - 1 : place] if place else LAYERS)
+        for layer in wanted ^ self.chart.shown_layers:
+            self.chart.toggle(layer)
+        names = "everything" if self._layers == 0 else ", ".join(wanted) or "candles only"
+        self.desk.say(f"chart: {names}")
+
+    def act_back(self) -> None:
+        if self.thresholds.is_open:
+            self.thresholds.close()
+        elif self.panel != "readings":
+            self._choose_panel("readings")
+        elif self.expanded:
+            self.act_expand()
+        else:
+            self.call_later(self._leave)
+
+    async def _leave(self) -> None:
+        """Back to the watchlist, its cursor on the symbol looked at when the list shows it."""
+        home: Any = self.app
+        listed, _ = self.desk.listed()
+        if self.symbol in listed:
+            self._taken = self.symbol
+            await home.jump_to(self.symbol)
+        else:
+            await home.show_mode("watchlist")
+
+
+def _same(new: tuple[Any, ...], old: tuple[Any, ...]) -> bool:
+    """Whether these are the same objects or equal small values; messages are compared by identity, which is cheap."""
+    return len(new) == len(old) and all(
+        a is b or (isinstance(a, int | tuple) and a == b) for a, b in zip(new, old, strict=True)
+    )

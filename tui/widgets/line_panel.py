@@ -1,0 +1,140 @@
+"""A panel of styled lines: only what changed is sent, scrolled when there are more lines than room.
+
+A line is a list of (text, style name); style names are fields of the palette. What to say is decided by pure functions
+elsewhere; the panel compares their lines with those on screen and repaints from the left edge to the last changed cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.desk import Desk
+from tui.glyphs import plain_text
+
+Run = tuple[str, str]
+Line = list[Run]
+
+WORD = re.compile(r"\s*\S+\s*|\s+")
+
+
+def width_of(line: Sequence[Run]) -> int:
+    """Cells of a line."""
+    return sum(len(text) for text, _ in line)
+
+
+def fold(line: Line, width: int, indent: int) -> list[Line]:
+    """The line in pieces of at most `width` cells, broken between words; the rest hangs at `indent`."""
+    folded: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        for word in WORD.findall(text):
+            if used and used + len(word.rstrip()) > width:
+                last, look = folded[-1][-1]
+                folded[-1][-1] = (last.rstrip(), look)
+                folded.append([(" " * indent, "text")])
+                used, word = indent, word.lstrip()
+            folded[-1].append((word, style))
+            used += len(word)
+    return [joined(line) for line in folded]
+
+
+def joined(line: Line) -> Line:
+    """The same line with neighbours of one style in one run."""
+    runs: Line = []
+    for text, style in line:
+        if runs and runs[-1][1] == style:
+            runs[-1] = (runs[-1][0] + text, style)
+        elif text:
+            runs.append((text, style))
+    return runs
+
+
+def ends(left: Line, right: Line, width: int) -> Line:
+    """One line with a part at either end; the right one is left out when both do not fit."""
+    room = width - width_of(left) - width_of(right)
+    return [*left, (" " * room, "text"), *right] if room >= 1 else left
+
+
+def changed_to(before: Line, after: Line) -> int:
+    """Cells from the left edge to the last one that differs; 0 when the lines look the same."""
+    if before == after:
+        return 0
+    old = [(char, style) for text, style in before for char in text]
+    new = [(char, style) for text, style in after for char in text]
+    last = max(len(old), len(new))
+    if len(old) == len(new):
+        while last and old[last - 1] == new[last - 1]:
+            last -= 1
+    return last
+
+
+class LinePanel(Widget):
+    """Lines, and at most one of them selected. `top` is the first one shown."""
+
+    def __init__(self, desk: Desk, widget_id: str) -> None:
+        super().__init__(id=widget_id)
+        self._desk = desk
+        self.lines: list[Line] = []
+        self.cursor = -1
+        self.top = 0
+        self.repainted = 0
+        """Lines sent since start."""
+
+    def put(self, lines: list[Line], cursor: int = -1) -> None:
+        """Show these lines with this one selected (-1: none), which is kept in sight."""
+        old, before, top = self.lines, self.cursor, self.top
+        self.lines, self.cursor = lines, cursor
+        self.top = self._kept_top()
+        if self.top != top:
+            self.repainted += self.size.height
+            self.refresh()
+            return
+        for y in range(self.size.height):
+            line = y + top
+            was = old[line] if line < len(old) else []
+            now = lines[line] if line < len(lines) else []
+            end = self.size.width if (line == before) != (line == cursor) else changed_to(was, now)
+            if end:
+                self.repainted += 1
+                self.refresh(Region(0, y, min(end, self.size.width), 1))
+
+    def scroll_lines(self, step: int) -> None:
+        """Move what is shown by so many lines."""
+        top = max(0, min(self.top + step, len(self.lines) - self.size.height))
+        if top != self.top:
+            self.top = top
+            self.refresh()
+
+    def _kept_top(self) -> int:
+        height, top = max(1, self.size.height), self.top
+        if self.cursor >= 0:
+            top = min(max(top, self.cursor - height + 1), self.cursor)
+        return max(0, min(top, len(self.lines) - height))
+
+    def forget(self) -> None:
+        """The theme changed."""
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.top = self._kept_top()
+
+    def render_line(self, y: int) -> Strip:
+        line, width = y + self.top, self.size.width
+        palette, glyphs = self._desk.palette, self._desk.glyphs
+        runs = self.lines[line] if line < len(self.lines) else []
+        over = palette.cursor if line == self.cursor else None
+        segments = []
+        for text, name in runs:
+            style = getattr(palette, name)
+            shown = plain_text(text) if glyphs.name == "ascii" else text
+            segments.append(Segment(shown, style + over if over is not None else style))
+        strip = Strip(segments)
+        if strip.cell_length > width:
+            strip = Strip([*strip.crop(0, max(0, width - 1)), Segment(glyphs.ellipsis, palette.dim)])
+        return strip.adjust_cell_length(width, over if over is not None else palette.text)
