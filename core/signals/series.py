@@ -61,8 +61,10 @@ class SymbolSignals:
         """The newest changes of the state, as a chart shows them."""
         self.drive: Drive | None = None
         self.judged: Judged | None = None
-        self._venue = venue
-        self._category = category
+        self.judged_by: Settings | None = None
+        """The settings under which the newest bar was judged."""
+        self.venue = venue
+        self.category = category
         self._spoken_ms = -1
 
     def open(
@@ -103,8 +105,10 @@ class SymbolSignals:
                 yield changes
                 changes = []
         if judged is not None:
-            self.drive, self.judged = drive, judged
-            self.last_open_ms = max(self.last_open_ms, int(times[-1]))
+            self.drive = drive
+            if times[-1] > self._spoken_ms:  # what was told of a bar stands, whatever its correction would say
+                self.judged, self.judged_by = judged, settings
+            self.last_open_ms = max(self.last_open_ms, times[-1])
         yield changes
 
     def _judged_from(self, times: list[int], first: bool) -> int:
@@ -120,6 +124,7 @@ class SymbolSignals:
         row = self.drive.indicators.update(bar.open, bar.high, bar.low, bar.close, bar.volume)
         values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
         self.judged = self.drive.step(bar.open_ms, values, bar.synthetic, row.tolist(), settings)
+        self.judged_by = settings
         self.last_open_ms = bar.open_ms
         return self._decide(bar.open_ms, bar.close, self.judged, settings, forced, replayed=False)
 
@@ -148,8 +153,8 @@ class SymbolSignals:
         after = self.hysteresis.state
         reasons = (why,) if why else explain(judged.voices(known_at), judged.pooled, after, settings.confluence).reasons
         change = StateChange(
-            venue=self._venue,
-            category=self._category,
+            venue=self.venue,
+            category=self.category,
             symbol=self.symbol,
             timeframe=self.timeframe,
             before=before,
@@ -176,8 +181,8 @@ class SymbolSignals:
             return []
         return [
             Reading(
-                venue=self._venue,
-                category=self._category,
+                venue=self.venue,
+                category=self.category,
                 symbol=self.symbol,
                 timeframe=self.timeframe,
                 detector=entry.name,
@@ -204,8 +209,8 @@ class SymbolSignals:
         words = explain(self.judged.voices(known_at), pooled, state, rules)
         lacking = f"HOLD is forced: {why}" if why else ""
         return Confluence(
-            venue=self._venue,
-            category=self._category,
+            venue=self.venue,
+            category=self.category,
             symbol=self.symbol,
             timeframe=self.timeframe,
             decides=self.decides,

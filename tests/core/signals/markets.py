@@ -6,6 +6,8 @@ import numpy as np
 
 from core.market.candles import CandleWindow
 from core.messages import Bar
+from core.settings import Settings
+from core.signals.series import SymbolSignals
 from core.venue import TIMEFRAME_MS, CandleBlock
 
 START_MS = 1_795_219_200_000
@@ -53,6 +55,16 @@ def bar_of(
         taker_buy_volume=taker, closed=True, synthetic=synthetic, revision=revision,
         known_at=int(open_ms) + TIMEFRAME_MS[timeframe],
     )  # fmt: skip
+
+
+def lively(bars: int, length: int = 0) -> int:
+    """A seed whose walk (of `length` bars) stands in BUY or SELL after so many."""
+    for seed in range(100):
+        signals = SymbolSignals(VENUE, CATEGORY, "A", "5m")
+        list(signals.open(window_of(walk(seed, max(bars, length))[:bars]), Settings()))
+        if signals.hysteresis.state != "HOLD":
+            return seed
+    raise AssertionError("no walk of a hundred ends in a state other than HOLD")
 
 
 class FakeMarket:

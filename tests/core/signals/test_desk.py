@@ -30,7 +30,7 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.signals.reading import REGISTRY
 from core.signals.series import SymbolSignals
-from tests.core.signals.markets import CATEGORY, START_MS, VENUE, FakeMarket, bar_of, walk
+from tests.core.signals.markets import CATEGORY, START_MS, VENUE, FakeMarket, bar_of, lively, walk
 
 BAR_MS = 300_000
 SPOKEN = (Reading, StateChange, Metrics, Confluence, SignalStats, Fault)
@@ -242,7 +242,7 @@ async def test_a_symbol_without_bars_yet_is_quiet_until_it_has_some(room: Room) 
 
 
 async def test_a_stale_book_shows_hold_while_it_lasts_and_the_state_outlives_it(room: Room) -> None:
-    room.load("A", 8)
+    room.load("A", lively(room.bars, room.bars + 50))
     await room.until(lambda: bool(room.of(Confluence)))
     state = room.of(Confluence)[0].state
     assert state != "HOLD"
