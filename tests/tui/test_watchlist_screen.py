@@ -6,12 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.messages import Focus, PinSymbol
+from core.messages import PinSymbol
 from tests import builders as make
 from tests.snapshots.scenes import app
 from tests.tui.desk_builder import shown
 from tui.app import TradeApp
-from tui.screens.detail import DetailScreen
 from tui.screens.events import EventsScreen
 from tui.screens.watchlist import CALM_S, RESORT_S, WatchlistScreen
 from tui.widgets.market_columns import SORTS
@@ -176,45 +175,6 @@ async def test_p_pins_and_unpins_and_tells_the_engine():
         assert [(pin.symbol, pin.pinned) for pin in pins] == [(symbol, True), (symbol, False)]
 
 
-@pytest.mark.parametrize("close", ["escape", "enter", "q"])
-async def test_enter_shows_every_number_and_focuses_the_symbol(close):
-    async with desk() as (running, pilot, screen):
-        focus = told(running, Focus)
-        await pilot.press("down", "enter")
-        symbol = screen.table.cursor
-        assert isinstance(running.screen, DetailScreen)
-        assert screen.is_frozen
-        text = "\n".join(shown(running))
-        confluence = running.desk.store.rows[symbol].confluence
-        assert confluence is not None
-        for part in confluence.contributions:
-            assert part.detector in text
-            assert part.reason in text
-        assert "thresholds" in text
-        await pilot.press("j", "k", "down", "up", close)
-        await pilot.pause()
-        assert running.screen is screen
-        assert [f.symbol for f in focus] == [symbol, ""]
-        assert focus[0].timeframe == "1m"
-
-
-async def test_the_detail_scrolls_on_a_low_terminal():
-    async with desk(size=(80, 16)) as (running, pilot, _):
-        await pilot.press("enter")
-        body = running.screen.body
-        await pilot.press("down", "j")
-        assert body.scroll_offset.y == 2
-        await pilot.press("up")
-        assert body.scroll_offset.y == 1
-
-
-async def test_detail_of_a_symbol_that_still_loads():
-    messages = [make.universe("AUSDT"), make.history("AUSDT", "1m", ready=False)]
-    async with desk(messages=messages) as (running, pilot, _):
-        await pilot.press("enter")
-        assert any("loading history 0/1" in line for line in shown(running))
-
-
 async def test_other_screens_by_their_keys():
     async with desk() as (running, pilot, screen):
         await pilot.press("e")
@@ -289,24 +249,6 @@ async def test_a_new_theme_repaints_every_line():
         running.use_theme("mono")
         await pilot.pause()
         assert [s.style for s in screen.table.render_line(0)] != [s.style for s in before]
-
-
-@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
-async def test_the_panel_shows_every_word_at_every_width_and_follows_the_market(width):
-    async with desk(size=(width, 40)) as (running, pilot, _):
-        await pilot.press("enter")
-        panel = running.screen
-        assert isinstance(panel, DetailScreen)
-        await pilot.pause()
-        assert panel.body.lines
-        assert (
-            max(len("".join(text for text, _ in line).rstrip()) for line in panel.body.lines) <= panel.body.size.width
-        )
-        running.desk.bus.publish(make.quote(panel.symbol, 77_001.0, 77_002.0))
-        panel.follow()
-        await pilot.pause()
-        assert any("77,001" in line for line in shown(running))
-        assert "PAPER" in shown(running)[0]
 
 
 async def test_titles_stand_over_their_columns_at_the_first_flush_after_a_resize():

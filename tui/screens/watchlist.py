@@ -11,11 +11,10 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.messages import Focus, PinSymbol
+from core.messages import PinSymbol
 from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
-from tui.screens.detail import DETAIL_ACTIONS, DetailScreen
 from tui.widgets.argument import ArgumentLine
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.group_line import SORT_TITLES, RunLine, left_runs, right_runs
@@ -43,7 +42,7 @@ class WatchlistScreen(DeskScreen):
 
     SCOPE = SCOPE
     ACTIONS: ClassVar[tuple[Action, ...]] = (
-        _action("open", "enter", "why", "Every number behind the selected symbol's state.", footer=10),
+        _action("open", "enter", "open", "Chart, readings, book and thresholds of the selected symbol.", footer=10),
         _action(
             "filter", "/", "filter", "Show only symbols or states with these letters; Esc takes it back.", footer=20
         ),
@@ -63,7 +62,6 @@ class WatchlistScreen(DeskScreen):
             _action(f"sort_{key}", "", f"sort by {SORT_TITLES[key]}", f"Sort the list by {SORT_TITLES[key]}.")
             for key in SORTS
         ),
-        *DETAIL_ACTIONS,
     )
     GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
         ("Δ STATE", "Change of the price since the state began, in percent."),
@@ -97,6 +95,7 @@ class WatchlistScreen(DeskScreen):
         sort = desk.settings.screen.sort
         self.view = View(sort=sort, reverse=sort not in SORT_WORDS)
         self.table = MarketTable(desk)
+        desk.listed = lambda: (self.table.symbols, self.table.cursor)
         self.header = MarketHeader(desk, self.table)
         self.groups = RunLine(desk, "group-line")
         self.argument = ArgumentLine(desk)
@@ -234,14 +233,14 @@ class WatchlistScreen(DeskScreen):
         self.desk.bus.publish(PinSymbol(symbol=symbol, pinned=pin))
         self.desk.say(f"{symbol} {'pinned: always watched' if pin else 'no longer pinned'}")
 
-    def act_open(self) -> None:
-        row = self.desk.store.rows.get(self.table.cursor)
-        if row is None:
+    async def act_open(self) -> None:
+        """The selected symbol on the confluence screen."""
+        if self.table.cursor not in self.desk.store.rows:
             return
         self._acted()
-        timeframe = row.confluence.timeframe if row.confluence is not None else ""
-        self.desk.bus.publish(Focus(symbol=row.symbol, timeframe=timeframe))
-        self.app.push_screen(DetailScreen(self.desk, row.symbol))
+        opening: Any = self.app
+        await opening.show_mode("confluence")
+        opening.screen.show_symbol(self.table.cursor)
 
     def show_symbol(self, symbol: str) -> None:
         """Put the cursor on a symbol; group and filter give way when they hide it."""
