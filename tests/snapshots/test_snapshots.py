@@ -89,10 +89,6 @@ def test_watchlist_ascii(snap_compare):
     assert snap_compare(app(glyphs="ascii"), terminal_size=NORMAL, run_before=shows(frozen_feed(), *DOWN))
 
 
-def test_watchlist_detail(snap_compare):
-    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), *DOWN, "enter"))
-
-
 def test_events(snap_compare):
     assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), "3", "up", "up"))
 

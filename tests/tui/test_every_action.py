@@ -12,17 +12,22 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
+from tests.snapshots import scenes_confluence
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
 from tui.app import TradeApp
-from tui.screens.detail import DetailScreen
+from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
 from tui.screens.watchlist import WatchlistScreen
 
 KEYED = [action for action in app().desk.registry if app().desk.keymap.keys_of(action.id)]
-SMALL, USUAL = (80, 16), (120, 40)
-"""A panel scrolls only when the terminal is low."""
+SIZE = (120, 40)
+UNDOES = {
+    "confluence.up": "act_down", "confluence.page_up": "act_page_down", "confluence.newer": "act_older",
+    "confluence.reset": "act_zoom_in",
+}  # fmt: skip
+"""What has to be done before an action can undo it."""
 
 
 def first_run() -> TradeApp:
@@ -46,13 +51,25 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
             screen.act_group_next()
         if action.id == "app.mode_watchlist":
             await running.show_mode("events")
-        if action.scope == "detail":
-            screen.act_open()
-            await pilot.pause()
-            assert isinstance(running.screen, DetailScreen)
-            if action.id == "detail.up":
-                running.screen.act_down()
+        if action.scope == "confluence":
+            await screen.act_open()
+            await look_closely(running, pilot, action)
     await pilot.pause()
+
+
+async def look_closely(running: TradeApp, pilot: Pilot, action: Action) -> None:
+    """The confluence screen with everything the engine would tell of its symbol."""
+    screen = running.screen
+    assert isinstance(screen, ConfluenceScreen)
+    screen.show_symbol(scenes_confluence.SYMBOL)
+    for message in (*scenes_confluence.market(), *scenes_confluence.answers()):
+        running.desk.bus.publish(message)
+    await pilot.pause()
+    await paint(pilot)
+    before = UNDOES.get(action.id)
+    if before is not None:
+        getattr(screen, before)()
+        await paint(pilot)
 
 
 def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:
@@ -66,7 +83,7 @@ async def test_every_key_has_an_effect(action: Action) -> None:
     keys = app().desk.keymap.keys_of(action.id)
     for key in keys:
         running = first_run() if action.scope == "first_run" else app()
-        async with running.run_test(size=SMALL if action.scope == "detail" else USUAL) as pilot:
+        async with running.run_test(size=SIZE) as pilot:
             await pilot.pause()
             for message in () if action.scope == "first_run" else market():
                 running.desk.bus.publish(message)

@@ -153,6 +153,7 @@ class ConfluenceScreen(DeskScreen):
             self._focused = (symbol, timeframe)
             self.desk.bus.publish(Focus(symbol=symbol, timeframe=timeframe))
         self._forget_pace()
+        self.call_after_refresh(self._tick)
 
     def on_screen_resume(self) -> None:
         """The mode was chosen, or a panel over it was closed."""
