@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from core.bus import Bus
 from core.clock import Clock
 from core.events import EventRecorder
-from core.history import CandleStore
+from core.history import CandleStore, series_key
 from core.lag import LagMeter
 from core.market.backfill import Backfill
 from core.market.desk import MarketDesk
@@ -27,7 +27,7 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
 from core.supervise import Supervisor
-from core.venue import MarketProvider, VenueError
+from core.venue import CandleBlock, MarketProvider, VenueError
 from core.volatility_sampler import VolatilitySampler
 
 T = TypeVar("T")
@@ -97,7 +97,12 @@ class Engine:
         self._bus.subscribe(SettingChanged, lambda _: keeper.use(live.current.market), name="engine.universe settings")
         desk = MarketDesk(self._bus, self._clock, live.current, provider, candles)
         sampler = VolatilitySampler(self._bus, self._clock, provider, candles, live.current.market.decision_timeframe)
-        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample, desk.taker_flow)
+
+        async def stored(symbol: str, timeframe: str, start_ms: int, end_ms: int) -> CandleBlock:
+            key = series_key(provider, symbol, timeframe)
+            return await candles.read(key, start_ms=start_ms, end_ms=end_ms)
+
+        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample, desk.taker_flow, stored)
         self._supervisor.start("signals", signals.run)
         self._supervisor.start("market", desk.run)
         symbols = await self._persist("universe", keeper.refresh)

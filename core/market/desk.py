@@ -27,6 +27,7 @@ from core.messages import (
     Kline,
     LinkStatus,
     MarketStats,
+    RecentTrades,
     Replay,
     TradeBatch,
     Universe,
@@ -239,6 +240,11 @@ class MarketDesk:
 
     def _on_focus(self, focus: Focus) -> None:
         self._focus = focus.symbol
+        if focus.symbol not in self._symbols:
+            return
+        venue, category, at_ms = self._provider.venue, self._provider.category, self._clock.now_ms()
+        trades = self.tape(focus.symbol).newest(TAPE_TRADES)[::-1]
+        self._bus.publish(RecentTrades(venue=venue, category=category, symbol=focus.symbol, trades=trades, at_ms=at_ms))
 
     def _on_replay(self, _: Replay) -> None:
         for key in self._series:

@@ -20,6 +20,7 @@ from core.messages import (
     LinkStatus,
     MarketStats,
     Message,
+    RecentTrades,
     Replay,
     Trade,
     TradeBatch,
@@ -282,6 +283,20 @@ async def test_forming_bars_are_provisional_coalesced_and_for_the_decision_timef
     stage.bus.publish(Focus(symbol="AAA"))
     stage.bus.publish(kline("AAA", "1m", stage.minute(0), closed=False, event_ms=NOW + 99, volume=99.0))
     await stage.until(lambda: stage.of(Bar, timeframe="1m"), seconds=0.5)
+
+
+async def test_a_symbol_in_focus_gets_its_recent_trades_oldest_first(stage):
+    await stage.desk.load(["AAA"])
+    stage.bus.publish(Focus(symbol="AAA"))
+    assert stage.of(RecentTrades)[-1].trades == ()
+    trades = tuple(Trade(str(number), 10.0, 1.0, "BUY", NOW + number) for number in range(600))
+    stage.bus.publish(TradeBatch(venue="fake", category="spot", symbol="AAA", trades=trades, received_ms=NOW))
+    stage.bus.publish(Focus(symbol="AAA", timeframe="1h"))
+    (recent,) = stage.of(RecentTrades)[1:]
+    assert (recent.symbol, recent.trades) == ("AAA", trades[-500:])
+    stage.bus.publish(Focus(symbol=""))
+    stage.bus.publish(Focus(symbol="unknown"))
+    assert len(stage.of(RecentTrades)) == 2
 
 
 async def test_confirmed_live_bars_reach_the_disk(stage):
