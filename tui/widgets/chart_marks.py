@@ -105,7 +105,7 @@ def rule_levels(plot: Plot, levels: Iterable[ChartLevel]) -> list[ChartLevel]:
     ]
     for level in shown:
         y = plot.scale.row(level.price)
-        plot.canvas.fill(plot.x(level.t_event), plot.right, y, plot.glyphs.line_level, "rule", RULED)
+        plot.canvas.fill(plot.x(level.t_event), plot.right, y, plot.glyphs.line_level, "dim", RULED)
     return shown
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Round steps within one power of ten."""
+FINE_STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 USED_LEAST = 0.55
 """A kept scale must still be filled by this share of its height; otherwise the picture is flatter than it need be."""
 FLAT_SHARE = 0.002
@@ -28,7 +29,8 @@ class PriceScale(NamedTuple):
     def half(self, price: float) -> int:
         """The half row a price is in, 0 at the bottom; beyond the edges less than 0 or at least `2 * rows`."""
         place = (price - self.low) / (self.high - self.low) * (2 * self.rows)
-        return math.floor(min(1e6, max(-1e6, place)))
+        half = math.floor(min(1e6, max(-1e6, place)))
+        return half if price >= self.high else min(half, 2 * self.rows - 1)  # rounding must not lift it over the edge
 
     def row(self, price: float) -> int:
         """The row of a price, 0 at the top; may lie outside."""
@@ -39,10 +41,10 @@ class PriceScale(NamedTuple):
         return self.low <= price < self.high
 
 
-def round_step(least: float) -> float:
-    """The smallest round number (1, 2, 2.5 or 5 times a power of ten) that is not below `least` > 0."""
+def round_step(least: float, steps: tuple[float, ...] = STEPS) -> float:
+    """The smallest of `steps` times a power of ten that is not below `least` > 0."""
     power = 10.0 ** math.floor(math.log10(least))
-    return next((step * power for step in STEPS if step * power >= least * (1 - 1e-9)), 10.0 * power)
+    return next((step * power for step in steps if step * power >= least * (1 - 1e-9)), 10.0 * power)
 
 
 def fit_prices(low: float, high: float, rows: int, spare_rows: int, before: PriceScale | None) -> PriceScale | None:
@@ -88,9 +90,7 @@ def price_ticks(scale: PriceScale, decimals: int) -> list[tuple[int, float]]:
 
 
 def fit_volume(most: float, before: float) -> float:
-    """The volume of a full-height bar: round, kept while the largest volume shown needs a third to all of it."""
-    if not most > 0.0 or not math.isfinite(most):
+    """The volume of a full-height bar: round, kept while the largest volume shown needs half to all of it."""
+    if not most > 1e-300 or not math.isfinite(most):
         return 0.0
-    if before / 3.0 <= most <= before:
-        return before
-    return round_step(most)
+    return before if before / 2.0 <= most <= before else round_step(most, FINE_STEPS)
