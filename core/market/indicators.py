@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite
+from math import isfinite, log
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from core.market.candles import CandleWindow
 from core.venue import CandleBlock
 
-Input = Literal["open", "high", "low", "close", "volume"]
+Input = Literal["open", "high", "low", "close", "volume", "typical", "return"]
+"""`typical` is (high + low + close) / 3, `return` ln(close / close before), 0 on the first bar."""
 Floats = NDArray[np.float64]
 
-_INPUTS: tuple[Input, ...] = ("open", "high", "low", "close", "volume")
+_INPUTS: tuple[Input, ...] = ("open", "high", "low", "close", "volume", "typical", "return")
 
 
 class Indicator(NamedTuple):
@@ -40,6 +41,8 @@ class Indicator(NamedTuple):
 
 
 _HLC: tuple[Input, ...] = ("high", "low", "close")
+_OHLC: tuple[Input, ...] = ("open", "high", "low", "close")
+_HLCV: tuple[Input, ...] = ("high", "low", "close", "volume")
 
 TABLE: tuple[Indicator, ...] = (
     Indicator("EMA", ("close",), {"timeperiod": 9}, ("ema9",), 55),
@@ -57,6 +60,30 @@ TABLE: tuple[Indicator, ...] = (
     Indicator("ATR", _HLC, {"timeperiod": 14}, ("atr14",), 195),
     Indicator("MAX", ("high",), {"timeperiod": 20}, ("max20",), 20),  # includes the current bar
     Indicator("MIN", ("low",), {"timeperiod": 20}, ("min20",), 20),
+    Indicator("SUPERTREND", _HLC, {"timeperiod": 10, "multiplier": 3.0}, ("", "supertrend"), 135),  # the side: +1, -1
+    Indicator("STOCH", _HLC, {"fastk_period": 14, "slowk_period": 3, "slowd_period": 3}, ("stoch_k", "stoch_d"), 20),
+    Indicator("CCI", _HLC, {"timeperiod": 20}, ("cci20",), 20),
+    Indicator("WILLR", _HLC, {"timeperiod": 14}, ("willr14",), 14),
+    Indicator("MFI", _HLCV, {"timeperiod": 14}, ("mfi14",), 15),
+    Indicator("CMF", _HLCV, {"timeperiod": 20}, ("cmf20",), 20),
+    # EMA20 of the typical price and 1.5 ATR10
+    Indicator("KC", _HLC, {"timeperiod": 20, "atrperiod": 10, "nbdev": 1.5}, ("kc_upper", "", "kc_lower"), 120),
+    Indicator("VWMA", ("typical", "volume"), {"timeperiod": 30}, ("vwap30",), 30),
+    Indicator("STDDEV", ("return",), {"timeperiod": 60, "nbdev": 1.0}, ("return_std60",), 61),
+    Indicator("STDDEV", ("return",), {"timeperiod": 240, "nbdev": 1.0}, ("return_std240",), 241),
+    # 100 and -100 are whole patterns, 0 none
+    Indicator("CDLMORNINGSTAR", _OHLC, {}, ("cdl_morning_star",), 15),
+    Indicator("CDLEVENINGSTAR", _OHLC, {}, ("cdl_evening_star",), 15),
+    Indicator("CDLPIERCING", _OHLC, {}, ("cdl_piercing",), 15),
+    Indicator("CDLDARKCLOUDCOVER", _OHLC, {}, ("cdl_dark_cloud",), 15),
+    Indicator("CDLSHOOTINGSTAR", _OHLC, {}, ("cdl_shooting_star",), 15),
+    Indicator("CDLINVERTEDHAMMER", _OHLC, {}, ("cdl_inverted_hammer",), 15),
+    Indicator("CDLHAMMER", _OHLC, {}, ("cdl_hammer",), 15),
+    Indicator("CDLHANGINGMAN", _OHLC, {}, ("cdl_hanging_man",), 15),
+    Indicator("CDL3INSIDE", _OHLC, {}, ("cdl_inside3",), 15),
+    Indicator("CDL3OUTSIDE", _OHLC, {}, ("cdl_outside3",), 15),
+    Indicator("CDLENGULFING", _OHLC, {}, ("cdl_engulfing",), 15),
+    Indicator("CDLHARAMI", _OHLC, {}, ("cdl_harami",), 15),
 )
 
 
@@ -68,6 +95,8 @@ def columns_of(table: Iterable[Indicator]) -> tuple[str, ...]:
 COLUMNS: tuple[str, ...] = columns_of(TABLE)
 WARMUP: dict[str, int] = {name: entry.warmup for entry in TABLE for name in entry.outputs if name}
 """Bars of history after which a column may be trusted."""
+
+_CLOSE = _INPUTS.index("close")
 
 _import_lock = threading.Lock()
 
@@ -120,7 +149,7 @@ class _Calls(NamedTuple):
 class IndicatorSet:
     """Every indicator of `table` on one series. Not shared between threads."""
 
-    __slots__ = ("_arguments", "_calls", "_history", "_slots", "_talib", "columns", "refused")
+    __slots__ = ("_arguments", "_calls", "_close", "_history", "_slots", "_talib", "columns", "refused")
 
     def __init__(self, table: tuple[Indicator, ...]) -> None:
         self.columns = columns_of(table)
@@ -128,7 +157,8 @@ class IndicatorSet:
         """Bars that were not finite and therefore not fed."""
         self._talib = load_talib()
         self._slots: list[_Slot] = []
-        self._history: list[Floats] | None = None  # five input columns, only while some handle is not open yet
+        self._close = 0.0
+        self._history: list[Floats] | None = None  # the input columns, only while some handle is not open yet
         first = 0
         for indicator in table:
             slot = _Slot(indicator, first)
@@ -153,16 +183,20 @@ class IndicatorSet:
         rows = np.full((len(inputs[0]), len(made.columns)), np.nan)
         for slot in made._slots:
             made._open_slot(slot, inputs, rows)
+        if len(inputs[0]):
+            made._close = float(inputs[_CLOSE][-1])
         if any(slot.handle is None for slot in made._slots):
             made._history = inputs
         return made, rows
 
     def update(self, open_: float, high: float, low: float, close: float, volume: float) -> Floats:
         """Feed one closed bar and return its row, shape (k,). A bar that is not finite changes nothing: a NaN row."""
-        bar = (open_, high, low, close, volume)
+        bar: tuple[float, ...] = (open_, high, low, close, volume)
         if not _finite(bar):
             self.refused += 1
             return np.full(len(self.columns), np.nan)
+        bar = self._derived(bar)
+        self._close = close
         if self._history is not None:
             row = np.full(len(self.columns), np.nan)
             self._grow(bar, row)
@@ -182,10 +216,11 @@ class IndicatorSet:
 
     def peek(self, open_: float, high: float, low: float, close: float, volume: float) -> Floats:
         """The row `update` would return for this forming bar; commits nothing."""
-        bar = (open_, high, low, close, volume)
+        bar: tuple[float, ...] = (open_, high, low, close, volume)
         row = np.full(len(self.columns), np.nan)
         if not _finite(bar):
             return row
+        bar = self._derived(bar)
         arguments = [pick(bar) for pick in self._arguments]
         for slot in self._slots:
             if slot.handle is not None:
@@ -197,8 +232,13 @@ class IndicatorSet:
         twin = IndicatorSet(tuple(slot.indicator for slot in self._slots))
         for mine, other in zip(self._slots, twin._slots, strict=True):
             other.handle = mine.handle.copy() if mine.handle is not None else None
+        twin._close = self._close
         twin._history = list(self._history) if self._history is not None else None
         return twin
+
+    def _derived(self, bar: tuple[float, ...]) -> tuple[float, ...]:
+        """The bar with the inputs that follow from it."""
+        return (*bar, (bar[1] + bar[2] + bar[3]) / 3.0, _log_ratio(bar[3], self._close))
 
     def _arrange(self) -> list[_Calls]:
         """What `update` calls, by the arguments taken: functions of one value, then functions of several."""
@@ -218,8 +258,9 @@ class IndicatorSet:
         except self._talib.InsufficientHistory:
             return
         outputs = (filled,) if slot.single >= 0 else filled
+        first = slot.handle.out_range.begidx  # whole numbers (candles, sides) are 0 before it, not missing
         for output, column in slot.places:
-            rows[:, column] = outputs[output]
+            rows[first:, column] = outputs[output][first:]
 
     def _grow(self, bar: tuple[float, ...], row: Floats) -> None:
         """Update while some handles still wait for history: those are tried again on the longer one."""
@@ -252,8 +293,17 @@ def oscillators_may_vote(window: CandleWindow, atr14: float, tick_size: float = 
 
 def _inputs(bars: CandleWindow | CandleBlock) -> list[Floats]:
     if isinstance(bars, CandleWindow):
-        return [bars.open.copy(), bars.high.copy(), bars.low.copy(), bars.close.copy(), bars.volume.copy()]
-    return [np.ascontiguousarray(bars[:, i]) for i in range(1, 6)]
+        found = [bars.open.copy(), bars.high.copy(), bars.low.copy(), bars.close.copy(), bars.volume.copy()]
+    else:
+        found = [np.ascontiguousarray(bars[:, i]) for i in range(1, 6)]
+    closes: list[float] = found[_CLOSE].tolist()
+    # Bar by bar with the logarithm `update` takes: the vectorised one may differ in the last bit.
+    returns = [0.0, *map(_log_ratio, closes[1:], closes)][: len(closes)]
+    return [*found, (found[1] + found[2] + found[3]) / 3.0, np.array(returns)]
+
+
+def _log_ratio(close: float, before: float) -> float:
+    return log(close / before) if close > 0.0 and before > 0.0 else 0.0
 
 
 def _picker(inputs: tuple[int, ...]) -> Callable[[tuple[float, ...]], tuple[float, ...]]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-_MAD_TO_SIGMA = 1.4826
+MAD_TO_SIGMA = 1.4826
 """Median absolute deviation to standard deviation of a normal distribution (Hampel, 1974)."""
 
 
@@ -25,4 +25,4 @@ def robust_volume_z(volume: NDArray[np.float64], bars: int = 50) -> float:
     spread = float(np.median(np.abs(past - median)))
     if not spread > 0.0:
         return math.nan
-    return float((current - median) / (_MAD_TO_SIGMA * spread))
+    return float((current - median) / (MAD_TO_SIGMA * spread))

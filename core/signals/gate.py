@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.settings import Detectors
-from core.signals.ranks import RollingRank
+from core.signals.ranks import WINDOW, RollingRank
 
 QUIET_FACTOR = 0.5
 WILD_FACTOR = 0.7
-WARMUP = 195
+ATR_BARS = 195
 """Bars after which ATR14 no longer depends on where the history began."""
+WARMUP = ATR_BARS + WINDOW
+"""Bars after which the gate no longer does: it compares with a full window of settled values. Open before that."""
 NAME = "atr_gate"
 
 
@@ -29,7 +31,7 @@ OPEN = Gate(1.0, "")
 
 
 class AtrGate:
-    """NATR14 against its own last 1,000 values."""
+    """NATR14 against its own last 1,000 values: for any symbol and timeframe, without absolute bounds (methods sheet 4.1)."""
 
     __slots__ = ("_bars", "_ranks")
 
@@ -40,7 +42,7 @@ class AtrGate:
     def step(self, natr: float, settings: Detectors) -> Gate:
         """The gate at the next closed bar; open while there is too little history."""
         self._bars += 1
-        if self._bars <= WARMUP:
+        if self._bars < ATR_BARS:
             return OPEN
         rank = self._ranks.step(natr)
         if NAME in settings.off:
