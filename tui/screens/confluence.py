@@ -265,7 +265,7 @@ class ConfluenceScreen(DeskScreen):
         listed, _ = self.desk.listed()
         symbols = list(listed or self.desk.store.universe)
         if not symbols:
-            self.desk.say("no symbols yet")
+            self._say("no symbols yet")
             return
         place = symbols.index(self.symbol) + step if self.symbol in symbols else 0
         self._turn(symbols[place % len(symbols)], self.timeframe or deciding_timeframe(self.desk))
@@ -306,9 +306,13 @@ class ConfluenceScreen(DeskScreen):
             if self.thresholds.choose_own():
                 self._choose_panel("thresholds")
             else:
-                self.desk.say(f"{self.detector or 'this line'} has no threshold of its own; e edits enter and exit")
+                self._say(f"{self.detector or 'this line'} has no threshold of its own; e edits enter and exit")
         else:
             self._choose_panel("readings")
+
+    def _say(self, text: str) -> None:
+        self.desk.say(text)
+        self._tick()
 
     def act_undo(self) -> None:
         self.desk.bus.publish(UndoSetting())
@@ -364,7 +368,7 @@ class ConfluenceScreen(DeskScreen):
         for layer in wanted ^ self.chart.shown_layers:
             self.chart.toggle(layer)
         names = "everything" if self._layers == 0 else ", ".join(wanted) or "candles only"
-        self.desk.say(f"chart: {names}")
+        self._say(f"chart: {names}")
 
     def act_back(self) -> None:
         if self.thresholds.is_open:

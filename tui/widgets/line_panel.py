@@ -75,7 +75,7 @@ def changed_to(before: Line, after: Line) -> int:
 
 
 class LinePanel(Widget):
-    """Lines, and at most one of them selected. `top` is the first one shown."""
+    """Lines, and at most one of them selected, marked in its blank first cell. `top` is the first one shown."""
 
     def __init__(self, desk: Desk, widget_id: str) -> None:
         super().__init__(id=widget_id)
@@ -130,6 +130,9 @@ class LinePanel(Widget):
         runs = self.lines[line] if line < len(self.lines) else []
         over = palette.cursor if line == self.cursor else None
         segments = []
+        if over is not None and runs and runs[0][0].startswith(" "):  # the margin carries the mark
+            segments.append(Segment(glyphs.cursor, palette.accent + over))
+            runs = [(runs[0][0][1:], runs[0][1]), *runs[1:]]
         for text, name in runs:
             style = getattr(palette, name)
             shown = plain_text(text) if glyphs.name == "ascii" else text

@@ -48,7 +48,7 @@ def tape_lines(
     sight: Sight, glyphs: Glyphs, width: int, height: int, back: int = 0, active: bool = False
 ) -> list[Line]:
     """A title and the newest takers; `back` leaves so many of the newest out. `active`: the operator scrolls here."""
-    title: Line = [(" TAPE", "accent" if active else "dim")]
+    title: Line = [(f"{glyphs.cursor}TAPE", "accent") if active else (" TAPE", "dim")]
     status = sight.row.channels.get("trade")
     silent = status is not None and not status.fresh
     if silent:

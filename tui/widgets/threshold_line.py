@@ -99,11 +99,9 @@ def effect(knob: Knob, typed: str, view: Confluence | None, enter: str, leave: s
 
 
 def knob_line(knob: Knob, chosen: bool, glyphs: Glyphs, width: int) -> Line:
-    """`▸ enter  [0.60]  A state begins at this probability. Range 0 to 1.`"""
-    mark = glyphs.cursor if chosen else " "
+    """` enter  [0.60]  A state begins at this probability. Range 0 to 1.`"""
     line: Line = [
-        (f" {mark} ", "accent"),
-        (fmt.fit(knob.label, VALUE_AT - 4, glyphs), "text" if not chosen else "bright"),
+        (f" {fmt.fit(knob.label, VALUE_AT - 2, glyphs)}", "text" if not chosen else "bright"),
         ("[", "dim"),
         (knob.value, "bright"),
         ("]", "dim"),
