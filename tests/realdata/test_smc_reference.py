@@ -143,7 +143,7 @@ def ours(name: str, length: int, mode: str = "smc") -> Ours:
     rules = SmcRules("trend", length, 0.1, 0.15, 1.5)
     if mode == "smc":
         constant = reference(name, length).range()
-        rules = SmcRules("smc", length, 0.1, 0.15, 1.5, zone_bars=FOREVER, pool_bars=FOREVER, equal_range=constant)
+        rules = SmcRules("smc", length, 0.1, 0.15, 1.5, FOREVER, FOREVER, FOREVER, equal_range=constant)
     engine = SmartMoney(rules, STEP_MS)
     events: list[SmcEvent] = []
     for place, values in enumerate(frame.to_numpy().tolist()):

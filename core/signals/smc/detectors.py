@@ -24,6 +24,8 @@ BREAK_FADES, MOVE_FADES, SWEEP_FADES, GAP_FADES, BLOCK_FADES = 87, 44, 65, 217, 
 """Bars after which a full score has halved itself below `LEAST`."""
 SETTLES = 200
 """Bars after which the engine's swings, breaks and trend were the same wherever the history began, in every series tried."""
+SETTLE_LENGTHS = 24
+"""The same in swing lengths, for those longer than the usual ones: silent until then."""
 POOLS_SETTLE = 600
 """Twice the bars a pool lives: an older anchor may have held the swings of a newer one."""
 
@@ -41,7 +43,7 @@ def smc_choch(_memory: Memory, scene: Scene) -> Vote | None:
 
 
 def _break(scene: Scene, event: SmcEvent | None, word: str, factor: float) -> Vote | None:
-    if event is None:
+    if event is None or not _settled(scene, BREAK_FADES):
         return None
     score = factor * clip(event.push / 0.5) * clip(event.size + 0.3) * _fade(scene, event.t_known, 20.0)
     if not score >= LEAST:
@@ -97,7 +99,7 @@ def smc_ob(_memory: Memory, scene: Scene) -> Vote | None:
             score = clip(zone.size / 3.0) * _fade(scene, zone.t_known, 100.0)
             if score >= most:
                 best, most = zone, score
-    if best is None:
+    if best is None or not _settled(scene, BLOCK_FADES):
         return None
     words = f"first retest of {_bull(best)} block {_span(best, scene.tick_size)}"
     return Vote(best.side, most, words, best.t_event)
@@ -107,7 +109,7 @@ def smc_ob(_memory: Memory, scene: Scene) -> Vote | None:
 def smc_sweep(_memory: Memory, scene: Scene) -> Vote | None:
     """Price went beyond equal highs or lows (or the previous day's or week's), where stop orders rest, and closed back."""
     event = scene.smc.latest.get("sweep")
-    if event is None:
+    if event is None or not _settled(scene, SWEEP_FADES):
         return None
     weight = min(1.0, event.members / 3.0) if event.members else 1.0
     score = clip(event.size / 0.5) * weight * _fade(scene, event.t_known, 15.0)
@@ -125,7 +127,7 @@ def smc_sweep(_memory: Memory, scene: Scene) -> Vote | None:
 def smc_pd(_memory: Memory, scene: Scene) -> Vote | None:
     """Where price stands between the last swing low and high: the lower half is cheap (discount), the upper dear."""
     swings = scene.smc.swings
-    if len(swings) < 2:
+    if len(swings) < 2 or not _settled(scene):
         return None
     newest, before = swings[-1], swings[-2]
     low, high = (before.price, newest.price) if newest.side == "high" else (newest.price, before.price)
@@ -142,6 +144,11 @@ def smc_pd(_memory: Memory, scene: Scene) -> Vote | None:
         score = min(1.0, score + OPTIMAL_ENTRY_BONUS)
     word = "discount" if cheap else "premium"
     return Vote("BUY" if cheap else "SELL", score, f"{word}: {place * 100.0:.0f} % of range".replace("-", "−"))
+
+
+def _settled(scene: Scene, fades: int = 0) -> bool:
+    """Whether the start of the history no longer shows in the swings, nor in what they made `fades` bars ago."""
+    return scene.smc.bars >= SETTLE_LENGTHS * scene.smc.rules.swing_length + fades
 
 
 def _side(event: SmcEvent) -> Side:

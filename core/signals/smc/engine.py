@@ -22,13 +22,15 @@ KEPT_EVENTS = 128
 ZONE_BARS = 432
 """A zone's score has halved itself below what counts after so many bars at the longest (half-life 100 bars)."""
 POOL_BARS = 300
+PATTERN_BARS = 150
+"""Nine of ten patterns of the reference are broken within 34 bars."""
 
 
 class SmcRules(NamedTuple):
     """How the engine looks: mode `trend` (to trade with) or `smc` (the reference definitions, no size filters).
 
-    Zones and unbroken patterns are forgotten after `zone_bars`, pools after `pool_bars`. `equal_range`, if above 0, is the
-    range of equal highs and lows in price, in place of `equal_atr` ATR.
+    Zones are forgotten after `zone_bars`, pools after `pool_bars`, four-swing patterns that were not broken after
+    `pattern_bars`. `equal_range`, if above 0, is the range of equal highs and lows in price, in place of `equal_atr` ATR.
     """
 
     mode: Literal["trend", "smc"]
@@ -38,6 +40,7 @@ class SmcRules(NamedTuple):
     displacement_atr: float
     zone_bars: int = ZONE_BARS
     pool_bars: int = POOL_BARS
+    pattern_bars: int = PATTERN_BARS
     equal_range: float = 0.0
 
 
@@ -82,7 +85,7 @@ class SmartMoney:
         self._tracker = SwingTracker(rules.swing_length)
         self._last = LastSwings()
         reference = rules.mode == "smc"
-        self._four = FourSwings(rules.zone_bars) if reference else None
+        self._four = FourSwings(rules.pattern_bars) if reference else None
         self._extremes = Extremes() if reference else None
         self._blocks = Displacements()
         self._book = ZoneBook(rules.zone_bars)
