@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench import micro, paced, wire
+from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
 from tests.bench.timing import Figure, conditions
@@ -25,6 +26,7 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "ladder": lambda minutes: wire.book_ladder(),
     "bus": lambda minutes: [micro.bus_fan_out()],
     "indicators": lambda minutes: [micro.indicators_incremental()],
+    "chart": lambda minutes: chart_paint(),
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),
     "cold150": lambda minutes: cold_start(150, 30),

@@ -140,9 +140,11 @@ def write_states(plot: Plot, marks: Iterable[ChartMark]) -> None:
 
 
 def write_sweeps(plot: Plot, marks: Iterable[ChartMark]) -> None:
-    """A cross at the end of the wick that took the stops and came back."""
+    """A cross at the end of the wick that took the stops and came back; one, however many levels it swept."""
+    crossed = set()
     for mark in marks:
-        if mark.kind == "sweep" and plot.is_known(mark.t_known):
+        if mark.kind == "sweep" and plot.is_known(mark.t_known) and (mark.t_event, mark.side) not in crossed:
+            crossed.add((mark.t_event, mark.side))
             _beside(plot, mark, plot.glyphs.sweep, "warn", over=mark.side in ("SELL", "high"))
 
 
