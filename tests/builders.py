@@ -6,6 +6,8 @@ import math
 import random
 from collections.abc import Iterator
 
+import msgspec
+
 from core.messages import (
     Channel,
     ChannelStatus,
@@ -13,6 +15,8 @@ from core.messages import (
     Contribution,
     EngineStatus,
     Event,
+    EventChange,
+    EventKind,
     HistoryStatus,
     LinkStatus,
     Listing,
@@ -189,9 +193,21 @@ def provider_stats(messages: int, at_ms: int, **changes: object) -> ProviderStat
 
 
 def event(
-    event_id: int, kind: str, text: str, *, symbol: str = "", severity: Severity = "info", at_ms: int = NOW_MS
+    event_id: int, kind: EventKind, text: str, *, symbol: str = "", severity: Severity = "info", at_ms: int = NOW_MS
 ) -> Event:
     return Event(event_id=event_id, kind=kind, severity=severity, symbol=symbol, text=text, at_ms=at_ms)
+
+
+def state_event(
+    event_id: int, symbol: str, before: State, after: State, price: float, *reasons: str, at_ms: int = NOW_MS
+) -> Event:
+    """A change of state as the recorder tells it."""
+    change = EventChange(
+        before=before, after=after, price=price, probability=0.61 if after == "BUY" else 0.39, timeframe="1m",
+        reasons=reasons,
+    )  # fmt: skip
+    text = f"{symbol} {before} → {after} at {price:,}" + (f": {', '.join(reasons)}" if reasons else "")
+    return Event(event_id=event_id, kind="state", severity="info", symbol=symbol, text=text, at_ms=at_ms, change=change)
 
 
 class SeededFeed:
@@ -261,22 +277,28 @@ class SeededFeed:
 
     def log(self) -> Iterator[Message]:
         """A morning of events, oldest first."""
-        lines: tuple[tuple[int, str, Severity, str, str], ...] = (
+        lines: tuple[tuple[int, EventKind, Severity, str, str], ...] = (
             (3400, "engine", "info", "", "engine started: binance_us spot at 127.0.0.1, PAPER"),
             (3398, "link", "info", "", "market-1 up after 0.1 s"),
             (3390, "universe", "info", "", "60 symbols watched: top 60 by volume and range"),
-            (3100, "state", "info", "ETHUSDT", "HOLD → BUY at 2,671.40 (.62): EMA 9 above 21 (+5.1 pp)"),
-            (2710, "state", "info", "DOGEUSDT", "HOLD → SELL at 0.10284 (.39): Donchian low broken (−4.4 pp)"),
             (2200, "link", "warning", "", "market-2 down: connection reset by peer; retry 1 in 1.2 s"),
             (2199, "link", "info", "", "market-2 up after 1.3 s; 30 symbols repaired, 0 bars changed"),
             (1800, "book", "warning", "XRPUSDT", "book resynced: update 4811 missing"),
             (1320, "setting", "info", "", "confluence.enter 0.60 → 0.62 by operator"),
             (1210, "setting", "info", "", "confluence.enter 0.62 → 0.60 undone by operator"),
             (900, "ban", "error", "", "REST paused until 12:21:00: status 429, Retry-After 60 s"),
-            (780, "state", "info", "SOLUSDT", "HOLD → BUY at 152.19 (.61): MACD rising (+4.0 pp)"),
             (420, "fault", "error", "", "rest klines LUNAUSDT: status 500 three times; tried again in 8 s"),
             (62, "channel", "warning", "LUNAUSDT", "no quotes for 14 s (limit 10 s): channel frozen"),
-            (31, "state", "info", "AVAXUSDT", "BUY → HOLD at 27.22 (.44): MACD falling (−3.2 pp)"),
         )
-        for number, (ago_s, kind, severity, symbol, text) in enumerate(lines, start=1):
-            yield event(number, kind, text, symbol=symbol, severity=severity, at_ms=NOW_MS - ago_s * 1000)
+        changes: tuple[tuple[int, str, State, State, float, tuple[str, ...]], ...] = (
+            (3100, "ETHUSDT", "HOLD", "BUY", 2671.40, ("EMA 9 above 21 (+5.1 pp)", "ADX 31 up (+3.0 pp)")),
+            (2710, "DOGEUSDT", "HOLD", "SELL", 0.10284, ("Donchian low broken (−4.4 pp)", "MACD falling (−2.1 pp)")),
+            (780, "SOLUSDT", "HOLD", "BUY", 152.19, ("MACD rising (+4.0 pp)", "volume z 2.4 with the move (+2.2 pp)")),
+            (31, "AVAXUSDT", "BUY", "HOLD", 27.22, ("MACD falling (−3.2 pp)",)),
+        )
+        told = [(ago_s, event(0, kind, text, symbol=name, severity=how)) for ago_s, kind, how, name, text in lines]
+        for ago_s, symbol, before, after, price, reasons in changes:
+            told.append((ago_s, state_event(0, symbol, before, after, price, *reasons)))
+        told.sort(key=lambda line: -line[0])
+        for number, (ago_s, message) in enumerate(told, start=1):
+            yield msgspec.structs.replace(message, event_id=number, at_ms=NOW_MS - ago_s * 1000)

@@ -89,10 +89,6 @@ def test_watchlist_ascii(snap_compare):
     assert snap_compare(app(glyphs="ascii"), terminal_size=NORMAL, run_before=shows(frozen_feed(), *DOWN))
 
 
-def test_events(snap_compare):
-    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), "3", "up", "up"))
-
-
 def test_the_readme_picture_is_what_the_program_shows():
     """`docs/watchlist.svg` is made here: run once with UPDATE_DOCS=1 after the screen changed."""
 

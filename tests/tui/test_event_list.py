@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests import builders as make
 from tests.snapshots.scenes import app
-from tui.glyphs import ASCII, UNICODE
 from tui.screens.events import EventsScreen
-from tui.widgets.event_list import EventList, event_runs, glyph_and_style
+from tui.widgets.event_list import EventList
 
 
 def many(count: int, start: int = 1):
@@ -34,34 +29,6 @@ async def a_list(size=(100, 30)):
 
 def visible(events: EventList) -> list[str]:
     return [events.render_line(y).text.strip() for y in range(events.size.height)]
-
-
-@pytest.mark.parametrize(
-    ("event", "mark"),
-    [
-        (make.event(1, "state", "HOLD → BUY at 1.0"), ("↑", "price_up")),
-        (make.event(1, "state", "BUY → SELL at 1.0"), ("↓", "price_down")),
-        (make.event(1, "state", "SELL → HOLD at 1.0"), ("•", "hold")),
-        (make.event(1, "state", "something else"), ("•", "dim")),
-        (make.event(1, "link", "down", severity="warning"), ("!", "warn")),
-        (make.event(1, "fault", "bad", severity="error"), ("✗", "danger")),
-    ],
-)
-def test_severity_and_state_have_a_sign_besides_a_colour(event, mark):
-    assert glyph_and_style(event, UNICODE) == mark
-
-
-def test_events_of_other_days_carry_their_date():
-    event = make.event(1, "state", "something")
-    assert event_runs(event, make.NOW_MS, 80, UNICODE)[0][0] == "12:34:56Z   "
-    assert event_runs(event, make.NOW_MS + 86_400_000, 80, UNICODE)[0][0] == "11-21 12:34 "
-
-
-@given(text=st.text(max_size=200), width=st.integers(45, 200))
-def test_a_line_never_exceeds_its_width(text, width):
-    event = make.event(1, "channel", text, symbol="A" * 20)
-    for glyphs in (UNICODE, ASCII):
-        assert sum(len(part) for part, _ in event_runs(event, make.NOW_MS, width, glyphs)) == width
 
 
 async def test_following_shows_the_newest_last():
@@ -111,3 +78,51 @@ async def test_an_empty_list_says_why():
         assert "nothing has happened yet" in "".join(visible(events))
         events.move_cursor(3)
         assert events.current is None
+
+
+async def test_another_filter_keeps_the_event_and_its_place_on_the_screen():
+    async with a_list() as (events, pilot):
+        everything = many(200)
+        events.put(everything, "")
+        events.move_cursor(100)
+        events.move_cursor(95)
+        await pilot.pause()
+        events.replace([event for event in everything if event.event_id % 7 == 0], (), "")
+        assert events.current is not None
+        assert events.current.event_id == 98  # the next one still shown
+        events.replace(everything, (), "")
+        await pilot.pause()
+        assert events.current.event_id == 96  # the one the operator was at
+        assert not events.following
+
+
+async def test_events_that_a_filter_reveals_are_not_new():
+    async with a_list() as (events, _):
+        everything = many(100)
+        events.put(everything, "")
+        events.move_cursor(20)
+        events.replace(everything[::10], (), "")
+        events.replace(everything, (), "")
+        assert events.unseen == 0
+        events.put(many(103), "")
+        assert events.unseen == 3
+
+
+async def test_going_up_on_a_lone_line_ends_following():
+    async with a_list() as (events, _):
+        events.put(many(1), "")
+        events.move_cursor(-1)
+        assert not events.following
+        events.move_cursor(1)
+        assert events.following
+
+
+async def test_lines_carry_their_date_after_midnight():
+    async with a_list() as (events, pilot):
+        events.put(many(3), "")
+        await pilot.pause()
+        assert "12:34:56Z" in visible(events)[0]
+        clock = events._desk.clock
+        clock.set_ms(make.NOW_MS + 86_400_000)
+        events.put(many(3), "")
+        assert "11-21 12:34" in visible(events)[0]

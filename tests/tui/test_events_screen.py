@@ -10,10 +10,9 @@ from core.messages import SettingChanged
 from tests import builders as make
 from tests.snapshots.scenes import app
 from tests.tui.desk_builder import shown
-from tui.screens.events import KINDS, LEVELS, REPAINT_S, EventsScreen, chosen
+from tui.screens.events import REPAINT_S, EventsScreen
 from tui.screens.watchlist import WatchlistScreen
-
-NAMES = [name for name, _ in KINDS]
+from tui.widgets.event_filter import EVERYTHING, GROUP_NAMES, LEVELS
 
 
 @asynccontextmanager
@@ -79,42 +78,120 @@ async def test_pages(up, down):
 
 async def test_kinds_are_chosen_with_the_arrows():
     async with log() as (_, pilot, screen):
-        for name in (*NAMES[1:], NAMES[0]):
+        for name in (*GROUP_NAMES[1:], GROUP_NAMES[0]):
             await pilot.press("right")
-            assert screen.group == name
+            assert screen.view.group == name
         await pilot.press("l")
         assert {event.kind for event in screen.list.events} == {"state"}
         await pilot.press("left", "h")
-        assert screen.group == NAMES[-1]
+        assert screen.view.group == GROUP_NAMES[-1]
+
+
+@pytest.mark.parametrize("name", GROUP_NAMES)
+async def test_kinds_are_chosen_in_the_palette(name):
+    async with log() as (running, pilot, screen):
+        action = running.desk.registry.get(f"events.kind_{name}")
+        assert action is not None
+        assert action.palette
+        await screen.perform(action)
+        await pilot.pause()
+        assert screen.view.group == name
+        assert f"[{name} " in shown(running)[1]
 
 
 async def test_v_raises_the_severity():
     async with log() as (_, pilot, screen):
         for level in (*LEVELS[1:], LEVELS[0]):
             await pilot.press("v")
-            assert screen.level == level
+            assert screen.view.level == level
             assert {e.severity for e in screen.list.events} == set(LEVELS[LEVELS.index(level) :])
 
 
-async def test_words_filter_symbol_and_text_and_escape_takes_back():
+def state_line(running) -> str:
+    """The line under the log."""
+    (line,) = [line for line in shown(running) if line.startswith(("── ", "-- "))]
+    return line
+
+
+async def test_words_filter_symbol_and_text_while_they_are_typed_and_are_lit_up():
     async with log() as (running, pilot, screen):
-        await pilot.press("right", "/", *"sol", "enter")
+        await pilot.press("slash", *"macd z")
         assert [event.symbol for event in screen.list.events] == ["SOLUSDT"]
+        assert '"macd z"' in state_line(running)
+        await pilot.press("backspace", "backspace", "enter")
+        assert [event.symbol for event in screen.list.events] == ["DOGEUSDT", "SOLUSDT", "AVAXUSDT"]
         assert screen.list.has_focus
-        await pilot.press("/", "x", "escape")
-        assert (screen.text, screen.filter.is_open) == ("sol", False)
-        await pilot.press("escape")
-        assert (screen.text, screen.group) == ("", "state")
-        await pilot.press("escape")
-        assert (screen.group, screen.level) == ("all", "info")
+        accent = running.desk.palette.accent
+        lit = [part.text for part in screen.list.render_line(0) if part.style == accent]
+        assert [text for text in lit if text.strip()] == ["MACD"]
+
+
+async def test_escape_takes_back_what_is_typed_then_one_filter_after_the_other():
+    async with log() as (running, pilot, screen):
+        await pilot.press("right", "v", "v", "v", "slash", *"usdt", "enter", "up", "s")
+        assert screen.view.symbol == "SOLUSDT"
+        await pilot.press("v", "slash", "x", "escape")
+        assert (screen.view.text, screen.filter.is_open) == ("usdt", False)
+        for left in ("warnings up", "only SOLUSDT", '"usdt"', "kind state"):
+            assert left in state_line(running)
+            await pilot.press("escape")
+            assert left not in state_line(running)
+        assert screen.view == EVERYTHING
+        assert "15 events" in state_line(running)
         await pilot.press("escape")
         assert running.screen is screen
 
 
+async def test_only_this_symbol_and_all_again():
+    async with log() as (running, pilot, screen):
+        await pilot.press("up", "s")
+        assert {event.symbol for event in screen.list.events} == {"LUNAUSDT"}
+        assert "only LUNAUSDT · 1 shown, 14 hidden" in state_line(running)
+        assert "[all 1]" in shown(running)[1]
+        await pilot.press("s")
+        assert screen.view == EVERYTHING
+        assert screen.list.current.symbol == "LUNAUSDT"
+        await pilot.press("g", "s")
+        assert running.desk.store.notice == "this event is about no symbol"
+
+
+async def test_counts_of_kinds_are_those_under_the_other_filters():
+    async with log() as (running, pilot, _):
+        assert "[all 15]" in shown(running)[1]
+        await pilot.press("v")
+        assert "[all 5]" in shown(running)[1]
+        assert "state 0 " in shown(running)[1]
+        assert "warnings up · 5 shown, 10 hidden" in state_line(running)
+
+
+async def test_what_happened_around_a_find_is_one_escape_away():
+    async with log(extra=100) as (running, pilot, screen):
+        await pilot.press("slash", *"429", "enter", "up")
+        assert not screen.list.following
+        await pilot.press("escape")
+        assert "status 429" in screen.list.current.text
+        lines = shown(running)
+        (place,) = [number for number, line in enumerate(lines) if line.startswith("▸")]
+        assert "confluence.enter" in lines[place - 1]
+        assert "SOLUSDT" in lines[place + 1]
+        assert "not following  f newest" in state_line(running)
+
+
+async def test_following_goes_on_under_filters():
+    async with log() as (running, pilot, screen):
+        await pilot.press("slash", *"sol", "enter", "escape", "right", "right", "left", "left")
+        assert screen.list.following
+        assert screen.list.cursor == 14
+        assert "following" in state_line(running)
+
+
 async def test_nothing_found_says_so():
     async with log() as (running, pilot, _):
-        await pilot.press("/", *"zzz", "enter")
-        assert any("no event matches" in line for line in shown(running))
+        await pilot.press("slash", *"zzz", "enter")
+        assert any("no event matches; Esc takes the last filter back" in line for line in shown(running))
+        assert '"zzz" · 0 shown, 15 hidden' in state_line(running)
+        await pilot.press("up", "down", "g", "G", "s", "enter", "escape")
+        assert "15 events" in state_line(running)
 
 
 async def test_enter_goes_to_the_symbol_in_the_watchlist():
@@ -154,19 +231,34 @@ async def test_new_events_are_counted_while_reading_old_ones():
         for number in range(12):
             running.desk.bus.publish(make.event(500 + number, "link", "again"))
         await flush(running, pilot, REPAINT_S)
-        assert "12 new ↓" in shown(running)[1]
-        assert "engine started" in shown(running)[2]
+        assert "12 new ↓  f newest" in state_line(running)
+        assert "engine started" in shown(running)[3]
         await pilot.press("f")
-        assert "following" in shown(running)[1]
+        assert " following " in state_line(running)
 
 
-async def test_a_long_event_is_told_in_full_below():
-    async with log(size=(80, 24)) as (running, pilot, _):
-        words = "rest answered 503 and the body was an HTML page of the proxy, tried again in eight seconds"
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (120, 40)])
+async def test_a_long_event_is_told_in_full_below(size):
+    async with log(size=size) as (running, pilot, screen):
+        usual = screen.detail.size.height
+        words = " ".join(f"word{number}" for number in range(30))
         running.desk.bus.publish(make.event(60, "fault", words, severity="error"))
         await flush(running, pilot, REPAINT_S)
-        below = " ".join(line.strip() for line in shown(running)[-3:-1])
-        assert "proxy, tried again in eight seconds" in below
+        lines = shown(running)
+        below = " ".join(" ".join(lines[lines.index(state_line(running)) + 1 : -1]).split())
+        assert below.startswith("error fault · 12:34:57Z · word0") or "· word0 " in below
+        assert below.endswith("word29")
+        await pilot.press("up")
+        await pilot.pause()
+        assert screen.detail.size.height == usual
+
+
+async def test_a_text_without_end_leaves_room_for_the_log():
+    async with log(size=(80, 24)) as (running, pilot, screen):
+        running.desk.bus.publish(make.event(60, "fault", "word " * 500, severity="error"))
+        await flush(running, pilot, REPAINT_S)
+        assert screen.list.size.height >= 8
+        assert shown(running)[-2].endswith("…")
 
 
 async def test_a_changed_setting_is_said_in_one_line():
@@ -177,11 +269,3 @@ async def test_a_changed_setting_is_said_in_one_line():
         running.desk.bus.publish(change)
         await flush(running, pilot, 0.25)
         assert "confluence.enter set: 0.6 → 0.62" in shown(running)[-1]
-
-
-def test_every_event_kind_has_a_group():
-    kinds = ("state", "link", "channel", "book", "ban", "fault", "setting", "universe", "engine")
-    events = [make.event(number, kind, kind) for number, kind in enumerate(kinds)]
-    grouped = [event.kind for name in NAMES[1:] for event in chosen(events, name, "info", "")]
-    assert sorted(grouped) == sorted(kinds)
-    assert chosen(events, "all", "info", "") == events

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -12,27 +14,16 @@ from textual.widgets import Input
 from core.messages import Event
 from tui.actions import Action
 from tui.desk import Desk
-from tui.format import log_time_text
 from tui.screens.base import DeskScreen
-from tui.widgets.argument import RunLines
-from tui.widgets.event_list import EventList, own_words
+from tui.widgets.event_detail import EventDetail
+from tui.widgets.event_filter import EVERYTHING, GROUP_NAMES, LEVELS, chosen, told
+from tui.widgets.event_list import EventHeader, EventList
+from tui.widgets.event_state_line import EventStateLine
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.group_line import RunLine
-from tui.widgets.rule import Rule
 
 REPAINT_S = 1.0
 """The log scrolls, so each repaint sends the whole panel: at most this often."""
-KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("all", ()),
-    ("state", ("state",)),
-    ("link", ("link", "ban")),
-    ("data", ("channel", "book")),
-    ("fault", ("fault",)),
-    ("setting", ("setting",)),
-    ("engine", ("engine", "universe")),
-)
-"""Groups of the log and the event kinds in each; none means every kind."""
-LEVELS = ("info", "warning", "error")
 SCOPE = "events"
 
 
@@ -40,29 +31,26 @@ def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Act
     return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
 
 
-def chosen(events: Iterable[Event], group: str, level: str, text: str) -> list[Event]:
-    """Events of a group, at least as severe as `level`, that contain every word of `text`."""
-    kinds = dict(KINDS)[group]
-    least = LEVELS.index(level)
-    words = text.lower().split()
-    return [
-        event
-        for event in events
-        if (not kinds or event.kind in kinds)
-        and LEVELS.index(event.severity) >= least
-        and all(word in f"{event.symbol} {event.kind} {event.text}".lower() for word in words)
-    ]
-
-
 class EventsScreen(DeskScreen):
-    """Filter by kind, severity and words; Enter goes to the event's symbol."""
+    """Filter by kind, severity, symbol and words; Enter goes to the event's symbol.
+
+    `/` filters while it is typed, as on the watchlist, and lights the words up. To see what happened around a find, go to
+    it with the arrows and press Esc: the log stays where it is and its neighbours come back.
+    """
 
     SCOPE = SCOPE
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         _action("open", "enter", "symbol", "Show the event's symbol in the watchlist.", footer=10),
-        _action("filter", "/", "filter", "Show only events with these words; Esc takes it back.", footer=20),
-        _action("level", "v", "severity", "All events, warnings and errors, errors only.", footer=30),
+        _action(
+            "filter",
+            "/",
+            "filter",
+            "Show only events with all these words; Esc takes it back and leaves the cursor on its event.",
+            footer=20,
+        ),
+        _action("symbol", "s", "only this", "Only events of the selected one's symbol, or of all again.", footer=30),
         _action("follow", "f", "newest", "To the newest event, and follow.", footer=35),
+        _action("level", "v", "severity", "All events, warnings and errors, errors only."),
         _action("kind_next", "right,l", "next kind", "State, link, data, fault, setting, engine: the next one."),
         _action("kind_previous", "left,h", "previous kind", "State, link, data, fault, …: the one before."),
         _action("down", "down,j", "down", "One line down.", palette=False),
@@ -71,27 +59,38 @@ class EventsScreen(DeskScreen):
         _action("page_up", "pageup,ctrl+b", "page up", "One page up.", palette=False),
         _action("top", "home,g", "top", "To the oldest event.", palette=False),
         _action("bottom", "end,G", "bottom", "To the newest event, and follow.", palette=False),
+        *(_action(f"kind_{name}", "", f"events: {name}", f"Show the log's kind {name}.") for name in GROUP_NAMES),
     )
     GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
         ("!", "A warning: something is worth knowing, and is being dealt with."),
         ("✗", "An error: something failed and was contained."),
-        ("↑ ↓ •", "A state began: BUY, SELL, HOLD."),
+        ("↑ BUY, ↓ SELL, • HOLD", "A state began; PRICE is the close that began it, P the probability it had."),
+        ("link, data", "Connections and refusals of the venue; frozen channels and broken order books."),
+        ("12 new ↓", "So many events came below while you read older ones."),
+        ("hidden", "Events the filters keep back; Esc takes the last filter back, then the one before."),
     )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.group, self.level, self.text = "all", "info", ""
+        self.view = EVERYTHING
+        self._set_in_order: list[str] = []
+        self._order_before: list[str] = []
         self.list = EventList(desk)
-        self.top_line = RunLine(desk, "event-groups")
-        self.detail = RunLines(desk, "event-detail", 2)
-        self.filter = FilterLine("symbol or word, such as  eth  or  429")
+        self.groups = RunLine(desk, "event-groups")
+        self.state_line = EventStateLine(desk)
+        self.detail = EventDetail(desk)
+        self.filter = FilterLine("symbol or words, such as  eth  or  429")
+        self._counts = dict.fromkeys(GROUP_NAMES, 0)
         self._seen = -1
         self._painted_s = float("-inf")
+        for name in GROUP_NAMES:
+            setattr(self, f"act_kind_{name}", partial(self._show_only, group=name))
 
     def compose_body(self) -> Iterable[Widget]:
-        yield self.top_line
+        yield self.groups
+        yield EventHeader(self.desk)
         yield self.list
-        yield Rule(self.desk)
+        yield self.state_line
         yield self.filter
         yield self.detail
 
@@ -110,54 +109,59 @@ class EventsScreen(DeskScreen):
         self._tell()
 
     def _chosen(self) -> list[Event]:
-        return chosen(self.desk.store.events, self.group, self.level, self.text)
+        shown, self._counts = chosen(self.desk.store.events, self.view)
+        return shown
 
     def _empty_words(self) -> str:
-        return "no event matches; Esc clears the filter" if self.desk.store.events else "nothing has happened yet"
+        if not self.desk.store.events:
+            return "nothing has happened yet"
+        return "no event matches; Esc takes the last filter back"
 
     def _tell(self) -> None:
-        """The line of groups, and the selected event in full."""
-        events, glyphs = self.desk.store.events, self.desk.glyphs
-        left: list[tuple[str, str]] = []
-        for name, kinds in KINDS:
-            here = name == self.group
-            number = sum(not kinds or event.kind in kinds for event in events)
-            left.append(("[" if here else " ", "accent"))
-            left.append((name, "bright" if here else "dim"))
-            left.append((f" {number}", "text" if number else "dim"))
-            left.append(("] " if here else "  ", "accent"))
-        right: list[tuple[str, str]] = []
-        if self.list.unseen:
-            right.append((f"{self.list.unseen} new {glyphs.sort_down}   ", "accent"))
-        elif self.list.following:
-            right.append(("following   ", "dim"))
-        shown = {"info": "all", "warning": "warnings up", "error": "errors"}[self.level]
-        right += [("severity ", "dim"), (shown, "accent" if self.level != "info" else "dim"), ("   filter ", "dim")]
-        right.append((self.text, "accent") if self.text else (glyphs.missing, "dim"))
-        self.top_line.show(left, right)
-        self._tell_detail()
+        """The line of groups, the line of filters, and the selected event in full."""
+        runs: list[tuple[str, str]] = []
+        for name in GROUP_NAMES:
+            here, number = name == self.view.group, self._counts[name]
+            runs.append(("[" if here else " ", "accent"))
+            runs.append((name, "bright" if here else "dim"))
+            runs.append((f" {number}", "text" if number else "dim"))
+            runs.append(("] " if here else "  ", "accent"))
+        self.groups.show(runs, [])
+        self.state_line.show(self._filter_runs(), self._follow_runs())
+        self.detail.show_event(self.list.current)
+
+    def _filter_runs(self) -> list[tuple[str, str]]:
+        shown, total = len(self.list.events), len(self.desk.store.events)
+        filters = told(self.view)
+        if not filters:
+            return [(f"{total:,} events", "dim")]
+        runs: list[tuple[str, str]] = []
+        for words in filters:
+            runs += [(words, "accent"), (f" {self.desk.glyphs.separator} ", "dim")]
+        return [*runs, (f"{shown:,} shown, {total - shown:,} hidden", "text")]
+
+    def _follow_runs(self) -> list[tuple[str, str]]:
+        if self.list.following:
+            return [("following", "dim")]
+        key = self.desk.keymap.label(f"{SCOPE}.follow")
+        unseen = f"{self.list.unseen:,} new {self.desk.glyphs.sort_down}" if self.list.unseen else "not following"
+        return [(unseen, "accent" if self.list.unseen else "text"), (f"  {key} newest" if key else "", "dim")]
 
     @on(EventList.CursorMoved)
     def _tell_detail(self) -> None:
-        event = self.list.current
-        if event is None:
-            self.detail.show([[], []])
-            return
-        width = max(20, self.detail.size.width - 3)
-        when = log_time_text(event.at_ms, self.desk.clock.now_ms())
-        head = f"{event.severity} {event.kind} {when} {event.symbol}".rstrip()
-        separator = f"  {self.desk.glyphs.separator}  "
-        room = width - len(head) - len(separator)
-        text = own_words(event)
-        cut = len(text) if len(text) <= room else text.rfind(" ", 0, room)
-        cut = cut if cut > 0 else room
-        first = [(head, "dim"), (separator, "dim"), (text[:cut], "text")]
-        self.detail.show([first, [(text[cut:].strip(), "text")]])
+        self.detail.show_event(self.list.current)
 
     # --- acting --------------------------------------------------------------------------------------------------------
 
-    def _refilter(self) -> None:
-        self.list.replace(self._chosen(), self._empty_words())
+    def _show_only(self, **changes: Any) -> None:
+        """Change the filters; each goes to the end of what Esc takes back."""
+        self.view = replace(self.view, **changes)
+        for name in changes:
+            if name in self._set_in_order:
+                self._set_in_order.remove(name)
+            if getattr(self.view, name) != getattr(EVERYTHING, name):
+                self._set_in_order.append(name)
+        self.list.replace(self._chosen(), self.view.words, self._empty_words())
         self._tell()
 
     def _move(self, line: int) -> None:
@@ -186,8 +190,7 @@ class EventsScreen(DeskScreen):
         self.act_bottom()
 
     def act_level(self) -> None:
-        self.level = LEVELS[(LEVELS.index(self.level) + 1) % len(LEVELS)]
-        self._refilter()
+        self._show_only(level=LEVELS[(LEVELS.index(self.view.level) + 1) % len(LEVELS)])
 
     def act_kind_next(self) -> None:
         self._turn(1)
@@ -196,9 +199,17 @@ class EventsScreen(DeskScreen):
         self._turn(-1)
 
     def _turn(self, step: int) -> None:
-        names = [name for name, _ in KINDS]
-        self.group = names[(names.index(self.group) + step) % len(names)]
-        self._refilter()
+        self._show_only(group=GROUP_NAMES[(GROUP_NAMES.index(self.view.group) + step) % len(GROUP_NAMES)])
+
+    def act_symbol(self) -> None:
+        event = self.list.current
+        if self.view.symbol:
+            self._show_only(symbol="")
+        elif event is None or not event.symbol:
+            self.desk.say("this event is about no symbol")
+        else:
+            self.list.keep_place()
+            self._show_only(symbol=event.symbol)
 
     async def act_open(self) -> None:
         event = self.list.current
@@ -208,11 +219,12 @@ class EventsScreen(DeskScreen):
         jump: Any = self.app
         await jump.jump_to(event.symbol)
 
-    # --- filter --------------------------------------------------------------------------------------------------------
+    # --- words ---------------------------------------------------------------------------------------------------------
 
     def act_filter(self) -> None:
+        self._order_before = list(self._set_in_order)
         self.detail.display = False
-        self.filter.open(self.text)
+        self.filter.open(self.view.text)
 
     def _close_filter(self) -> None:
         self.filter.close()
@@ -223,8 +235,7 @@ class EventsScreen(DeskScreen):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if self.filter.is_open:
-            self.text = event.value.strip()
-            self._refilter()
+            self._show_only(text=event.value.strip())
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -233,13 +244,12 @@ class EventsScreen(DeskScreen):
 
     def act_back(self) -> None:
         if self.filter.is_open:
-            self.text = self.filter.before
+            before = self.filter.before
             self._close_filter()
-        elif self.text:
-            self.text = ""
-        elif self.group != "all" or self.level != "info":
-            self.group, self.level = "all", "info"
+            self._show_only(text=before)
+            self._set_in_order = self._order_before
+        elif self._set_in_order:
+            name = self._set_in_order[-1]
+            self._show_only(**{name: getattr(EVERYTHING, name)})
         else:
             super().act_back()
-            return
-        self._refilter()

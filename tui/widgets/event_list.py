@@ -9,52 +9,31 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from core.messages import Event
 from tui.desk import Desk
-from tui.format import fit, log_time_text
-from tui.glyphs import Glyphs, plain_text
+from tui.format import log_time_text
+from tui.widgets.event_columns import event_runs, header_text
 
-Run = tuple[str, str]
-
-SEVERITY_STYLE = {"info": "text", "warning": "warn", "error": "danger"}
-
-
-WIDE = 96
-SYMBOL_WIDE, SYMBOL_NARROW = 13, 10
+CACHED_MOST = 4000
+AROUND = 4
+"""A quarter of the height is kept above and below the cursor when a filter changes: what came before and after."""
+GUTTER, MARGIN = 2, 1
+"""Cells for the cursor on the left, and left free on the right."""
 
 
-def own_words(event: Event) -> str:
-    """The text without the symbol in front: that has a column of its own."""
-    return event.text.removeprefix(f"{event.symbol} ") if event.symbol else event.text
+class EventHeader(Widget):
+    """Titles of the columns."""
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(id="event-header")
+        self._desk = desk
 
-def glyph_and_style(event: Event, glyphs: Glyphs) -> Run:
-    """A state change carries its new state's arrow, everything else its severity."""
-    if event.kind == "state":
-        after = event.text.rpartition("→")[2].split()
-        mark = {"BUY": (glyphs.up, "price_up"), "SELL": (glyphs.down, "price_down"), "HOLD": (glyphs.hold, "hold")}
-        if after and after[0] in mark:
-            return mark[after[0]]
-    mark_of = {"info": glyphs.hold, "warning": glyphs.alert, "error": glyphs.no}
-    return mark_of[event.severity], "dim" if event.severity == "info" else SEVERITY_STYLE[event.severity]
-
-
-def event_runs(event: Event, now_ms: int, width: int, glyphs: Glyphs) -> list[Run]:
-    """One line: time, mark, kind, symbol, text; the text takes what is left of `width` cells."""
-    mark, style = glyph_and_style(event, glyphs)
-    text = own_words(event)
-    text = text if glyphs.name != "ascii" else plain_text(text)
-    symbol_width = SYMBOL_WIDE if width >= WIDE else SYMBOL_NARROW
-    head = 12 + 2 + 9 + symbol_width + 1
-    words = "text" if event.severity == "info" else SEVERITY_STYLE[event.severity]
-    return [
-        (fit(log_time_text(event.at_ms, now_ms), 11, glyphs) + " ", "dim"),
-        (f"{mark} ", style),
-        (fit(event.kind, 8, glyphs) + " ", "dim"),
-        (fit(event.symbol, symbol_width, glyphs) + " ", "bright"),
-        (fit(text, max(0, width - head), glyphs), words),
-    ]
+    def render_line(self, y: int) -> Strip:
+        width, palette = self.size.width, self._desk.palette
+        text = " " * GUTTER + header_text(width - GUTTER - MARGIN)
+        return Strip([Segment(text, palette.dim)]).adjust_cell_length(width, palette.dim)
 
 
 class EventList(ScrollView, can_focus=True, inherit_bindings=False):
@@ -70,34 +49,66 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = 0
         self.following = True
         self.unseen = 0
+        self._seen_id = -1
+        self._place: Event | None = None
         self._strips: dict[tuple[int, bool], Strip] = {}
+        self._today = ""
+        self._words: tuple[str, ...] = ()
         self._empty_words = ""
 
     def put(self, events: Sequence[Event], empty_words: str) -> None:
-        """Show these events. Following shows the newest; otherwise the picture stands still and the new are counted."""
-        newest = max((event.event_id for event in self.events), default=-1)
+        """More events came. Following shows the newest; otherwise the picture stands still and the new are counted."""
         here = self.current
         top_event = self.events[int(self.scroll_offset.y)] if self.events else None
-        self.events = list(events)
-        self._empty_words = empty_words
-        if len(self._strips) > 4000:
-            self._strips.clear()
-        self.virtual_size = Size(self.size.width, len(self.events))
+        self._take(events, empty_words)
         if self.following:
-            self.unseen = 0
             self._to_newest()
             self.refresh()
             return
-        self.unseen += sum(event.event_id > newest for event in self.events)
         self.cursor = self._line_of(here)
         top = self._line_of(top_event)
         if top != int(self.scroll_offset.y):
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
-    def replace(self, events: Sequence[Event], empty_words: str) -> None:
-        """Another filter: show these from the newest on."""
-        self.following = True
-        self.put(events, empty_words)
+    def replace(self, events: Sequence[Event], words: tuple[str, ...], empty_words: str) -> None:
+        """Another filter; `words` are lit up.
+
+        What follows goes on following. Otherwise the cursor stays on the event the operator put it on, or goes to the
+        next one still shown and comes back with it; on the screen it stays about where it was, among its neighbours.
+        """
+        here, row = self._place or self.current, self.cursor - int(self.scroll_offset.y)
+        if words != self._words:
+            self._words = words
+            self._strips.clear()
+        self._take(events, empty_words)
+        if self.following:
+            self._to_newest()
+        else:
+            self.cursor = self._line_of(here)
+            height = self.size.height
+            around = height // AROUND
+            top = self.cursor - max(around, min(row, height - 1 - around))
+            self.scroll_to(y=max(0, min(top, len(self.events) - height)), animate=False, immediate=True, force=True)
+            self.post_message(self.CursorMoved())
+        self.refresh()
+
+    def _take(self, events: Sequence[Event], empty_words: str) -> None:
+        self.events = list(events)
+        self._empty_words = empty_words
+        now_ms = self._desk.clock.now_ms()
+        today = log_time_text(now_ms, 0)[:5]
+        if len(self._strips) > CACHED_MOST or today != self._today:  # another day: yesterday's lines now carry a date
+            self._strips.clear()
+            self._today = today
+        self.virtual_size = Size(self.size.width, len(self.events))
+        if self.following:
+            self._saw_all()
+        else:
+            self.unseen = sum(event.event_id > self._seen_id for event in self.events)
+
+    def _saw_all(self) -> None:
+        self.unseen = 0
+        self._seen_id = max(self._seen_id, max((event.event_id for event in self.events), default=-1))
 
     @property
     def current(self) -> Event | None:
@@ -110,26 +121,34 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         return max(1, self.size.height - 1)
 
     def move_cursor(self, line: int) -> None:
-        """Put the cursor on a line; on the newest one following begins again, elsewhere it ends."""
+        """Put the cursor on a line. Going to the newest begins following again; going up ends it, also on a lone line."""
         if not self.events:
             return
-        old, self.cursor = self.cursor, max(0, min(line, len(self.events) - 1))
-        self.following = self.cursor == len(self.events) - 1
+        last = len(self.events) - 1
+        self.following = line >= self.cursor and line >= last
+        old, self.cursor = self.cursor, max(0, min(line, last))
+        self.keep_place()
         if self.following:
-            self.unseen = 0
+            self._saw_all()
         self._keep_visible()
         for changed in {old, self.cursor}:
             self.refresh_line(changed)
         self.post_message(self.CursorMoved())
 
+    def keep_place(self) -> None:
+        """The operator is at the event under the cursor: filters that come and go lead back to it."""
+        self._place = None if self.following else self.current
+
     def forget(self) -> None:
-        """Forget cached lines: the theme changed."""
+        """Forget cached lines: the theme or the way times are told changed."""
         self._strips.clear()
         self.refresh()
 
     def on_resize(self) -> None:
         self._strips.clear()
         self.virtual_size = Size(self.size.width, len(self.events))
+        if self.following:
+            self.cursor = max(0, len(self.events) - 1)
         self._keep_visible()
 
     def _line_of(self, wanted: Event | None) -> int:
@@ -166,9 +185,11 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         return strip
 
     def _strip(self, event: Event, cursor: bool) -> Strip:
-        palette, glyphs, width = self._desk.palette, self._desk.glyphs, self.size.width
+        desk, width = self._desk, self.size.width
+        palette, glyphs = desk.palette, desk.glyphs
         segments = [Segment(f"{glyphs.cursor if cursor else ' '} ", palette.accent)]
-        for text, style in event_runs(event, self._desk.clock.now_ms(), width - 3, glyphs):
+        room = width - GUTTER - MARGIN
+        for text, style in event_runs(event, desk.clock.now_ms(), room, desk.store, glyphs, self._words):
             segments.append(Segment(text, getattr(palette, style)))
         if cursor:
             segments = [Segment(text, (style or palette.text) + palette.cursor) for text, style, _ in segments]
