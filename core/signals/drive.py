@@ -112,18 +112,22 @@ class Drive:
     def _advance(
         self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], settings: Settings
     ) -> None:
-        scene, close_ms = self.scene, open_ms + self.interval_ms
+        scene, frames, rules, close_ms = self.scene, self.frames, settings.detectors, open_ms + self.interval_ms
         if self.first_ms < 0:
             self.first_ms = open_ms
-        scene.settings = settings.detectors
-        self.regime = self.tracker.step(row)
-        scene.push(open_ms, bar, synthetic, row, self.regime.regime)
-        scene.higher = self.frames.at(close_ms)
+        scene.settings = rules
+        self.regime = regime = self.tracker.step(row)
+        scene.push(open_ms, bar, synthetic, row, regime.regime)
+        scene.higher = frames.at(close_ms)
         atr, close = scene.atr, bar[3]
         # A flat filler of ours is not the market's bar: it makes no swing and fills no gap.
-        scene.events = () if synthetic else scene.smc.step(open_ms, bar, atr, self.frames.levels(close_ms))
-        self.gate = self._gate.step(atr / close if close > 0.0 else math.nan, settings.detectors)
-        self._filler = self._filler + 1 if synthetic else 0
+        if synthetic:
+            scene.events = ()
+            self._filler += 1
+        else:
+            scene.events = scene.smc.step(open_ms, bar, atr, frames.levels(close_ms))
+            self._filler = 0
+        self.gate = self._gate.step(atr / close if close > 0.0 else math.nan, rules)
 
     def _forced(self, verdicts: tuple[tuple[Detector, Verdict], ...], settings: Settings) -> str:
         if self._filler > settings.confluence.stale_bars:

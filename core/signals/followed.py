@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
+
 from core.market.candles import CandleWindow
 from core.messages import Bar, Metrics, StateChange
 from core.settings import Settings
@@ -161,12 +163,18 @@ class Followed:
         """The longer timeframes it reads, empty."""
         return HigherFrames(self.above)
 
-    def load_frames(self, frames: HigherFrames, since_ms: int) -> Iterator[None]:
-        """Fill them from their windows, one at a time."""
+    def load_frames(self, frames: HigherFrames, since_ms: int, before: int | None = None) -> Iterator[None]:
+        """Fill them from their windows, one at a time, to answer from `since_ms` on.
+
+        `before`: read at most so many bars that closed by then; all that are there unless given.
+        """
         for timeframe in self.reads:
             window = self._market.window(self.signals.symbol, timeframe)
             if window is not None:
-                frames.load(timeframe, window.block(), since_ms)
+                first = 0
+                if before is not None:
+                    first = max(0, int(np.searchsorted(window.open_ms, since_ms)) - before)
+                frames.load(timeframe, window.block()[first:], since_ms)
                 yield
 
     def _now(self) -> tuple[int, ...]:

@@ -19,7 +19,9 @@ from core.messages import Fault
 from core.settings import Settings
 from core.signals.drive import Drive, Judged
 from core.signals.followed import Followed
-from core.signals.reading import Verdict
+from core.signals.gate import WARMUP as GATE_BARS
+from core.signals.higher import WARMUP_BARS
+from core.signals.reading import REGISTRY, Verdict
 from core.signals.series import CHUNK_BARS
 from core.venue import CandleBlock
 
@@ -90,14 +92,15 @@ class ShadowCheck:
         entry, block, settings = told.entry, told.block, told.settings
         signals = entry.signals
         frames = entry.read_frames()
-        for _ in entry.load_frames(frames, int(block[0, 0])):
+        for _ in entry.load_frames(frames, int(block[0, 0]), 2 * WARMUP_BARS):
             yield
         indicators, rows = IndicatorSet.open(block)
         yield
         drive = Drive(indicators, settings, signals.interval_ms, told.tick_size, frames)
         bars, times = block[:, 1:6].tolist(), [int(open_ms) for open_ms in block[:, 0].tolist()]
         last = len(times) - 1
-        for start in range(0, last, CHUNK_BARS):
+        first = drive.scene.bars = max(0, last - remembered_bars())
+        for start in range(first, last, CHUNK_BARS):
             chunk = rows[start : min(last, start + CHUNK_BARS)].tolist()
             for place, row in enumerate(chunk, start):
                 drive.pass_by(times[place], bars[place], told.synthetic[place], row, settings, last - place)
@@ -137,6 +140,14 @@ class ShadowCheck:
 
     def _say(self, text: str, symbol: str, count: int) -> None:
         self._bus.publish(Fault(source="signals", message=text, count=count, symbol=symbol, at_ms=self._clock.now_ms()))
+
+
+def remembered_bars() -> int:
+    """The longest memory beside the indicators' own, which are computed over all bars: a detector's or the gate's.
+
+    Structure forgets sooner.
+    """
+    return max(GATE_BARS, *(entry.lookback for entry in REGISTRY.values()))
 
 
 def _told(entry: Followed, settings: Settings) -> Told | None:
