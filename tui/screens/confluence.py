@@ -18,7 +18,7 @@ from tui.widgets.gauge import gauge_lines
 from tui.widgets.ladder import ladder_lines
 from tui.widgets.line_panel import LinePanel
 from tui.widgets.pair_line import facts_line, pair_line
-from tui.widgets.readings import Entry, reading_entries, reading_words
+from tui.widgets.readings import Entry, reading_table, reading_words
 from tui.widgets.reasons import reason_lines
 from tui.widgets.rule import ColumnRule, Rule
 from tui.widgets.sight import Sight, deciding_timeframe, look
@@ -101,7 +101,7 @@ class ConfluenceScreen(DeskScreen):
         self.ladder = LinePanel(desk, "ladder")
         self.tape = LinePanel(desk, "tape")
         self.gauge = LinePanel(desk, "gauge")
-        self.readings = LinePanel(desk, "readings")
+        self.readings = LinePanel(desk, "readings", head=1)
         self.words = LinePanel(desk, "reading-words")
         self.reasons = LinePanel(desk, "reasons")
         self.thresholds = ThresholdPanel(desk)
@@ -223,12 +223,14 @@ class ConfluenceScreen(DeskScreen):
         self.pair_facts.put([facts_line(sight, glyphs, self.pair_facts.size.width)])
         self.gauge.put(gauge_lines(sight.view, glyphs, self.gauge.size.width, self.gauge.size.height))
         size = self.readings.size
-        self._entries = reading_entries(sight, glyphs, size.width, size.height, self.expanded)
+        table = reading_table(sight, glyphs, size.width, size.height, self.expanded)
+        self._entries = table.entries
         self._settle_cursor()
         line = next((i for i, entry in enumerate(self._entries) if entry.detector == self.detector), -1)
         lines = [entry.line for entry in self._entries]
-        self.readings.put(lines, line if self.detector and self.panel == "readings" else -1)
-        self.words.put(list(reading_words(sight, self.detector, glyphs)) if self.detector else [])
+        self.readings.put(lines, line if self.detector and self.panel == "readings" else -1, table.foot)
+        words = reading_words(sight, self.detector, glyphs, self.words.size.width) if self.detector else ()
+        self.words.put(list(words))
         self.reasons.put(reason_lines(sight, glyphs, self.reasons.size.width, self.reasons.size.height))
         self.thresholds.show(self.detector, sight.view, self.panel == "thresholds")
 

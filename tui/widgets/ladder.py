@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from core.messages import Ladder
+from core.messages import Ladder, Listing
 from tui import format as fmt
 from tui.glyphs import Glyphs
 from tui.widgets.line_panel import Line
@@ -33,7 +33,7 @@ def ladder_lines(sight: Sight, glyphs: Glyphs, width: int, height: int) -> list[
     total = width >= TOTAL_FROM
     bar = max(BAR_LEAST, width - 1 - price_width - 1 - SIZE - 1 - (SIZE + 1 if total else 0) - 1)
     full = nice_scale(max(size for _, size in (*asks, *bids)))
-    digits = size_decimals(full)
+    digits = size_decimals(full, sight.row.listing)
     stale = troubled or bool(sight.fault)
 
     def level(price: float, size: float, so_far: float, style: str) -> Line:
@@ -84,10 +84,11 @@ def nice_scale(largest: float) -> float:
     return next((step * power for step in (1.0, 2.0, 5.0) if step * power >= largest), 10.0 * power)
 
 
-def size_decimals(largest: float) -> int:
-    """Decimals for a column of sizes of which this is the largest: the same on every line."""
-    steps = ((1000.0, 0), (100.0, 1), (1.0, 2), (0.01, 4))
-    return next((digits for least, digits in steps if largest > least), 6)
+def size_decimals(largest: float, listing: Listing | None) -> int:
+    """Decimals for a column of sizes of which this is the largest: those of the lot, fewer when they would not fit."""
+    whole = len(str(int(largest))) if math.isfinite(largest) else 1
+    fitting = max(0, SIZE - 2 - whole - (whole - 1) // 3)
+    return min(fitting, fmt.tick_decimals(listing.lot_size) if listing is not None else 2)
 
 
 def size_text(size: float, decimals: int, glyphs: Glyphs) -> str:

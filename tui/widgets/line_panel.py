@@ -77,32 +77,41 @@ def changed_to(before: Line, after: Line) -> int:
 class LinePanel(Widget):
     """Lines, and at most one of them selected, marked in its blank first cell. `top` is the first one shown."""
 
-    def __init__(self, desk: Desk, widget_id: str) -> None:
+    def __init__(self, desk: Desk, widget_id: str, head: int = 0) -> None:
         super().__init__(id=widget_id)
         self._desk = desk
+        self._head = head
+        """So many lines on top never scroll away."""
         self.lines: list[Line] = []
         self.cursor = -1
         self.top = 0
+        self._foot = 0
         self.repainted = 0
         """Lines sent since start."""
 
-    def put(self, lines: list[Line], cursor: int = -1) -> None:
-        """Show these lines with this one selected (-1: none), which is kept in sight."""
-        old, before, top = self.lines, self.cursor, self.top
-        self.lines, self.cursor = lines, cursor
+    def put(self, lines: list[Line], cursor: int = -1, foot: int = 0) -> None:
+        """Show these lines with this one selected (-1: none), which is kept in sight; the last `foot` stay at the bottom."""
+        height = self.size.height
+        before = [self._shown_at(y) for y in range(height)]
+        self.lines, self.cursor, self._foot = lines, cursor, foot
         self.top = self._kept_top()
-        if self.top != top:
-            self.repainted += self.size.height
-            self.refresh()
-            return
-        for y in range(self.size.height):
-            line = y + top
-            was = old[line] if line < len(old) else []
-            now = lines[line] if line < len(lines) else []
-            end = self.size.width if (line == before) != (line == cursor) else changed_to(was, now)
+        for y, (was, marked) in enumerate(before):
+            now, marks = self._shown_at(y)
+            end = self.size.width if marks != marked else changed_to(was, now)
             if end:
                 self.repainted += 1
                 self.refresh(Region(0, y, min(end, self.size.width), 1))
+
+    def _shown_at(self, y: int) -> tuple[Line, bool]:
+        """The line in this row of the panel, and whether it is the selected one."""
+        line = self._line_at(y)
+        return (self.lines[line] if line < len(self.lines) else []), line == self.cursor
+
+    def _line_at(self, y: int) -> int:
+        below = self.size.height - y
+        if below <= self._foot and len(self.lines) > self.size.height:
+            return len(self.lines) - below
+        return y if y < self._head else y + self.top
 
     def scroll_lines(self, step: int) -> None:
         """Move what is shown by so many lines."""
@@ -114,7 +123,7 @@ class LinePanel(Widget):
     def _kept_top(self) -> int:
         height, top = max(1, self.size.height), self.top
         if self.cursor >= 0:
-            top = min(max(top, self.cursor - height + 1), self.cursor)
+            top = min(max(top, self.cursor - height + 1 + self._foot), max(0, self.cursor - self._head))
         return max(0, min(top, len(self.lines) - height))
 
     def forget(self) -> None:
@@ -125,10 +134,10 @@ class LinePanel(Widget):
         self.top = self._kept_top()
 
     def render_line(self, y: int) -> Strip:
-        line, width = y + self.top, self.size.width
+        width = self.size.width
         palette, glyphs = self._desk.palette, self._desk.glyphs
-        runs = self.lines[line] if line < len(self.lines) else []
-        over = palette.cursor if line == self.cursor else None
+        runs, marked = self._shown_at(y)
+        over = palette.cursor if marked else None
         segments = []
         if over is not None and runs and runs[0][0].startswith(" "):  # the margin carries the mark
             segments.append(Segment(glyphs.cursor, palette.accent + over))

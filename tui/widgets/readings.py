@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core.messages import Confluence, Contribution, Reading
 from tui import format as fmt
 from tui.glyphs import Glyphs
-from tui.widgets.line_panel import Line, fold, width_of
+from tui.widgets.line_panel import Line, ends, fold, width_of
 from tui.widgets.market_columns import STATE_STYLE
 from tui.widgets.market_facts import GAIN
 from tui.widgets.sight import Sight
@@ -56,27 +56,38 @@ def table_for(width: int, names: Sequence[str]) -> Table:
     return Table(detector, bar, spare - (bar - BAR_LEAST) - 1)
 
 
-def reading_entries(sight: Sight, glyphs: Glyphs, width: int, height: int, everything: bool) -> list[Entry]:
-    """The table's lines. Silent and warming detectors are listed when asked for or when there is room, else counted."""
+class Readings(NamedTuple):
+    """The table; its last `foot` lines stay in sight while the others scroll."""
+
+    entries: list[Entry]
+    foot: int
+
+
+def reading_table(sight: Sight, glyphs: Glyphs, width: int, height: int, everything: bool) -> Readings:
+    """Voices by family, the sums under them, then silent and warming detectors: listed when asked for or when there is
+    room, else counted. When not all fits, the sums are shortened and stay at the bottom.
+    """
     view = sight.view
     if view is None:
-        return [Entry("", [(f" {sight.waiting}", "dim")])] if sight.waiting else []
+        return Readings([Entry("", [(f" {sight.waiting}", "dim")])] if sight.waiting else [], 0)
     readings = sight.looked.readings
-    names = [part.detector for part in view.contributions] + list(readings)
-    table = table_for(width, names)
-    entries = [Entry("", _head(table))]
-    entries += _speaking(view, table, glyphs)
+    table = table_for(width, [part.detector for part in view.contributions] + list(readings))
+    voices = [Entry("", _head(table)), *_speaking(view, table, glyphs)]
     if not view.contributions:
-        entries.append(Entry("", [(" no detector has an opinion on the last closed bar", "dim")]))
-    entries += _sums(view, table, glyphs, width)
+        voices.append(Entry("", [(" no detector has an opinion on the last closed bar", "dim")]))
+    sums = _sums(view, table, glyphs, width)
     spoken = {part.detector for part in view.contributions}
     quiet = sorted((r for r in readings.values() if r.detector not in spoken), key=_order)
-    if quiet and (everything or len(entries) + len(quiet) + 2 <= height):
-        entries.append(Entry("", []))
-        entries += _quiet(quiet, sight, table, glyphs, width)
-    else:
-        entries += _counted(view, quiet, width, height - len(entries))
-    return entries
+    listed = _quiet(quiet, sight, table, glyphs, width) if quiet else []
+    room = height - len(voices) - len(sums)
+    if listed and len(listed) < room:
+        return Readings([*voices, *sums, Entry("", []), *listed], 0)
+    if everything:
+        return Readings([*voices, *listed, *sums], len(sums))
+    if room < 1:
+        sums = [_groups(view, glyphs), sums[-1]]
+    foot = [*sums, *_counted(view, quiet, width, room)]
+    return Readings([*voices, *foot], len(foot))
 
 
 def _head(table: Table) -> Line:
@@ -103,7 +114,7 @@ def _part_line(part: Contribution, table: Table, glyphs: Glyphs, first: bool) ->
         (f"{fmt.fit(part.detector, table.detector, glyphs)} ", "bright"),
         (f"{arrow}{fmt.probability(part.score):<{SAYS - 1}} ", style),
         (fmt.signed(part.logit, 2, LOGIT, glyphs=glyphs), "text"),
-        (" " + fmt.signed(part.gain * 100, 1, GAIN_PP, glyphs=glyphs), style),
+        (" " + fmt.signed(part.gain * 100, 1, GAIN_PP, glyphs=glyphs), _sign_style(part.gain)),
         (" " + signed_bar(part.logit, table.bar, glyphs), style),
         (f" {part.group[:TAG] if part.group != 'CLASSIC' else '':<{TAG}}", "accent"),
     ]
@@ -122,12 +133,7 @@ def _sums(view: Confluence, table: Table, glyphs: Glyphs, width: int) -> list[En
     """Groups, base rate and the total; the logits add up exactly, the gain of the total is P minus the base rate."""
     label = 1 + FAMILY + 1 + table.detector + 1 + SAYS + 1
     entries = []
-    totals = {
-        group: math.fsum(part.logit for part in view.contributions if part.group == group)
-        for group in GROUPS
-        if any(part.group == group for part in view.contributions)
-    }
-    for group, total in totals.items():
+    for group, total in _totals(view).items():
         voices = sum(part.group == group for part in view.contributions)
         text = f" [{group}] {voices} {'voice' if voices == 1 else 'voices'}"
         line: Line = [(f"{text:<{label}}", "dim"), (fmt.signed(total, 2, LOGIT, glyphs=glyphs), "text")]
@@ -151,6 +157,24 @@ def _sums(view: Confluence, table: Table, glyphs: Glyphs, width: int) -> list[En
             total_line.append((gate, "warn"))
     entries.append(Entry("", total_line))
     return entries
+
+
+def _groups(view: Confluence, glyphs: Glyphs) -> Entry:
+    """Base rate and groups on one line, where there is no room for a line each."""
+    line: Line = [(" base", "dim"), (fmt.signed(view.base_logit, 2, 7, glyphs=glyphs), "text")]
+    for group, total in _totals(view).items():
+        line += [(f"  [{group}]", "dim"), (fmt.signed(total, 2, 7, glyphs=glyphs), "text")]
+    return Entry("", line)
+
+
+def _totals(view: Confluence) -> dict[str, float]:
+    """Log-odds of each group that has a voice."""
+    spoken = {part.group for part in view.contributions}
+    return {
+        group: math.fsum(part.logit for part in view.contributions if part.group == group)
+        for group in GROUPS
+        if group in spoken
+    }
 
 
 def _quiet(readings: Sequence[Reading], sight: Sight, table: Table, glyphs: Glyphs, width: int) -> list[Entry]:
@@ -201,8 +225,8 @@ def _sign_style(value: float) -> str:
     return "price_down" if value < 0 else "text"
 
 
-def reading_words(sight: Sight, detector: str, glyphs: Glyphs) -> tuple[Line, Line]:
-    """Two lines about one detector: what it says now, and what it looks for."""
+def reading_words(sight: Sight, detector: str, glyphs: Glyphs, width: int) -> tuple[Line, Line]:
+    """Two lines about one detector: what it says now, of which bar, and what it looks for."""
     info = sight.store.detectors.get(detector)
     reading = sight.looked.readings.get(detector)
     part = next((part for part in sight.view.contributions if part.detector == detector), None) if sight.view else None
@@ -211,8 +235,8 @@ def reading_words(sight: Sight, detector: str, glyphs: Glyphs) -> tuple[Line, Li
         words = GAIN.sub("", part.reason)
     elif reading is not None:
         words = reading.reasons[0] if reading.reasons else "silent on the last closed bar"
-    first: Line = [(f" {detector}", "bright"), (f"  {words}", "text")]
+    bar: Line = []
     if reading is not None and reading.side != "HOLD" and reading.occurred_at:
-        first.append((f"  bar {fmt.clock_text(reading.occurred_at)[:5]}", "dim"))
+        bar = [(f"bar {fmt.clock_text(reading.occurred_at)[:5]} ", "dim")]
     about = info.about if info is not None else ""
-    return first, [(f" {about}", "dim")]
+    return ends([(f" {detector}", "bright"), (f"  {words}", "text")], bar, width), [(f" {about}", "dim")]

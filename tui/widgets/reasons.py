@@ -43,7 +43,7 @@ def _everything(sight: Sight, glyphs: Glyphs) -> list[Said]:
         return said
     said.append(Said(95, _claim(view, sight, glyphs)))
     if not sight.decides:
-        words = f"{sight.timeframe} only: {sight.deciding} decides, nothing follows from this"
+        words = f"{sight.timeframe} only: nothing follows, {sight.deciding} decides"
         said.append(Said(92, _pair("shown", words, "accent")))
     if view.hold_reason:
         said.append(Said(90, _pair("held", view.hold_reason, "warn")))
@@ -63,7 +63,7 @@ def _everything(sight: Sight, glyphs: Glyphs) -> list[Said]:
     if view.gate < 1.0:
         times = "x" if glyphs.name == "ascii" else "×"
         said.append(
-            Said(55, _pair("gate", f"{view.gate_reason or 'volatility'}: every vote {times}{view.gate:g}", "warn"))
+            Said(55, _pair("gate", f"{view.gate_reason or 'volatility'}, every vote {times}{view.gate:g}", "warn"))
         )
     if not view.calibrated:
         said.append(Said(30, _pair("P is", f"uncalibrated ({view.outcomes} outcomes, from {CALIBRATED_FROM})", "dim")))
@@ -94,7 +94,7 @@ def _claim(view: Confluence, sight: Sight, glyphs: Glyphs) -> Line:
         price = fmt.price(view.since_price, sight.facts.decimals, glyphs=glyphs)
         words = f"since {fmt.clock_text(view.since_ms)[:5]} at {price}, "
     closed = fmt.clock_text(view.occurred_at + TIMEFRAME_MS.get(view.timeframe, 0))[:5]
-    line.append((f"{words}{view.timeframe} bar closed {closed}", "dim"))
+    line.append((f"{words}as of {closed}", "dim"))
     return line
 
 

@@ -64,7 +64,7 @@ def tape_lines(
     end = len(known) - back
     shown = list(reversed(known[max(0, end - max(1, height - 1)) : end]))
     price_width = max(len(f"{taker.price:,.{places}f}") for taker in shown)
-    digits = size_decimals(nice_scale(max(taker.size for taker in shown)))
+    digits = size_decimals(nice_scale(max(taker.size for taker in shown)), sight.row.listing)
     stale = silent or bool(sight.fault)
     lines = [title]
     for taker in shown:
