@@ -17,6 +17,7 @@ from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
 from tui.app import TradeApp
+from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
 from tui.screens.watchlist import WatchlistScreen
@@ -54,6 +55,13 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         if action.scope == "confluence":
             await screen.act_open()
             await look_closely(running, pilot, action)
+        if action.scope == "columns":
+            screen.act_columns()
+            await pilot.pause()
+            assert isinstance(running.screen, ColumnsScreen)
+            running.screen.list.move(8)
+            if action.id == "columns.automatic":
+                running.screen.act_toggle()
     await pilot.pause()
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests import builders as make
 from tests.tui.desk_builder import store_with
 from tui.glyphs import UNICODE
-from tui.widgets.market_columns import arrange, paint_cell, shorten
+from tui.widgets.market_columns import shorten
 from tui.widgets.market_facts import calm_age, derive, fault_words
+from tui.widgets.market_layout import arrange, paint_cell
 
 NOW = make.NOW_MS
 

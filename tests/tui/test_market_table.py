@@ -16,8 +16,8 @@ from tests.tui.desk_builder import shown, store_with
 from tui.glyphs import ASCII, UNICODE
 from tui.screens.watchlist import WatchlistScreen
 from tui.store import ViewStore
-from tui.widgets.market_columns import arrange, header_pieces, paint_cell
 from tui.widgets.market_facts import Facts, derive
+from tui.widgets.market_layout import SAYING, arrange, header_pieces, left_out, paint_cell
 from tui.widgets.market_order import View, arrange_symbols, count_groups
 from tui.widgets.spark import resample, spark_text
 
@@ -34,7 +34,7 @@ def a_market(symbols: int = 60) -> ViewStore:
 
 def test_eighty_columns_keep_what_matters_most():
     keys = [column.key for column in arrange(80, 8, 9).columns]
-    assert keys == ["flag", "symbol", "price", "delta", "change_24h", "state", "p", "why", "age"]
+    assert keys == ["flag", "symbol", "price", "change_state", "change_24h", "state", "probability", "why", "age"]
 
 
 def test_wider_terminals_add_columns_and_lose_none():
@@ -43,7 +43,7 @@ def test_wider_terminals_add_columns_and_lose_none():
     for narrow, wide in pairwise(shown_keys):
         assert narrow <= wide
     assert {"volume", "spread", "atr", "rsi", "volume_z", "change_1h"} <= shown_keys[2]
-    assert {"spark", "regime", "bar_age", "bid", "ask"} <= shown_keys[-1]
+    assert {"last_hour", "regime", "bar_age"} <= shown_keys[-1]
 
 
 @settings(max_examples=60)
@@ -78,7 +78,7 @@ def test_absurd_numbers_never_break_a_column(values, state, stale):
         layout = arrange(width, 8, 9)
         for i, column in enumerate(layout.columns):
             text = "".join(text for text, _ in paint_cell(layout, i, facts, UNICODE))
-            room = {"state": layout.words_width, "p": 0, "why": 0} if stale else {}
+            room = dict.fromkeys(SAYING, 0) | {"state": layout.words_width} if stale else {}
             assert len(text) == room.get(column.key, layout.widths[i]), column.key
 
 
@@ -98,11 +98,11 @@ def test_words_take_the_room_of_state_p_and_why_when_data_is_stale():
     keys = [column.key for column in layout.columns]
     facts = derive(store.rows["SOLUSDT"], store, NOW)
     cells = {key: paint_cell(layout, i, facts, UNICODE) for i, key in enumerate(keys)}
-    assert cells["p"] == cells["why"] == ()
+    assert cells["probability"] == cells["why"] == ()
     assert cells["state"][0][0].startswith("no quotes for 14 s: channel frozen")
     assert len(cells["state"][0][0]) == layout.words_width
     assert cells["flag"][0] == ("≈ ", "warn")
-    assert cells["delta"][0][1] == "stale"
+    assert cells["change_state"][0][1] == "stale"
 
 
 def test_the_header_marks_the_sorted_column_and_fits():

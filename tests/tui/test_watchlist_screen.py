@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.messages import PinSymbol
+from core.settings import GROUPS
 from tests import builders as make
 from tests.snapshots.scenes import app
 from tests.tui.desk_builder import shown
@@ -14,7 +15,7 @@ from tui.app import TradeApp
 from tui.screens.events import EventsScreen
 from tui.screens.watchlist import CALM_S, RESORT_S, WatchlistScreen
 from tui.widgets.market_columns import SORTS
-from tui.widgets.market_order import GROUPS, SORT_WORDS
+from tui.widgets.market_order import SORT_WORDS
 
 
 @asynccontextmanager
@@ -90,7 +91,7 @@ async def test_the_argument_follows_the_cursor():
 async def test_s_goes_through_the_columns_and_capital_s_turns_round():
     async with desk() as (_, pilot, screen):
         seen = []
-        columns = {column.sort for column in screen.table.arrangement.columns if column.sort}
+        columns = {column.key for column in screen.table.arrangement.columns if column.sortable}
         for _ in columns:
             await pilot.press("s")
             seen.append(screen.view.sort)

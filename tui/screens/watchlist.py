@@ -11,15 +11,18 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.messages import PinSymbol
+from core.messages import EditSetting, PinSymbol, UndoSetting
+from core.settings import GROUPS
 from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
+from tui.screens.columns import COLUMNS_ACTIONS, ColumnsScreen
+from tui.screens.kept_sort import KeptSort, Sort
 from tui.widgets.argument import ArgumentLine
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.group_line import SORT_TITLES, RunLine, left_runs, right_runs
-from tui.widgets.market_columns import SORTS
-from tui.widgets.market_order import GROUPS, SORT_WORDS, View, arrange_symbols, count_groups
+from tui.widgets.market_columns import CHOICES, SORTS
+from tui.widgets.market_order import SORT_WORDS, View, arrange_symbols, count_groups
 from tui.widgets.market_table import MarketHeader, MarketTable
 from tui.widgets.rule import Rule
 
@@ -37,6 +40,18 @@ def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Act
     return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
 
 
+def own_groups(desk: Desk) -> dict[str, str]:
+    """The operator's groups as they stand: those of the start, with what was saved since. A text of nothing is a deletion."""
+    own = dict(desk.settings.groups)
+    own |= {key.partition(".")[2]: str(desk.setting(key)) for key in desk.edited if key.startswith("groups.")}
+    return {name: members for name, members in own.items() if members}
+
+
+def _changes(sort: Sort) -> dict[str, Any]:
+    """What a view takes over from a sort: usually the largest comes first, and words go from A to Z."""
+    return {"sort": sort.key, "reverse": (sort.key not in SORT_WORDS) != sort.turned}
+
+
 class WatchlistScreen(DeskScreen):
     """Table, groups with counts, filter, and the selected symbol's argument."""
 
@@ -44,13 +59,23 @@ class WatchlistScreen(DeskScreen):
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         _action("open", "enter", "open", "Chart, readings, book and thresholds of the selected symbol.", footer=10),
         _action(
-            "filter", "/", "filter", "Show only symbols or states with these letters; Esc takes it back.", footer=20
+            "filter",
+            "/",
+            "find",
+            "Show only markets that all of these words fit: symbol, asset, state, detector or reason; Esc takes it back.",
+            footer=20,
         ),
         _action("sort", "s,>", "sort", "Sort by the next column.", footer=30),
         _action("sort_back", "<", "sort back", "Sort by the column before."),
         _action("reverse", "S", "reverse", "Turn the order round."),
-        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale, halted: the next one."),
-        _action("group_previous", "left,h", "previous group", "All, buy, sell, hold, stale, halted: the one before."),
+        _action("columns", "C", "columns", "Choose the columns and their order; the choice is remembered."),
+        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale, halted, your own: the next one."),
+        _action(
+            "group_previous",
+            "left,h",
+            "previous group",
+            "All, buy, sell, hold, stale, halted, your own: the one before.",
+        ),
         _action("pin", "p", "pin", "Always watch this symbol, or stop doing so; pinned ones carry a star."),
         _action("down", "down,j", "down", "One line down.", palette=False),
         _action("up", "up,k", "up", "One line up.", palette=False),
@@ -62,27 +87,23 @@ class WatchlistScreen(DeskScreen):
             _action(f"sort_{key}", "", f"sort by {SORT_TITLES[key]}", f"Sort the list by {SORT_TITLES[key]}.")
             for key in SORTS
         ),
+        *COLUMNS_ACTIONS,
     )
     GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("Δ STATE", "Change of the price since the state began, in percent."),
-        ("1h %, 24h %", "Change of the live price against the close one hour and 24 hours ago."),
-        ("VOL 24h", "Quote currency traded in 24 hours."),
-        ("SPRD", "Best ask minus best bid, in basis points of the price (0.01 %)."),
-        ("ATR%", "Average true range of 14 decision bars, in percent of the price."),
-        ("RSI", "Relative strength index of 14 decision bars."),
-        ("VOLz", "Volume of the last closed bar against its usual volume, in robust standard deviations."),
-        ("P", "Probability that the price rises first; `uncalibrated` until outcomes have been counted."),
-        ("BID, ASK", "Best prices in the book, on wide screens."),
-        ("REGIME", "Trend up, trend down or range of the last decision bars, on wide screens."),
-        ("LAST HOUR", "Closes of the last hour between their own lowest and highest, on wide screens."),
-        ("↑ BUY, ↓ SELL, • HOLD", "State as of the last closed decision bar; it changes only when a bar closes."),
-        ("WHY", "The strongest reasons, or what is wrong with the data. Enter shows all of them."),
-        ("BAR", "Time since the last decision bar closed, on wider screens."),
-        ("AGE", "Time since the last quote or trade; `now` is below 5 seconds."),
+        *((column.title, column.about) for column in CHOICES),
+        (
+            "SMC, [SMC], [CLASSIC]",
+            "Where a reason comes from: smart money concepts, or indicators and patterns (WHY: no tag).",
+        ),
+        ("SMC ↑ CLASSIC ↓", "How each group leans; the number is its log-odds, and all of them add up to the score."),
+        ("gate", "Factor on every vote while a market is too quiet or too wild for them."),
+        ("majors, ...", "Your own groups, from `[groups]` in the settings."),
         ("≈", "Stale: a channel has been silent for longer than it ever is; the numbers are old."),
         ("✗", "Halted: the venue does not let the symbol trade."),
         ("*", "Pinned: always watched."),
         ("SANDBOX, LIVE DATA", "Where the prices come from: an invented market, or a real venue."),
+        ("12:34:56Z, +02", "Times are UTC, or local with their offset, by `screen.times`."),
+        ("PRIVATE", "Your own amounts of money are hidden; H shows them again."),
         ("PAPER", "No real money: nothing here can send a real order."),
         ("decide", "The timeframe whose closed bars decide the state."),
         ("lat", "Now minus the time the venue wrote on its newest message, on the venue's clock."),
@@ -92,14 +113,17 @@ class WatchlistScreen(DeskScreen):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         desk.store.pinned.update(desk.settings.market.pinned)
-        sort = desk.settings.screen.sort
-        self.view = View(sort=sort, reverse=sort not in SORT_WORDS)
+        self.kept = KeptSort(desk)
+        self.view = View(**_changes(self.kept.in_force()))
         self.table = MarketTable(desk)
         desk.listed = lambda: (self.table.symbols, self.table.cursor)
-        self.header = MarketHeader(desk, self.table)
+        self.table.chosen = desk.setting("screen.columns")
+        self._columns = self.table.chosen
+        self._own = dict(desk.settings.groups)
+        self.header = MarketHeader(desk, self.table, self.view)
         self.groups = RunLine(desk, "group-line")
         self.argument = ArgumentLine(desk)
-        self.filter = FilterLine("symbol or state, such as  eth  or  buy")
+        self.filter = FilterLine("words: symbol, asset, state, detector or reason, such as  eth buy  or  bos")
         self._seen_universe = -1
         self._ordered_s = self._counted_s = self._acted_s = float("-inf")
         for key in SORTS:
@@ -122,6 +146,7 @@ class WatchlistScreen(DeskScreen):
     # --- painting ------------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
+        self._follow_settings()
         store, now_s = self.desk.store, self.desk.clock.monotonic()
         new_rows = store.universe_version != self._seen_universe
         calm = now_s - self._acted_s < CALM_S
@@ -136,15 +161,32 @@ class WatchlistScreen(DeskScreen):
         self.table.flush()
         self.argument.show_symbol(self.table.cursor)
 
+    def _follow_settings(self) -> None:
+        """Sort, columns and groups that were edited elsewhere, taken back or saved in the file."""
+        desk = self.desk
+        sort = self.kept.follow()
+        if sort is not None:
+            self._change_view(**_changes(sort))
+        columns = desk.setting("screen.columns")
+        if columns != self._columns:
+            self._columns = columns
+            self.table.show_columns(columns)
+        own = own_groups(desk)
+        if own != self._own:
+            self._own = own
+            self._change_view(group=self.view.group if self.view.group in (*GROUPS, *own) else "all")
+
     def _order(self) -> None:
         self._ordered_s = self.desk.clock.monotonic()
-        self.table.put_order(arrange_symbols(self.desk.store, self.view, self.desk.clock.now_ms()))
+        self.table.put_order(arrange_symbols(self.desk.store, self.view, self.desk.clock.now_ms(), self._own))
 
     def _tell(self) -> None:
         store = self.desk.store
-        counts, shown = count_groups(store), len(self.table.symbols)
+        counts, shown = count_groups(store, self._own), len(self.table.symbols)
         right = right_runs(self.view, shown, counts["all"], self._note(), self.desk.glyphs)
-        self.groups.show(left_runs(self.view, counts), right)
+        filtered = sum(len(text) for text, _ in right[-3:]) if self.view.text else 0
+        room = self.groups.size.width - filtered - 1
+        self.groups.show(left_runs(self.view, counts, room, self.desk.glyphs.ellipsis), right)
         self.table.say_empty(self._empty_words())
 
     def _note(self) -> tuple[str, str]:
@@ -205,22 +247,53 @@ class WatchlistScreen(DeskScreen):
 
     def _sort_step(self, step: int) -> None:
         """Along the columns on screen."""
-        shown = list(dict.fromkeys(column.sort for column in self.table.arrangement.columns if column.sort))
+        shown = list(dict.fromkeys(column.key for column in self.table.arrangement.columns if column.sortable))
         place = shown.index(self.view.sort) + step if self.view.sort in shown else 0
         self.sort_by(shown[place % len(shown)])
 
     def sort_by(self, key: str) -> None:
         """Sort by this value, largest first; words from A to Z."""
-        self._change_view(sort=key, reverse=key not in SORT_WORDS)
+        self._sort(Sort(key, turned=False))
 
     def act_reverse(self) -> None:
-        self._change_view(reverse=not self.view.reverse)
+        self._sort(Sort(self.view.sort, turned=self.view.reverse == (self.view.sort not in SORT_WORDS)))
+
+    def _sort(self, sort: Sort) -> None:
+        self._change_view(**_changes(sort))
+        self.kept.choose(sort)
+
+    def act_undo(self) -> None:
+        """A sort that has not been kept yet is the newest change: it is the one taken back."""
+        self.kept.keep()
+        self.desk.bus.publish(UndoSetting())
+
+    def on_screen_suspend(self) -> None:
+        """Another screen comes to the front: the sort has been chosen."""
+        self.kept.keep()
+
+    def on_unmount(self) -> None:
+        self.kept.keep()
 
     def act_group_next(self) -> None:
-        self._change_view(group=GROUPS[(GROUPS.index(self.view.group) + 1) % len(GROUPS)])
+        self._group_step(1)
 
     def act_group_previous(self) -> None:
-        self._change_view(group=GROUPS[GROUPS.index(self.view.group) - 1])
+        self._group_step(-1)
+
+    def _group_step(self, step: int) -> None:
+        groups = (*GROUPS, *self._own)
+        self._change_view(group=groups[(groups.index(self.view.group) + step) % len(groups)])
+
+    def act_columns(self) -> None:
+        self._acted()
+        self.app.push_screen(ColumnsScreen(self.desk, self.table.chosen, self.table.arrangement), self._use_columns)
+
+    def _use_columns(self, chosen: tuple[str, ...] | None) -> None:
+        """Shown at once, and asked of the engine so that they are kept."""
+        if chosen is None or chosen == self.table.chosen:
+            return
+        self.table.show_columns(chosen)
+        self.desk.bus.publish(EditSetting(key="screen.columns", value=", ".join(chosen)))
 
     def act_pin(self) -> None:
         symbol, pinned = self.table.cursor, self.desk.store.pinned

@@ -1,4 +1,4 @@
-"""The selected symbol's argument in two lines: what it says since when, and what speaks for and against."""
+"""The selected symbol's argument: what it says since when, how the groups lean, and what speaks for and against."""
 
 from __future__ import annotations
 
@@ -13,33 +13,43 @@ from tui.glyphs import Glyphs, plain_text
 from tui.store import MarketRow, ViewStore
 from tui.widgets.market_columns import STATE_STYLE
 from tui.widgets.market_facts import decimals, fault_words, halt_words, loading_words, quiet_words
+from tui.widgets.market_vote import Reason, contrary, families, leanings, reasons
 
 Run = tuple[str, str]
 
 
-def argument(row: MarketRow | None, store: ViewStore, now_ms: int, glyphs: Glyphs) -> tuple[list[Run], list[Run]]:
-    """Two lines of (text, style name)."""
+def argument(
+    row: MarketRow | None, store: ViewStore, now_ms: int, glyphs: Glyphs, width: int = 120, lines: int = 2
+) -> list[list[Run]]:
+    """Two or three lines of (text, style name), no longer than `width` where leaving reasons out helps."""
     if row is None:
-        return [("no symbol here: change the group or the filter", "dim")], []
+        return [[("no symbol here: change the group or the filter", "dim")]]
     name: Run = (row.symbol, "bright")
     halted = halt_words(row)
     fault = halted or fault_words(row, store, now_ms)
     confluence = row.confluence
     if confluence is None:
         text = fault or loading_words(row, store)
-        return [name, (f"  {text}", "warn" if fault else "dim")], []
-    first = [name, ("  ", "text"), *_claim(confluence, row, glyphs)]
+        return [[name, (f"  {text}", "warn" if fault else "dim")]]
+    first = [name, ("  ", "text"), *_claim(confluence, row, now_ms, glyphs)]
     if fault:
         mark = glyphs.no if halted else glyphs.stale
-        return first, [(f"{mark} {fault}{'' if halted else '; numbers are as old as that'}", "warn")]
+        return [first, [(f"{mark} {fault}{'' if halted else '; numbers are as old as that'}", "warn")]]
     quiet = quiet_words(row, now_ms)
     warned: list[Run] = (
         [(f"{glyphs.alert} {quiet}, quotes are fresh{f' {glyphs.separator} '}", "warn")] if quiet else []
     )
-    return first, warned + _reasons(confluence, glyphs)
+    if confluence.hold_reason:
+        return [first, [*warned, ("held: ", "dim"), (confluence.hold_reason, "warn")]]
+    if not confluence.contributions:
+        return [first, [*warned, ("no detector has an opinion on the last closed bar", "dim")]]
+    if lines > 2:
+        lean = [*_lean(confluence, glyphs, full=True), *_against(confluence, glyphs, gains=True)]
+        return [first, _fitted(confluence, glyphs, warned, width, against=False), lean]
+    return [first, _fitted(confluence, glyphs, warned, width, against=True)]
 
 
-def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Run]:
+def _claim(confluence: Confluence, row: MarketRow, now_ms: int, glyphs: Glyphs) -> list[Run]:
     glyph = {"BUY": glyphs.up, "SELL": glyphs.down, "HOLD": glyphs.hold}[confluence.state]
     dot = f" {glyphs.separator} "
     runs: list[Run] = [(f"{glyph} {confluence.state}", STATE_STYLE[confluence.state])]
@@ -49,22 +59,58 @@ def _claim(confluence: Confluence, row: MarketRow, glyphs: Glyphs) -> list[Run]:
         runs.append((fmt.price(confluence.since_price, decimals(row), glyphs=glyphs), "text"))
     chance = "" if confluence.calibrated else " uncalibrated"
     runs += [(f"{dot}P ", "dim"), (fmt.probability(confluence.probability), "text"), (chance, "dim")]
-    if confluence.missing:
-        runs.append((f"{dot}{confluence.missing}", "dim"))
+    if confluence.gate < 1.0:
+        why = confluence.gate_reason or "volatility"
+        runs += [(dot, "dim"), (f"gate {fmt.probability(confluence.gate)} {why}", "warn")]
+    missing = confluence.missing.partition("; no change")[0]
+    if now_ms < confluence.cooldown_until_ms:
+        missing += f", not before {fmt.clock_text(confluence.cooldown_until_ms)}"
+    if missing:
+        runs.append((f"{dot}{missing}", "dim"))
     limits = f"{dot}enter {fmt.probability(confluence.enter)} exit {fmt.probability(confluence.exit)}"
     runs.append((limits, "dim"))
     return runs
 
 
-def _reasons(confluence: Confluence, glyphs: Glyphs) -> list[Run]:
-    if confluence.hold_reason:
-        return [("held: ", "dim"), (confluence.hold_reason, "warn")]
+def _lean(confluence: Confluence, glyphs: Glyphs, *, full: bool) -> list[Run]:
+    """`SMC ↑ CLASSIC ↓`; in full with each group's log-odds, and how many families agree."""
     runs: list[Run] = []
-    if confluence.reasons:
-        runs += [("for ", "dim"), (", ".join(confluence.reasons), "text")]
-    if confluence.contrary:
-        runs += [(f"{f' {glyphs.separator} ' if runs else ''}against ", "dim"), (confluence.contrary, "text")]
-    return runs or [("no detector has an opinion on the last closed bar", "dim")]
+    for group, value in leanings(confluence).items():
+        glyph, style = (glyphs.up, "price_up") if value > 0.0 else (glyphs.down, "price_down")
+        size = fmt.signed(value, 2, glyphs=glyphs)
+        runs += [(f"{group} ", "dim"), (f"{glyph} {size}  " if full else f"{glyph} ", style)]
+    if full:
+        agreeing, speaking = families(confluence)
+        runs += [(f"{agreeing} of {speaking}", "text"), (" families agree", "dim")]
+    return runs
+
+
+def _fitted(confluence: Confluence, glyphs: Glyphs, warned: list[Run], width: int, *, against: bool) -> list[Run]:
+    """As many reasons as fit with the contrary one, then without gains: the last form is cut at the edge."""
+    told = reasons(confluence)
+    runs: list[Run] = []
+    for gains in (True, False):
+        for count in range(len(told), 0, -1):
+            runs = [*warned, *([] if not against else _lean(confluence, glyphs, full=False))]
+            runs.append((f"{glyphs.separator} for " if against and not warned else "for ", "dim"))
+            for place, reason in enumerate(told[:count]):
+                runs += [(", ", "dim")] if place else []
+                runs += _reason_runs(reason, gains=gains)
+            runs += _against(confluence, glyphs, gains=gains) if against else []
+            if sum(len(text) for text, _ in runs) < width - 1:
+                return runs
+    return runs or [*warned, *_lean(confluence, glyphs, full=False), *_against(confluence, glyphs, gains=True)]
+
+
+def _against(confluence: Confluence, glyphs: Glyphs, *, gains: bool) -> list[Run]:
+    reason = contrary(confluence)
+    return [(f" {glyphs.separator} against ", "dim"), *_reason_runs(reason, gains=gains)] if reason is not None else []
+
+
+def _reason_runs(reason: Reason, *, gains: bool) -> list[Run]:
+    """`MACD rising (+4.1 pp) [CLASSIC]`, the tag dim."""
+    tag = f" [{reason.group}]" if reason.group else ""
+    return [(f"{reason.text} ({reason.gain})" if gains and reason.gain else reason.text, "text"), (tag, "dim")]
 
 
 class RunLines(Widget):
@@ -96,12 +142,13 @@ class RunLines(Widget):
 
 
 class ArgumentLine(RunLines):
-    """Two lines above the keys."""
+    """The lines above the keys: three on a tall terminal, else two (the style sheet decides)."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(desk, "argument", 2)
+        super().__init__(desk, "argument", 3)
 
     def show_symbol(self, symbol: str) -> None:
         """Say the argument of a symbol (empty: of none)."""
-        store = self._desk.store
-        self.show(list(argument(store.rows.get(symbol), store, self._desk.clock.now_ms(), self._desk.glyphs)))
+        store, (width, height) = self._desk.store, self.size
+        row, now_ms = store.rows.get(symbol), self._desk.clock.now_ms()
+        self.show(argument(row, store, now_ms, self._desk.glyphs, width - 1, height))

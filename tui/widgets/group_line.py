@@ -6,15 +6,17 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from core.settings import GROUPS
 from tui.desk import Desk
 from tui.glyphs import Glyphs
-from tui.widgets.market_order import GROUPS, View
+from tui.widgets.market_order import View
 
 Run = tuple[str, str]
 SORT_TITLES = {
     "symbol": "symbol", "price": "price", "change_state": "Δ state", "change_1h": "1 h", "change_24h": "24 h",
     "volume": "volume", "spread": "spread", "atr": "ATR", "rsi": "RSI", "volume_z": "volume z", "regime": "regime",
-    "state": "state", "probability": "P", "why": "reason", "bar_age": "bar age", "age": "age",
+    "state": "state", "probability": "P", "smc": "SMC", "classic": "classic", "families": "families", "gate": "gate",
+    "why": "reason", "bar_age": "bar age", "age": "age",
 }  # fmt: skip
 GROUP_STYLE = {
     "buy": "price_up",
@@ -26,19 +28,28 @@ GROUP_STYLE = {
 }
 
 
-def left_runs(view: View, counts: dict[str, int]) -> list[Run]:
-    """`all 60  buy 7 …`; the chosen group in brackets, so that it shows without colour."""
+def left_runs(view: View, counts: dict[str, int], room: int = 10_000, ellipsis: str = "…") -> list[Run]:
+    """`all 60  buy 7 …  majors 3`; the chosen group in brackets, so that it shows without colour.
+
+    When there is no room the last of the operator's own groups leave first; the chosen one stays.
+    """
+    shown = [group for group in counts if group != "halted" or counts[group] or group == view.group]
+    cells = {group: len(f" {group} {counts[group]} ") for group in shown}
+    cut = False
+    while sum(cells[group] for group in shown) + (2 if cut else 0) > room:
+        leaving = [group for group in shown if group not in GROUPS and group != view.group]
+        if not leaving:
+            break
+        shown.remove(leaving[-1])
+        cut = True
     runs: list[Run] = []
-    for group in GROUPS:
-        chosen = group == view.group
-        count = counts.get(group, 0)
-        if group == "halted" and not count and not chosen:
-            continue
+    for group in shown:
+        chosen, count = group == view.group, counts[group]
         runs.append(("[" if chosen else " ", "accent"))
         runs.append((group, "bright" if chosen else "dim"))
-        runs.append((f" {count}", GROUP_STYLE[group] if count or chosen else "dim"))
+        runs.append((f" {count}", GROUP_STYLE.get(group, "text") if count or chosen else "dim"))
         runs.append(("]" if chosen else " ", "accent"))
-    return runs
+    return [*runs, (f" {ellipsis}", "dim")] if cut else runs
 
 
 def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) -> list[Run]:

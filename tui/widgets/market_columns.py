@@ -1,4 +1,4 @@
-"""The columns of the watchlist: one entry and one small function each. Which of them show depends on the width alone.
+"""The columns of the watchlist: one entry and one small function each. Where they stand decides `market_layout`.
 
 A column's function turns `Facts` into pieces, (text, style name) pairs; style names are the fields of `Palette`. What ticks
 most stands left: Textual resends a line from the widget's left edge to the last changed cell, so that keeps bytes low.
@@ -7,13 +7,14 @@ most stands left: Textual resends a line from the widget's left edge to the last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from tui import format as fmt
 from tui.glyphs import Glyphs, plain_text
 from tui.widgets.market_facts import Facts, calm_age
+from tui.widgets.market_vote import Reason
 from tui.widgets.spark import spark_text
 
 Pieces = tuple[tuple[str, str], ...]
@@ -24,64 +25,37 @@ NOW_BELOW_S = 5.0
 SPARK_WIDTH = 24
 NUMBER_WIDTH = 4
 """Cells of P itself, after its bar."""
-DETAILS = (" by ", ": ", " (")
+DETAILS = (" by ", " at ", ": ", " (")
 """What stands behind these in a reason or a fault is detail."""
-WHY_LEAST = 12
 LOUD_Z = 3.0
 """From here on a volume stands out."""
-MARGIN = 1
 STATE_STYLE = {"BUY": "price_up", "SELL": "price_down", "HOLD": "hold"}
 REGIME_WORDS = {"trend_up": "trend up", "trend_down": "trend down", "range": "range", "undefined": ""}
+STATE_ABOUT = "BUY, SELL or HOLD as of the last closed decision bar; it changes only when a bar closes."
+P_ABOUT = "Probability that the price rises first; `uncalibrated` until outcomes have been counted."
+GATE_ABOUT = "Factor on every vote while a market is too quiet or too wild for them; `–` while it is open."
+CHOSEN_ONLY = 9_999
+"""No table is this wide: a column that shows only when it was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `sort` names the setting value it sorts by; `from_width` is the narrowest table that shows it."""
+    """One column. `key` is its name in the settings, as a column and, if it can be sorted by, as a sort.
+
+    `from_width` is the narrowest table that shows it unasked; the highest leaves first when there is no room.
+    """
 
     key: str
     title: str
     width: int
     paint: Paint
-    sort: str = ""
+    about: str
+    sortable: bool = True
     align: Literal["left", "right"] = "right"
     gap: int = 1
     from_width: int = 0
     below_width: int = 10_000
     slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Columns with their places: `starts[i]` is the first cell of column i, its gap not included.
-
-    `words_width` is the room from STATE to the end of WHY.
-    """
-
-    columns: tuple[Column, ...]
-    widths: tuple[int, ...]
-    starts: tuple[int, ...]
-    width: int
-    words_width: int
-
-    def end(self, i: int) -> int:
-        """First cell after column i; words in STATE's place reach to the end of WHY."""
-        return self.starts[i] + (self.words_width if self.columns[i].key == "state" else self.widths[i])
-
-
-SAYING = ("state", "p", "why")
-"""Columns that give way to words while a symbol is stale or loading."""
-
-
-def paint_cell(layout: Layout, i: int, facts: Facts, glyphs: Glyphs) -> Pieces:
-    """One cell. A stale or loading symbol has no state to show: what is wrong takes the room of STATE, P and WHY."""
-    column = layout.columns[i]
-    if column.key in SAYING and (facts.stale or facts.halted or not facts.ready):
-        if column.key != "state":
-            return ()
-        text = shorten(facts.why if glyphs.name != "ascii" else plain_text(facts.why), layout.words_width)
-        style = "warn" if facts.stale or facts.halted else "dim"
-        return ((fmt.fit(text, layout.words_width, glyphs), style),)
-    return column.paint(facts, glyphs, layout.widths[i])
 
 
 def shorten(text: str, width: int) -> str:
@@ -210,13 +184,80 @@ def _probability_bar(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
     return ((bar[:filled], bar_style), (bar[filled:], "bar_off"), (number, style))
 
 
-def _why(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
-    text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
-    text = shorten(text, width)
+def _lean(value: float, facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    """Log-odds of a group: its sign and its size."""
+    text = _bounded(value, 2, width, glyphs, signed=True)
+    if value != value or not any(digit in "123456789" for digit in text):
+        return ((text, "dim"),)
+    return ((text, "price_up" if value > 0 else "price_down"),)
+
+
+def _smc(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return _lean(facts.smc, facts, glyphs, width)
+
+
+def _classic(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    return _lean(facts.classic, facts, glyphs, width)
+
+
+def _families(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    agreeing, speaking = facts.families
+    text = f"{agreeing}/{speaking}" if speaking else glyphs.missing
+    return ((text.rjust(width), "dim" if facts.state == "HOLD" or not speaking else "text"),)
+
+
+def _gate(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    text = fmt.probability(facts.gate, glyphs=glyphs) if facts.gate < 1.0 else glyphs.missing
+    return ((text.rjust(width), "warn" if facts.gate < 1.0 else "dim"),)
+
+
+def reason_pieces(reason: Reason, glyphs: Glyphs, room: int, style: str) -> list[tuple[str, str]]:
+    """One reason in at most `room` cells, SMC ones with a dim tag behind; empty when not even its core fits."""
+    text = reason.text if glyphs.name != "ascii" else plain_text(reason.text)
+    tag = f" {reason.group}" if reason.group not in ("", "CLASSIC") else ""
+    short = shorten(text, room - len(tag))
+    if len(short) + len(tag) <= room:
+        return [(short, style), (tag, "dim")] if tag else [(short, style)]
+    short = shorten(text, room)
+    return [(short, style)] if len(short) <= room else []
+
+
+def paint_why(facts: Facts, glyphs: Glyphs, width: int, *, gate: bool = True, against: bool = True) -> Pieces:
+    """The strongest reason, a note while the gate is not open, then more reasons as far as they fit whole.
+
+    `gate` and `against` are false where a column of its own says that.
+    """
     style = "dim" if facts.state == "HOLD" else "text"
     if facts.quiet:
-        text, style = facts.quiet, "warn"
-    return ((fmt.fit(text or glyphs.missing, width, glyphs), style),)
+        return ((fmt.fit(facts.quiet, width, glyphs), "warn"),)
+    if not facts.reasons:
+        text = facts.why if glyphs.name != "ascii" else plain_text(facts.why)
+        return ((fmt.fit(shorten(text, width) or glyphs.missing, width, glyphs), style),)
+    first, *more = facts.reasons
+    note = f"  gate {fmt.probability(facts.gate)}" if gate and facts.gate < 1.0 else ""
+    pieces = reason_pieces(first, glyphs, width - len(note), style) + ([(note, "warn")] if note else [])
+    if not pieces or pieces[0][0] == note:
+        return ((fmt.fit(first.text if glyphs.name != "ascii" else plain_text(first.text), width, glyphs), style),)
+    room = width - sum(len(text) for text, _ in pieces)
+    parts = [(", ", reason) for reason in more]
+    if against and facts.contrary is not None:
+        parts.append(("  against ", facts.contrary))
+    for joint, reason in parts:
+        added = reason_pieces(reason, glyphs, room - len(joint), "dim" if joint.strip() == "against" else style)
+        if not added:
+            break
+        pieces += [(joint, "dim"), *added]
+        room -= len(joint) + sum(len(text) for text, _ in added)
+    return (*pieces, (" " * room, "text")) if room else tuple(pieces)
+
+
+def _against(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
+    pieces = reason_pieces(facts.contrary, glyphs, width, "dim") if facts.contrary is not None else []
+    if not pieces:
+        text = facts.contrary.text if facts.contrary is not None else glyphs.missing
+        return ((fmt.fit(text if glyphs.name != "ascii" else plain_text(text), width, glyphs), "dim"),)
+    room = width - sum(len(text) for text, _ in pieces)
+    return (*pieces, (" " * room, "dim")) if room else tuple(pieces)
 
 
 def _aged(text: str, width: int) -> str:
@@ -238,73 +279,53 @@ def _bar_age(facts: Facts, glyphs: Glyphs, width: int) -> Pieces:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("flag", "", 2, _flag, align="left", gap=1),
-    Column("symbol", "SYMBOL", 8, _symbol, "symbol", align="left", gap=0),
-    Column("price", "PRICE", 9, _price, "price"),
-    Column("delta", "Δ STATE", 7, _delta, "change_state"),
-    Column("change_1h", "1h %", 7, _hour, "change_1h", from_width=90),
-    Column("change_24h", "24h %", 7, _day, "change_24h", from_width=1),
-    Column("bid", "BID", 9, _bid, from_width=176),
-    Column("ask", "ASK", 9, _ask, from_width=176),
-    Column("volume", "VOL24h", 6, _volume, "volume", from_width=108, slow=True),
-    Column("spread", "SPRD", 4, _spread, "spread", from_width=118, slow=True),
-    Column("atr", "ATR%", 4, _atr, "atr", from_width=118, slow=True),
-    Column("rsi", "RSI", 3, _rsi, "rsi", from_width=100, slow=True),
-    Column("volume_z", "VOLz", 5, _volume_z, "volume_z", from_width=112, slow=True),
-    Column("regime", "REGIME", 10, _regime, "regime", align="left", gap=2, from_width=160, slow=True),
-    Column("spark", "LAST HOUR", SPARK_WIDTH, _spark, align="left", from_width=144, slow=True),
-    Column("state", "STATE", 6, _state, "state", align="left", gap=2),
-    Column("p", "P", 4, _probability, "probability", gap=1, below_width=96),
-    Column("p", "P", 6 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=96, below_width=130),
-    Column("p", "P", 8 + NUMBER_WIDTH, _probability_bar, "probability", align="left", from_width=130),
-    Column("why", "WHY", 0, _why, "why", align="left", gap=2),
-    Column("bar_age", "BAR", 3, _bar_age, "bar_age", from_width=126, slow=True),
-    Column("age", "AGE", 3, _age, "age", slow=True),
-)
-SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.sort for column in COLUMNS if column.sort))
+    Column("flag", "", 2, _flag, "", sortable=False, align="left", gap=1),
+    Column("symbol", "SYMBOL", 8, _symbol, "The venue's name of the market.", align="left", gap=0),
+    Column("price", "PRICE", 9, _price, "Last trade, held inside the best bid and ask."),
+    Column("change_state", "Δ STATE", 7, _delta, "Change of the price since the state began, in percent."),
+    Column("change_1h", "1h %", 7, _hour, "Change of the live price against the close one hour ago.", from_width=90),
+    Column("change_24h", "24h %", 7, _day, "Change of the live price against the close 24 hours ago.", from_width=1),
+    Column("bid", "BID", 9, _bid, "Best bid in the book.", sortable=False, from_width=240),
+    Column("ask", "ASK", 9, _ask, "Best ask in the book.", sortable=False, from_width=240),
+    Column("volume", "VOL24h", 6, _volume, "Quote currency traded in 24 hours.", from_width=108, slow=True),
+    Column(
+        "spread", "SPRD", 4, _spread, "Best ask minus best bid, in basis points (0.01 %).", from_width=118, slow=True
+    ),
+    Column(
+        "atr", "ATR%", 4, _atr, "Average true range of 14 decision bars, in percent of the price.", from_width=118, slow=True
+    ),
+    Column("rsi", "RSI", 3, _rsi, "Relative strength index of 14 decision bars.", from_width=100, slow=True),
+    Column(
+        "volume_z", "VOLz", 5, _volume_z, "Volume of the last bar against its usual one, in robust standard deviations.",
+        from_width=112, slow=True,
+    ),
+    Column(
+        "regime", "REGIME", 10, _regime, "Trend up, trend down or range of the last decision bars.",
+        align="left", gap=2, from_width=160, slow=True,
+    ),
+    Column(
+        "last_hour", "LAST HOUR", SPARK_WIDTH, _spark, "Closes of the last hour between their own lowest and highest.",
+        sortable=False, align="left", from_width=144, slow=True,
+    ),
+    Column("state", "STATE", 6, _state, STATE_ABOUT, align="left", gap=2),
+    Column("probability", "P", 4, _probability, P_ABOUT, below_width=96),
+    Column("probability", "P", 6 + NUMBER_WIDTH, _probability_bar, P_ABOUT, align="left", from_width=96, below_width=130),
+    Column("probability", "P", 8 + NUMBER_WIDTH, _probability_bar, P_ABOUT, align="left", from_width=130),
+    Column("smc", "SMC", 6, _smc, "Log-odds that structure, zones and liquidity add: above 0 towards BUY.", from_width=CHOSEN_ONLY),
+    Column("classic", "CLASSIC", 7, _classic, "Log-odds that indicators and patterns add: above 0 towards BUY.", from_width=CHOSEN_ONLY),
+    Column("families", "FAM", 4, _families, "Families that lean the way of the state, of those with a voice.", from_width=CHOSEN_ONLY),
+    Column("gate", "GATE", 4, _gate, GATE_ABOUT, from_width=CHOSEN_ONLY),
+    Column(
+        "why", "WHY", 0, paint_why, "The strongest reasons, SMC ones marked, or what is wrong with the data.", align="left", gap=2
+    ),
+    Column(
+        "against", "AGAINST", 20, _against, "The strongest reason against the state.",
+        sortable=False, align="left", gap=2, from_width=CHOSEN_ONLY,
+    ),
+    Column("bar_age", "BAR", 3, _bar_age, "Time since the last decision bar closed.", from_width=126, slow=True),
+    Column("age", "AGE", 3, _age, "Time since the last quote or trade; `now` is below 5 seconds.", slow=True),
+)  # fmt: skip
+SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.key for column in COLUMNS if column.sortable))
 """What the list can be sorted by, in column order."""
-
-MIN_WIDTHS = {"symbol": 8, "price": 9, "bid": 9, "ask": 9}
-MAX_WIDTHS = {"symbol": 14, "price": 16, "bid": 16, "ask": 16}
-
-
-def arrange(width: int, symbol_width: int, price_width: int, columns: Iterable[Column] = COLUMNS) -> Layout:
-    """Columns for a table of `width` cells; WHY takes what is left. A price is never cut: others leave first."""
-    wanted = {"symbol": symbol_width, "price": price_width, "bid": price_width, "ask": price_width}
-    shown = [column for column in columns if column.from_width <= width < column.below_width]
-    widths = [
-        min(MAX_WIDTHS[c.key], max(MIN_WIDTHS[c.key], wanted[c.key])) if c.key in wanted else c.width for c in shown
-    ]
-    while True:
-        rest = width - MARGIN - sum(widths) - sum(column.gap for column in shown)
-        optional = [i for i, column in enumerate(shown) if column.from_width and column.key != "p"]
-        if rest >= WHY_LEAST or not optional:
-            break
-        last = max(optional, key=lambda i: shown[i].from_width)
-        del shown[last], widths[last]
-    if rest < 0:  # a long name is cut before a price is
-        widths[1], rest = widths[1] + rest, 0
-    starts, x = [], 0
-    for i, column in enumerate(shown):
-        if column.key == "why":
-            widths[i] = max(0, rest)
-        x += column.gap
-        starts.append(x)
-        x += widths[i]
-    keys = [column.key for column in shown]
-    first, last = keys.index("state"), keys.index("why")
-    return Layout(tuple(shown), tuple(widths), tuple(starts), width, starts[last] + widths[last] - starts[first])
-
-
-def header_pieces(layout: Layout, glyphs: Glyphs, sort: str, reverse: bool) -> list[tuple[str, str]]:
-    """The titles, the sorted one marked by an arrow and brighter than the rest."""
-    pieces: list[tuple[str, str]] = []
-    for column, width in zip(layout.columns, layout.widths, strict=True):
-        title = column.title if glyphs.name != "ascii" else column.title.replace("Δ ", "")
-        sorted_by = bool(column.sort) and column.sort == sort
-        if sorted_by:
-            title = title[: width - 1] + (glyphs.sort_down if reverse else glyphs.sort_up)
-        room = width + column.gap
-        text = title[:width].ljust(width).rjust(room) if column.align == "left" else title[:width].rjust(room)
-        pieces.append((text, "accent" if sorted_by else "dim"))
-    return pieces
+CHOICES: tuple[Column, ...] = tuple({column.key: column for column in COLUMNS[2:]}.values())
+"""What can be chosen: each column once, without the mark and the symbol, which always come first."""

@@ -6,11 +6,12 @@ Pure functions of (row, market, now); nothing here knows a width, a colour or Te
 from __future__ import annotations
 
 import math
-import re
 
-from core.messages import ChannelStatus, LinkStatus
+from core.messages import ChannelStatus, Confluence, LinkStatus
 from tui.format import clock_text, guess_decimals, tick_decimals
 from tui.store import MarketRow, ViewStore
+from tui.widgets.market_vote import GAIN as GAIN
+from tui.widgets.market_vote import Reason, contrary, families, leanings, reasons
 
 NAN = math.nan
 CHANNEL_WORDS = {"quote": "quotes", "trade": "trades", "kline": "candles", "depth": "depth", "mark": "mark prices"}
@@ -20,11 +21,13 @@ TIMEFRAME_MS = {
     "1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "2h": 7_200_000,
     "4h": 14_400_000, "6h": 21_600_000, "12h": 43_200_000, "1d": 86_400_000,
 }  # fmt: skip
-GAIN = re.compile(r"\s*\([^()]*pp\)$")
 
 
 class Facts:
-    """One line's numbers. Changes are fractions, `spread_bp` basis points, ages seconds, `natr` a fraction."""
+    """One line's numbers. Changes are fractions, `spread_bp` basis points, ages seconds, `natr` a fraction.
+
+    `smc` and `classic` are log-odds, `families` how many agree and how many speak.
+    """
 
     __slots__ = (
         "age_s",
@@ -33,8 +36,12 @@ class Facts:
         "bid",
         "change_1h",
         "change_24h",
+        "classic",
+        "contrary",
         "decimals",
         "delta",
+        "families",
+        "gate",
         "halted",
         "natr",
         "pinned",
@@ -42,8 +49,10 @@ class Facts:
         "probability",
         "quiet",
         "ready",
+        "reasons",
         "regime",
         "rsi",
+        "smc",
         "spark",
         "spread_bp",
         "stale",
@@ -59,6 +68,11 @@ class Facts:
         self.price = self.bid = self.ask = self.delta = self.change_1h = self.change_24h = NAN
         self.volume = self.spread_bp = self.natr = self.rsi = self.volume_z = self.probability = NAN
         self.age_s = self.bar_age_s = NAN
+        self.smc = self.classic = NAN
+        self.gate = 1.0
+        self.families = (0, 0)
+        self.reasons: tuple[Reason, ...] = ()
+        self.contrary: Reason | None = None
         self.decimals = 2
         self.spark: tuple[float, ...] = ()
         self.state = ""
@@ -89,6 +103,7 @@ def derive(row: MarketRow, store: ViewStore, now_ms: int) -> Facts:
     confluence = row.confluence
     if confluence is not None:
         facts.ready = True
+        _from_vote(facts, confluence)
         facts.state = confluence.state
         facts.probability = confluence.probability
         facts.delta = _change(price, confluence.since_price)
@@ -98,13 +113,21 @@ def derive(row: MarketRow, store: ViewStore, now_ms: int) -> Facts:
     fault = fault_words(row, store, now_ms)
     facts.stale = bool(fault) and not facts.halted
     facts.quiet = "" if fault or facts.halted else quiet_words(row, now_ms)
-    facts.why = facts.halted or fault or _why(row, store)
+    facts.why = facts.halted or fault or ", ".join(reason.text for reason in facts.reasons) or _held(row, store)
     return facts
 
 
 def decimals(row: MarketRow) -> int:
     """Decimals of this symbol's prices: from its tick, else guessed from the price."""
     return tick_decimals(row.listing.tick_size) if row.listing is not None else guess_decimals(row.price)
+
+
+def _from_vote(facts: Facts, confluence: Confluence) -> None:
+    sums = leanings(confluence)
+    facts.smc, facts.classic = sums.get("SMC", NAN), sums.get("CLASSIC", NAN)
+    facts.families, facts.gate = families(confluence), confluence.gate
+    if not confluence.hold_reason:
+        facts.reasons, facts.contrary = reasons(confluence), contrary(confluence)
 
 
 def _from_metrics(facts: Facts, row: MarketRow) -> None:
@@ -197,14 +220,9 @@ def calm_age(seconds: float) -> str:
     return f"{whole // 3600} h" if whole < 172_800 else f"{whole // 86_400} d"
 
 
-def _why(row: MarketRow, store: ViewStore) -> str:
-    """The first reasons of the state, or what keeps the symbol from having one."""
-    confluence = row.confluence
-    if confluence is None:
-        return loading_words(row, store)
-    if confluence.hold_reason:
-        return confluence.hold_reason
-    return ", ".join(GAIN.sub("", reason) for reason in confluence.reasons)
+def _held(row: MarketRow, store: ViewStore) -> str:
+    """What keeps the symbol from having reasons."""
+    return row.confluence.hold_reason if row.confluence is not None else loading_words(row, store)
 
 
 def loading_words(row: MarketRow, store: ViewStore) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
-from tui.store import ViewStore
+from core.settings import GROUPS
+from tui.store import MarketRow, ViewStore
 from tui.widgets.market_facts import Facts, derive, has_stale_data, is_halted
+from tui.widgets.market_vote import words_of
 
-GROUPS: tuple[str, ...] = ("all", "buy", "sell", "hold", "stale", "halted")
+OwnGroups = Mapping[str, str]
+"""The operator's groups: name to a comma list of symbols or base assets, `*` and `?` allowed."""
+NO_GROUPS: OwnGroups = {}
 STATE_RANK = {"BUY": 2.0, "HOLD": 1.0, "SELL": 0.0}
 
 SORT_VALUES: dict[str, Callable[[Facts], float]] = {
@@ -23,6 +29,10 @@ SORT_VALUES: dict[str, Callable[[Facts], float]] = {
     "volume_z": lambda f: f.volume_z,
     "state": lambda f: STATE_RANK.get(f.state, float("nan")),
     "probability": lambda f: f.probability,
+    "smc": lambda f: f.smc,
+    "classic": lambda f: f.classic,
+    "families": lambda f: float(f.families[0]) if f.families[1] else float("nan"),
+    "gate": lambda f: f.gate if f.ready else float("nan"),
     "bar_age": lambda f: f.bar_age_s,
     "age": lambda f: f.age_s,
 }
@@ -56,32 +66,50 @@ def group_of(symbol: str, store: ViewStore) -> str:
     return row.confluence.state.lower() if row.confluence is not None else ""
 
 
-def count_groups(store: ViewStore) -> dict[str, int]:
-    """How many symbols each group has."""
-    counts = dict.fromkeys(GROUPS, 0)
+def count_groups(store: ViewStore, own: OwnGroups = NO_GROUPS) -> dict[str, int]:
+    """How many symbols each group has, in the order the groups are shown."""
+    counts = dict.fromkeys((*GROUPS, *own), 0)
     counts["all"] = len(store.universe)
     for symbol in store.universe:
         group = group_of(symbol, store)
         if group:
             counts[group] += 1
+        for name, members in own.items():
+            counts[name] += is_member(members, symbol, _base(store.rows.get(symbol)))
     return counts
 
 
+@lru_cache(maxsize=8192)
+def is_member(members: str, symbol: str, base: str) -> bool:
+    """Whether a comma list names this symbol, or its base asset."""
+    patterns = [pattern.strip().upper() for pattern in members.split(",")]
+    return any(fnmatchcase(name.upper(), pattern) for pattern in patterns if pattern for name in (symbol, base))
+
+
+def _base(row: MarketRow | None) -> str:
+    return row.listing.base if row is not None and row.listing is not None else ""
+
+
 def matches(symbol: str, store: ViewStore, words: list[str]) -> bool:
-    """Every word is part of the symbol, or begins the name of its state or freshness (`buy`, `sel`, `stale`)."""
-    group = group_of(symbol, store) if words else ""
-    return all(word in symbol.lower() or (bool(group) and group.startswith(word)) for word in words)
+    """Every word is part of the symbol, or begins one of its other words.
+
+    These are its base and quote asset, its state or freshness (`buy`, `sel`, `stale`), and what its detectors say (`bos`, `diverg`).
+    """
+    if not words:
+        return True
+    row, group, name = store.rows.get(symbol), group_of(symbol, store), symbol.lower()
+    listing = row.listing if row is not None else None
+    begins = f" {listing.base} {listing.quote} {group}".lower() if listing is not None else f" {group}"
+    if any(word not in name and f" {word}" not in begins for word in words) and row is not None and row.confluence:
+        begins += words_of(row.confluence)
+    return all(word in name or f" {word}" in begins for word in words)
 
 
-def arrange_symbols(store: ViewStore, view: View, now_ms: int) -> list[str]:
+def arrange_symbols(store: ViewStore, view: View, now_ms: int, own: OwnGroups = NO_GROUPS) -> list[str]:
     """Symbols of the group that match the filter, sorted. What has no value comes last either way; ties keep the
     universe's order."""
     words = view.text.lower().split()
-    chosen = [
-        symbol
-        for symbol in store.universe
-        if (view.group == "all" or group_of(symbol, store) == view.group) and matches(symbol, store, words)
-    ]
+    chosen = [symbol for symbol in _of_group(store, view.group, own) if matches(symbol, store, words)]
     if view.sort in SORT_WORDS:
         words_of = {symbol: SORT_WORDS[view.sort](derive(store.row(symbol), store, now_ms)) for symbol in chosen}
         named = sorted(
@@ -96,3 +124,11 @@ def arrange_symbols(store: ViewStore, view: View, now_ms: int) -> list[str]:
         missing = number != number
         keys[symbol] = (missing, 0.0 if missing else sign * number)
     return sorted(chosen, key=lambda symbol: keys[symbol])
+
+
+def _of_group(store: ViewStore, group: str, own: OwnGroups) -> list[str]:
+    if group == "all":
+        return list(store.universe)
+    if group in own:
+        return [s for s in store.universe if is_member(own[group], s, _base(store.rows.get(s)))]
+    return [symbol for symbol in store.universe if group_of(symbol, store) == group]

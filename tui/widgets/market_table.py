@@ -19,8 +19,9 @@ from textual.widget import Widget
 
 from tui.desk import Desk
 from tui.format import price as price_text
-from tui.widgets.market_columns import Layout, Pieces, arrange, header_pieces, paint_cell
+from tui.widgets.market_columns import Pieces
 from tui.widgets.market_facts import decimals, derive
+from tui.widgets.market_layout import Layout, arrange, header_pieces, paint_cell
 from tui.widgets.market_order import View
 
 SLOW_S = 5.0
@@ -63,6 +64,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._turn = 0
         self._symbol_width = self._price_width = 0
         self._empty_words = ""
+        self.chosen: tuple[str, ...] = ()
         self.arrangement: Layout = arrange(80, 8, 9)
 
     # --- rows and cursor -----------------------------------------------------------------------------------------------
@@ -263,6 +265,12 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
             segments.append(Segment(text, style + over if over is not None else style))
         return Strip(segments).adjust_cell_length(self.size.width, over if over is not None else palette.text)
 
+    def show_columns(self, chosen: tuple[str, ...]) -> None:
+        """Show these columns in this order; none: as many as fit, by importance."""
+        if chosen != self.chosen:
+            self.chosen = chosen
+            self.rearrange(force=True)
+
     # --- size ----------------------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
@@ -280,18 +288,18 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
             price_width = max(price_width, len(price_text(row.price, decimals(row))))
         if force or symbol_width != self._symbol_width or price_width > self._price_width:
             self._symbol_width, self._price_width = symbol_width, max(price_width, self._price_width)
-            self.arrangement = arrange(self.size.width, symbol_width, self._price_width)
+            self.arrangement = arrange(self.size.width, symbol_width, self._price_width, self.chosen)
             self.forget()
 
 
 class MarketHeader(Widget):
     """The titles over the table's columns."""
 
-    def __init__(self, desk: Desk, table: MarketTable) -> None:
+    def __init__(self, desk: Desk, table: MarketTable, view: View) -> None:
         super().__init__(id="market-header")
         self._desk = desk
         self._table = table
-        self.view = View(sort=desk.settings.screen.sort)
+        self.view = view
         self._arrangement = table.arrangement
 
     def flush(self) -> None:
