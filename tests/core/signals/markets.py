@@ -67,6 +67,17 @@ def lively(bars: int, length: int = 0) -> int:
     raise AssertionError("no walk of a hundred ends in a state other than HOLD")
 
 
+def turning(first: int, last: int, length: int) -> int:
+    """A seed whose walk of `length` bars changes its state between these two bars."""
+    for seed in range(100):
+        block = walk(seed, length)
+        signals = SymbolSignals(VENUE, CATEGORY, "A", "5m")
+        list(signals.open(window_of(block[:first]), Settings()))
+        if any(signals.step(bar_of(row), Settings(), "") for row in block[first:last]):
+            return seed
+    raise AssertionError("no walk of a hundred changes its state there")
+
+
 class FakeMarket:
     """Windows by (symbol, timeframe), as the market part serves them."""
 

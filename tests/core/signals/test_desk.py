@@ -1,23 +1,17 @@
 """The desk: history to state, one of each per bar, corrections, contained failures, freshness."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
-from core.bus import Bus
-from core.clock import SimClock
 from core.market.candles import CandleWindow
 from core.messages import (
     BookStatus,
     Confluence,
+    DetectorCatalogue,
     Fault,
-    HistoryStatus,
     Listing,
-    Message,
     Metrics,
     Reading,
     Replay,
@@ -26,70 +20,12 @@ from core.messages import (
     Universe,
 )
 from core.settings import Settings
-from core.settings_live import LiveSettings
-from core.signals.desk import SignalDesk
 from core.signals.reading import REGISTRY
 from core.signals.series import SymbolSignals
-from tests.core.signals.markets import CATEGORY, START_MS, VENUE, FakeMarket, bar_of, lively, walk
+from tests.core.signals.markets import CATEGORY, START_MS, VENUE, bar_of, lively, turning
+from tests.core.signals.room import Room
 
 BAR_MS = 300_000
-SPOKEN = (Reading, StateChange, Metrics, Confluence, SignalStats, Fault)
-
-
-class Room:
-    """A desk on a bus with a fake market, and everything it said."""
-
-    def __init__(self, folder: Path, bars: int = 600) -> None:
-        self.bars = bars
-        self.clock = SimClock(START_MS + bars * BAR_MS)
-        self.bus = Bus(self.clock)
-        self.market = FakeMarket()
-        self.blocks: dict[str, np.ndarray] = {}
-        self.said: list[Message] = []
-        for kind in SPOKEN:
-            self.bus.subscribe(kind, self.said.append)
-        self.live = LiveSettings(self.bus, self.clock, Settings(), folder / "overrides.toml")
-        self.desk = SignalDesk(self.bus, self.clock, self.live, self.market)
-        self.task = asyncio.create_task(self.desk.run())
-
-    async def close(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-    def of(self, kind: type, symbol: str = "") -> list:
-        return [m for m in self.said if type(m) is kind and (not symbol or m.symbol == symbol)]  # type: ignore[attr-defined]
-
-    def load(self, symbol: str, seed: int) -> None:
-        self.blocks[symbol] = walk(seed, self.bars + 50)
-        window = CandleWindow(2000)
-        window.extend(self.blocks[symbol][: self.bars])
-        self.market.windows[symbol, "5m"] = window
-        self.ready(symbol)
-
-    def ready(self, symbol: str) -> None:
-        self.bus.publish(
-            HistoryStatus(
-                venue=VENUE, category=CATEGORY, symbol=symbol, timeframe="5m", bars=1, wanted=1, gaps=0, stored=0,
-                ready=True, at_ms=0,
-            )
-        )  # fmt: skip
-
-    def close_bar(self, symbol: str, number: int) -> None:
-        row = self.blocks[symbol][self.bars + number]
-        self.market.windows[symbol, "5m"].append(row)
-        self.clock.set_ms(int(row[0]) + BAR_MS)
-        self.bus.publish(bar_of(row, symbol))
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        for _ in range(5000):
-            if true():
-                return
-            await asyncio.sleep(0)
-        raise AssertionError("never came true")
-
-    async def settle(self) -> None:
-        for _ in range(200):
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -114,7 +50,7 @@ async def test_a_loaded_symbol_speaks_as_of_its_last_closed_bar(room: Room) -> N
 
 
 async def test_every_closed_bar_brings_one_of_each_and_other_bars_nothing(room: Room) -> None:
-    room.load("A", 3)
+    room.load("A", turning(room.bars, room.bars + 40, room.bars + 50))
     await room.until(lambda: bool(room.of(Confluence)))
     for number in range(40):
         room.close_bar("A", number)
@@ -235,7 +171,7 @@ async def test_a_symbol_without_bars_yet_is_quiet_until_it_has_some(room: Room) 
     room.load("A", 3)
     room.market.windows["A", "5m"] = CandleWindow(2000)
     await room.settle()
-    assert room.said == []
+    assert room.of(Reading) == room.of(Confluence) == []
     room.close_bar("A", 0)
     await room.until(lambda: bool(room.of(Confluence)))
     assert room.of(Confluence)[0].hold_reason == "warming up (1/195 bars)"
@@ -289,6 +225,16 @@ async def test_no_bar_for_three_intervals_and_a_halt_force_hold(room: Room) -> N
     )  # fmt: skip
     room.desk.check_freshness()
     assert room.of(Confluence)[-1].hold_reason == "not trading (HALT)"
+
+
+async def test_the_catalogue_names_every_detector_and_the_gate_at_start_and_on_replay(room: Room) -> None:
+    await room.settle()
+    room.bus.publish(Replay())
+    first, again = room.of(DetectorCatalogue)
+    assert first == again
+    assert [entry.name for entry in first.detectors] == [*REGISTRY, "atr_gate"]
+    assert first.detectors[-1].family == "GATE"
+    assert all(entry.about for entry in first.detectors)
 
 
 async def test_replay_says_the_newest_again(room: Room) -> None:
