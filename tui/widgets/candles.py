@@ -94,12 +94,20 @@ class CandleChart(Widget):
 
     def flush(self) -> None:
         """Repaint the lines that became different, if anything shown has changed."""
-        looked = self._desk.store.looked
-        seen = (looked.symbol, looked.timeframe, looked.chart_version, looked.bar_version, LOOKS.times)
-        if seen != self._seen:
+        if self._now() != self._seen:
             self._repaint()
 
     # --- painting ------------------------------------------------------------------------------------------------------
+
+    def _now(self) -> tuple[Any, ...]:
+        """All a picture depends on that others change."""
+        looked = self._desk.store.looked
+        return looked.symbol, looked.timeframe, looked.chart_version, looked.bar_version, self._decimals(), LOOKS.times
+
+    def _decimals(self) -> int:
+        store = self._desk.store
+        row = store.rows.get(store.looked.symbol)
+        return decimals(row) if row is not None else 2
 
     def _view(self, zoom: int, anchor_ms: int) -> None:
         if (zoom, anchor_ms) != (self._zoom, self._anchor_ms):
@@ -126,17 +134,15 @@ class CandleChart(Widget):
             self.refresh(*regions)
 
     def _paint(self) -> list[Line]:
-        desk = self._desk
-        looked = desk.store.looked
+        looked = self._desk.store.looked
         subject = (looked.symbol, looked.timeframe)
         if subject != self._subject:
             self._subject, self._scales, self._anchor_ms = subject, Scales(), 0
-        self._seen = (*subject, looked.chart_version, looked.bar_version, LOOKS.times)
-        row = desk.store.rows.get(looked.symbol)
+        self._seen = self._now()
         state = ChartState(
             chart=looked.chart,
             bar=looked.bar,
-            decimals=decimals(row) if row is not None else 2,
+            decimals=self._decimals(),
             timeframe_ms=TIMEFRAME_MS.get(looked.timeframe, 0),
             zoom=self._zoom,
             anchor_ms=self._anchor_ms,
@@ -144,7 +150,7 @@ class CandleChart(Widget):
             empty=self._empty,
             before=self._scales,
         )
-        picture = paint(state, self.size.width, self.size.height, desk.glyphs)
+        picture = paint(state, self.size.width, self.size.height, self._desk.glyphs)
         self._scales, self._shown, self._lines = picture.scales, picture.shown, picture.lines
         return picture.lines
 

@@ -161,7 +161,7 @@ def write_breaks(plot: Plot, marks: Iterable[ChartMark]) -> None:
         text = mark.label + _arrow(mark.side, plot.glyphs)
         start, end, y = plot.x(mark.t_event), plot.x(mark.until_ms), plot.scale.row(mark.level)
         middle = (start + end + 1 - len(text)) // 2
-        reach = max(0, (end - start - len(text)) // 2 - 1)
+        reach = max(0, (end - start - len(text)) // 2)
         along = [middle + sign * step for step in range(reach + 1) for sign in (1, -1)]
         away = -1 if mark.side == "BUY" else 1
         places = [(x, y) for x in along] if end - start >= len(text) + 2 else []
