@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests import builders as make
 from tui.glyphs import ASCII, UNICODE
 from tui.store import ViewStore
-from tui.widgets.event_columns import WIDE, action, event_runs, header_text, layout, lit, mark, price_text
+from tui.widgets.event_columns import SPACIOUS, WIDE, action, event_runs, header_text, layout, lit, mark, price_text
 
 CHANGE = make.state_event(1, "SOLUSDT", "HOLD", "BUY", 152.1, "MACD rising (+4.0 pp)", "ADX 31 up (+2.2 pp)")
 
@@ -49,6 +49,12 @@ def test_a_change_of_state_stands_under_its_titles():
     for title, value in (("KIND", "state"), ("SYMBOL", "SOLUSDT"), ("ACTION", "↑ BUY"), ("WHY", "MACD rising")):
         assert titles.index(title) == told.index(value)
     assert titles.index("PRICE") + 5 == told.index("152.100") + 7
+
+
+def test_wide_lines_say_which_state_ended():
+    told = line(make.state_event(1, "SOLUSDT", "SELL", "HOLD", 152.1), SPACIOUS)
+    assert "• HOLD from SELL  " in told
+    assert header_text(SPACIOUS).index("PRICE") + 5 == told.index("152.100") + 7
 
 
 def test_narrow_lines_leave_out_kind_and_probability():

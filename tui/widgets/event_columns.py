@@ -21,18 +21,20 @@ Run = tuple[str, str]
 
 WIDE = 96
 """From here on a line has room for kind and probability."""
-TIME, MARK, KIND, ACTION, CHANCE, GAP = 12, 2, 9, 7, 5, 2
+SPACIOUS = 150
+"""From here on it also says which state ended: `• HOLD from SELL`."""
+TIME, MARK, KIND, ACTION, ACTION_FROM, CHANCE, GAP = 12, 2, 9, 7, 17, 5, 2
 SEVERITY_STYLE = {"info": "text", "warning": "warn", "error": "danger"}
 STATE_STYLE = {"BUY": "price_up", "SELL": "price_down", "HOLD": "hold"}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Widths of the columns in cells, each with the gap after it; 0: left out. `what` is the rest."""
+    """Widths of the columns in cells, each with the gap after it; 0: left out. The reasons take the rest."""
 
-    width: int
     kind: int
     symbol: int
+    action: int
     price: int
     chance: int
 
@@ -41,24 +43,22 @@ class Layout:
         """Cells in front of what happened."""
         return TIME + MARK + self.kind + self.symbol
 
-    @property
-    def why(self) -> int:
-        """Cells for the reasons of a change of state."""
-        return max(0, self.width - self.before_action - ACTION - self.price - self.chance)
-
 
 def layout(width: int) -> Layout:
     """The columns that fit."""
     if width >= WIDE:
-        return Layout(width, kind=KIND, symbol=14, price=14, chance=CHANCE)
-    return Layout(width, kind=0, symbol=11, price=12, chance=0)
+        action = ACTION_FROM if width >= SPACIOUS else ACTION
+        return Layout(kind=KIND, symbol=14, action=action, price=14, chance=CHANCE)
+    return Layout(kind=0, symbol=11, action=ACTION, price=12, chance=0)
 
 
 def header_text(width: int) -> str:
     """Titles over the columns."""
     columns = layout(width)
     titles = "TIME".ljust(TIME + MARK) + "KIND".ljust(columns.kind)[: columns.kind]
-    titles += "SYMBOL".ljust(columns.symbol) + "ACTION".ljust(ACTION) + "PRICE".rjust(columns.price - GAP) + " " * GAP
+    titles += (
+        "SYMBOL".ljust(columns.symbol) + "ACTION".ljust(columns.action) + "PRICE".rjust(columns.price - GAP) + " " * GAP
+    )
     return titles + "  P  "[: columns.chance] + "WHY"
 
 
@@ -109,6 +109,8 @@ def event_runs(
         )
     did, style = action(change, glyphs)
     runs.append((fit(did, ACTION, glyphs), style))
+    if columns.action > ACTION:
+        runs.append((f"from {change.before}".ljust(columns.action - ACTION), "dim"))
     runs.append((price_text(event, change, store, glyphs).rjust(columns.price - GAP) + " " * GAP, "text"))
     if columns.chance:
         runs.append((probability(change.probability, columns.chance - 2, glyphs) + "  ", "text"))
