@@ -42,6 +42,11 @@ class Glyphs:
     candle_up: str
     """Nine shapes of one cell of a candle: upper half times three plus lower half, each 0 empty, 1 wick, 2 body."""
     candle_down: str
+    box_up: str
+    """A body three cells wide: top, top under a wick, middle, bottom, bottom over a wick; flat without, with upper, with
+    lower, with both wicks.
+    """
+    box_down: str
     candle_flat: str
     """A bar nobody traded in."""
     zone_gap: str
@@ -97,6 +102,8 @@ UNICODE = Glyphs(
     sort_up="↑",
     candle_up=" ╷╻╵│╽╹╿║",
     candle_down=" ╷╻╵│╽╹╿┃",
+    box_up="┌─┐┌┴┐│ │└─┘└┬┘╶─╴╶┴╴╶┬╴╶┼╴",
+    box_down="▗▄▖▐█▌▐█▌▝▀▘▐█▌╺━╸╺┷╸╺┯╸╺┿╸",
     candle_flat="╌",
     zone_gap="░",
     zone_block="▒",
@@ -132,6 +139,8 @@ ASCII = Glyphs(
     sort_up="^",
     candle_up=" ,o'|ooo0",
     candle_down=" ,#'|####",
+    box_up=".-..|.| |'-''|'[-][+][+][+]",
+    box_down="###############===#=##=##=#",
     candle_flat="_",
     zone_gap=".",
     zone_block=":",

@@ -16,7 +16,9 @@ def test_every_glyph_is_one_cell(glyphs: Glyphs) -> None:
         value = getattr(glyphs, field.name)
         if field.name in ("name", "enter"):
             continue
-        assert len(value) == {"spark": 8, "candle_up": 9, "candle_down": 9}.get(field.name, 1), field.name
+        assert len(value) == {"spark": 8, "candle_up": 9, "candle_down": 9, "box_up": 27, "box_down": 27}.get(
+            field.name, 1
+        ), field.name
         assert all(cell_len(glyph) == 1 for glyph in value), field.name
 
 

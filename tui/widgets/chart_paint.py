@@ -12,6 +12,7 @@ from core.messages import Bar, Chart
 from tui import format as fmt
 from tui.glyphs import Glyphs
 from tui.widgets.chart_bars import ZOOM_PLAIN, ZOOMS, Column, Window, columns_of, step_of, window_of
+from tui.widgets.chart_candles import BOX_CELLS, draw_candle
 from tui.widgets.chart_canvas import RULED, SOLID, Canvas, Line
 from tui.widgets.chart_marks import (
     Plot,
@@ -123,7 +124,7 @@ def paint(state: ChartState, width: int, height: int, glyphs: Glyphs) -> Picture
         text = fmt.fit(state.empty, min(width, len(state.empty)), glyphs)
         canvas.write((width - len(text)) // 2, height // 3, text, "dim")
         return Picture(canvas.lines(), state.before, shown)
-    newest_x = frame.right - MARGIN if frame.right - frame.axis > MARGIN else frame.right - 1
+    newest_x = max(frame.axis, frame.right - MARGIN - (cell_width >= BOX_CELLS))
     first_x = newest_x - (len(window.columns) - 1) * cell_width
     xs = tuple(first_x + i * cell_width for i in range(len(window.columns)))
     labels_from = frame.right + 1 if frame.right < width else 0
@@ -186,7 +187,7 @@ def _draw(plot: Plot, state: ChartState, chart: Chart) -> None:
     breaks = rule_breaks(plot, chart.marks) if "structure" in layers else []
     for column, x in zip(plot.window.columns, plot.xs, strict=True):
         if column.is_priced:
-            _draw_candle(plot, column, x)
+            draw_candle(plot, column, x)
     write_states(plot, chart.marks)
     if "structure" in layers:
         write_sweeps(plot, chart.marks)
@@ -195,29 +196,6 @@ def _draw(plot: Plot, state: ChartState, chart: Chart) -> None:
         write_swings(plot, chart.marks)
     write_zones(plot, zones)
     write_levels(plot, levels)
-
-
-def candle_style(column: Column) -> str:
-    """Forming and made-up bars are dim: nothing may be read from them yet, or at all."""
-    if column.forming or column.synthetic:
-        return "dim"
-    return "candle_up" if column.close >= column.open else "candle_down"
-
-
-def _draw_candle(plot: Plot, column: Column, x: int) -> None:
-    scale, canvas = plot.scale, plot.canvas
-    style = candle_style(column)
-    if column.synthetic:
-        canvas.put(x, scale.row(column.close), plot.glyphs.candle_flat, style, SOLID)
-        return
-    shapes = plot.glyphs.candle_up if column.close >= column.open else plot.glyphs.candle_down
-    start, end = sorted((scale.half(column.open), scale.half(column.close)))
-    bottom, top = min(start, scale.half(column.low)), max(end, scale.half(column.high))
-    for cell in range(max(0, bottom // 2), min(scale.rows - 1, top // 2) + 1):
-        shape = 0
-        for half in (2 * cell + 1, 2 * cell):
-            shape = 3 * shape + (2 if start <= half <= end else 1 if bottom <= half <= top else 0)
-        canvas.put(x, scale.rows - 1 - cell, shapes[shape], style, SOLID)
 
 
 def _draw_volume(plot: Plot, frame: Frame, most: float) -> None:

@@ -10,6 +10,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
+from tests.builders import listing
 from tests.tui.desk_builder import desk
 from tests.tui.widgets import chart_builder as make
 from themes.loader import load_themes
@@ -83,6 +84,13 @@ async def test_a_new_price_in_the_same_row_sends_the_axis_only() -> None:
         hear(app, make.forming(104.51))
         chart.flush()
         assert [region.width for region in asked[0]] == [6]
+
+
+async def test_a_tick_size_that_arrives_late_changes_the_axis() -> None:
+    async with a_chart(make.full_chart(), make.forming(104.5)) as (chart, app, _):
+        hear(app, listing("SOLUSDT", "0.001"))
+        chart.flush()
+        assert "104.500▸" in "\n".join(picture(chart))
 
 
 async def test_nothing_new_repaints_nothing() -> None:
