@@ -98,7 +98,7 @@ class Live:
             length = TIMEFRAME_MS[name]
             if close_ms % length == 0:
                 first = int(np.searchsorted(self.block[:, 0], close_ms - length))
-                bar = resample(self.block[first : self.count], length)
-                assert frames.add(name, close_ms - length, bar[-1, 1:6].tolist())
+                for bar in resample(self.block[first : self.count], length):  # none while the first is torn
+                    assert frames.add(name, close_ms - length, bar[1:6].tolist())
         self.signals.step(bar_of(row, "A", self.timeframe), SETTINGS, "")
         return open_ms
