@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SPARE = 64
+SPARE = 32
 """The columns are cut once in so many bars."""
 
 

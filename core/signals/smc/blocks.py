@@ -24,7 +24,10 @@ class Block(NamedTuple):
 
 
 class Displacements:
-    """Mode `trend`: the last bar of the other colour before three bars that moved far and broke structure."""
+    """Mode `trend`: the last bar of the other colour before three bars that moved far and broke structure.
+
+    The first of the three may be it: the move then begins after it.
+    """
 
     __slots__ = ("_break_place", "_break_side")
 
@@ -41,7 +44,7 @@ class Displacements:
         side = self._break_side
         self._break_place = -MOVE_BARS  # one block for one break
         opens, closes = bars.opens, bars.closes
-        for index in range(-MOVE_BARS - 1, -1 - min(len(closes), MOVE_BARS + SEARCH_BARS), -1):
+        for index in range(-MOVE_BARS, -1 - min(len(closes), MOVE_BARS + SEARCH_BARS), -1):
             body = closes[index] - opens[index]
             if body < 0.0 if side == "BUY" else body > 0.0:
                 return Block(side, bars.times[index], bars.highs[index], bars.lows[index])

@@ -30,13 +30,13 @@ POOLS_SETTLE = 600
 """Twice the bars a pool lives: an older anchor may have held the swings of a newer one."""
 
 
-@detector("smc_bos", family="STRUCTURE", group="SMC", warmup=SETTLES + BREAK_FADES + 13, needs=("atr14",), lookback=0)
+@detector("smc_bos", family="STRUCTURE", group="SMC", warmup=SETTLES + BREAK_FADES, needs=("atr14",), lookback=0)
 def smc_bos(_memory: Memory, scene: Scene) -> Vote | None:
     """Break of structure: a close beyond the last swing in the direction of the trend. Trends tend to go on after it."""
     return _break(scene, scene.smc.latest.get("bos"), "BOS", 1.0)
 
 
-@detector("smc_choch", family="STRUCTURE", group="SMC", warmup=SETTLES + BREAK_FADES + 13, needs=("atr14",), lookback=0)
+@detector("smc_choch", family="STRUCTURE", group="SMC", warmup=SETTLES + BREAK_FADES, needs=("atr14",), lookback=0)
 def smc_choch(_memory: Memory, scene: Scene) -> Vote | None:
     """Change of character: a close beyond the last swing against the trend, the first sign that it may be turning."""
     return _break(scene, scene.smc.latest.get("choch"), "CHoCH", CHOCH_FACTOR)
@@ -57,7 +57,7 @@ def _break(scene: Scene, event: SmcEvent | None, word: str, factor: float) -> Vo
     "smc_displacement",
     family="STRUCTURE",
     group="SMC",
-    warmup=ATR_WARMUP + MOVE_FADES + 11,
+    warmup=ATR_WARMUP + MOVE_FADES,
     needs=("atr14",),
     lookback=0,
 )
@@ -73,7 +73,7 @@ def smc_displacement(_memory: Memory, scene: Scene) -> Vote | None:
     return Vote(_side(event), score, f"displacement {way} {event.push:.1f} ATR, gap left", event.t_event)
 
 
-@detector("smc_fvg", family="LEVEL", group="SMC", warmup=ATR_WARMUP + GAP_FADES + 8, needs=("atr14",), lookback=0)
+@detector("smc_fvg", family="LEVEL", group="SMC", warmup=ATR_WARMUP + GAP_FADES, needs=("atr14",), lookback=0)
 def smc_fvg(_memory: Memory, scene: Scene) -> Vote | None:
     """Price came back into a fair value gap for the first time and closed out of it again on its side: the gap held."""
     best: Zone | None = None
@@ -89,7 +89,7 @@ def smc_fvg(_memory: Memory, scene: Scene) -> Vote | None:
     return Vote(best.side, most, f"held {_bull(best)} gap {_span(best, scene.tick_size)}", best.t_event)
 
 
-@detector("smc_ob", family="LEVEL", group="SMC", warmup=ATR_WARMUP + BLOCK_FADES + 12, needs=("atr14",), lookback=0)
+@detector("smc_ob", family="LEVEL", group="SMC", warmup=ATR_WARMUP + BLOCK_FADES, needs=("atr14",), lookback=0)
 def smc_ob(_memory: Memory, scene: Scene) -> Vote | None:
     """Price came back for the first time to an order block, the last bar against a strong move. Later returns do not count."""
     best: Zone | None = None
@@ -105,7 +105,7 @@ def smc_ob(_memory: Memory, scene: Scene) -> Vote | None:
     return Vote(best.side, most, words, best.t_event)
 
 
-@detector("smc_sweep", family="LEVEL", group="SMC", warmup=POOLS_SETTLE + SWEEP_FADES + 5, needs=("atr14",), lookback=0)
+@detector("smc_sweep", family="LEVEL", group="SMC", warmup=POOLS_SETTLE + SWEEP_FADES, needs=("atr14",), lookback=0)
 def smc_sweep(_memory: Memory, scene: Scene) -> Vote | None:
     """Price went beyond equal highs or lows (or the previous day's or week's), where stop orders rest, and closed back."""
     event = scene.smc.latest.get("sweep")

@@ -18,7 +18,7 @@ from core.signals.smc.swings import SwingTracker
 from core.signals.smc.zones import ZoneBook
 
 HOUR_MS = 3_600_000
-KEPT_EVENTS = 128
+KEPT_EVENTS = 112
 ZONE_BARS = 432
 """A zone's score has halved itself below what counts after so many bars at the longest (half-life 100 bars)."""
 POOL_BARS = 300

@@ -7,7 +7,7 @@ from typing import Literal
 from core.signals.smc.bars import Bars
 from core.signals.smc.event import Swing, SwingSide
 
-KEPT = 32
+KEPT = 16
 Change = Literal["", "append", "replace"]
 
 

@@ -1,0 +1,88 @@
+"""Breaks of structure in both modes."""
+
+from hypothesis import given
+
+from core.signals.smc.structure import single
+from tests.core.signals.smc.tape import MINUTE_MS, REFERENCE, Candle, Run, candles, path
+
+
+def told(run: Run) -> list[tuple[str, str, float]]:
+    return [(event.kind, event.side, event.level) for event in run.of("bos", "choch")]
+
+
+def test_trend_a_break_with_the_trend_continues_it_and_one_against_it_changes_its_character() -> None:
+    run = Run()
+    run.feed(path(100, 110, 105, 115, 108, 120, 100))
+    assert told(run) == [("bos", "BUY", 110.0), ("bos", "BUY", 115.0), ("choch", "SELL", 108.0)]
+    assert run.engine.trend == -1
+    run.feed(path(100, 104, 98, 96))
+    assert told(run)[3:] == [("bos", "SELL", 100.0)]
+
+
+def test_trend_a_break_is_known_at_the_close_of_its_bar_and_told_once() -> None:
+    run = Run()
+    run.feed(path(100, 110, 105, 109))
+    assert told(run) == []
+    known = run.feed([(109.0, 112.0, 109.0, 111.0), (111.0, 113.0, 111.0, 112.0)])
+    breaks = [event for event in known if event.kind == "bos"]
+    assert len(breaks) == 1
+    assert breaks[0].broken_at == 15 * MINUTE_MS
+    assert breaks[0].t_known == 16 * MINUTE_MS
+    assert breaks[0].t_event == 4 * MINUTE_MS
+    assert (breaks[0].size, breaks[0].push) == (2.0, 1.0)
+
+
+def test_trend_a_wick_beyond_the_level_is_no_break() -> None:
+    run = Run()
+    run.feed(path(100, 110, 105, 109))
+    run.feed([(109.0, 112.0, 109.0, 110.0)])
+    assert told(run) == []
+
+
+def test_reference_a_bos_needs_the_swing_after_the_break() -> None:
+    run = Run(REFERENCE)
+    run.feed(path(103, 104, 100, 110, 105, 115, 110, bars=6))
+    (event,) = run.of("bos", "choch")
+    assert (event.kind, event.side, event.level) == ("bos", "BUY", 110.0)
+    confirmed = next(each for each in run.of("swing") if each.level == 115.0)
+    assert event.broken_at < confirmed.t_event
+    assert event.t_known == confirmed.t_known
+
+
+def test_reference_a_choch_takes_both_swings_before() -> None:
+    run = Run(REFERENCE)
+    run.feed(path(103, 104, 100, 110, 95, 115, 110, bars=6))
+    assert told(run) == [("choch", "SELL", 100.0), ("choch", "BUY", 110.0)]
+
+
+def test_reference_a_pattern_whose_level_holds_stays_silent_until_it_is_broken() -> None:
+    run = Run(REFERENCE)
+    run.feed(path(103, 104, 100, 110, 105, 109, bars=6))
+    run.feed([(109.0, 112.0, 108.0, 108.5)])  # a swing high beyond the level, but no close
+    run.feed(path(108.5, 106, bars=4))
+    assert told(run) == []
+    run.feed([(106.0, 111.0, 106.0, 110.5)])
+    (event,) = run.of("bos")
+    assert event.t_known == event.broken_at + MINUTE_MS == run.place * MINUTE_MS
+
+
+def test_levels_are_rounded_as_the_reference_rounds_them() -> None:
+    assert single(1.5) == 1.5
+    assert single(0.97369) != 0.97369
+    assert abs(single(0.97369) / 0.97369 - 1.0) < 1e-7
+
+
+@given(bars=candles)
+def test_no_swing_is_broken_twice_and_none_before_it_is_known(bars: list[Candle]) -> None:
+    for rules in (REFERENCE, REFERENCE._replace(mode="trend")):
+        run = Run(rules)
+        run.feed(bars)
+        breaks = run.of("bos", "choch")
+        assert len({(event.side, event.t_event) for event in breaks}) == len(breaks)
+        swings = {(event.side, event.t_event): event for event in run.of("swing")}
+        for event in breaks:
+            swing = swings["high" if event.side == "BUY" else "low", event.t_event]
+            assert event.level == swing.level
+            assert event.t_known >= max(swing.t_known, event.broken_at + MINUTE_MS)
+            place = event.broken_at // MINUTE_MS
+            assert bars[place][3] > event.level if event.side == "BUY" else bars[place][3] < event.level
