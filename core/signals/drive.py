@@ -132,7 +132,9 @@ class Drive:
     def _forced(self, verdicts: tuple[tuple[Detector, Verdict], ...], settings: Settings) -> str:
         if self._filler > settings.confluence.stale_bars:
             return f"no candle from the venue for {self._filler} bars"
-        if verdicts and all(verdict.warming for _, verdict in verdicts):
-            wanted = min(entry.warmup for entry, _ in verdicts)
+        if 2 * sum([verdict.warming for _, verdict in verdicts]) > len(
+            verdicts
+        ):  # the few that are ready decide nothing
+            wanted = sorted(entry.warmup for entry, _ in verdicts)[len(verdicts) // 2]
             return f"warming up ({self.scene.bars}/{wanted} bars)"
         return ""
