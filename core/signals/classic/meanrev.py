@@ -21,6 +21,8 @@ DYNAMIC_LOW = (10.0, 40.0)
 DYNAMIC_HIGH = (60.0, 90.0)
 STOCH_EQUAL = 1e-6
 """%K and %D nearer than this are equal: their running sums differ by rounding while both rest at 0 or 100."""
+BOLL_EQUAL = 1e-9
+"""On a coarse tick a close may stand on the band exactly, and the score does not begin at 0 there."""
 
 PIVOT_BARS = 5
 APART_LEAST, APART_MOST = 5, 60
@@ -132,7 +134,7 @@ def boll(_memory: Memory, scene: Scene) -> Vote | None:
         return None
     z = (scene.close - scene.row[_SMA]) / spread
     least = scene.settings.boll_z
-    if abs(z) <= least:
+    if abs(z) <= least + BOLL_EQUAL:
         return None
     where = "above" if z > 0.0 else "below"
     return Vote("SELL" if z > 0.0 else "BUY", clip((abs(z) - least + 0.5) / 1.5), f"{abs(z):.1f}σ {where} the mean")
