@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import micro, paced, wire
+from tests.bench import micro, paced, signals, wire
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
@@ -26,6 +26,8 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "ladder": lambda minutes: wire.book_ladder(),
     "bus": lambda minutes: [micro.bus_fan_out()],
     "indicators": lambda minutes: [micro.indicators_incremental()],
+    "close_bar": lambda minutes: signals.close_bar(),
+    "scan": lambda minutes: signals.scan_month(),
     "chart": lambda minutes: chart_paint(),
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),
