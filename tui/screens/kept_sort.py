@@ -56,3 +56,4 @@ class KeptSort:
             self._desk.bus.publish(EditSetting(key="screen.reverse", value="true" if wanted.turned else "false"))
         if wanted.key != now.key:
             self._desk.bus.publish(EditSetting(key="screen.sort", value=wanted.key))
+        self._known = self.in_force()

@@ -62,11 +62,11 @@ def shorten(text: str, width: int) -> str:
     """Whole reasons while they fit; a first one that is too long loses its detail (`EMA9 above EMA21 by 0.6 ATR`)."""
     if len(text) <= width:
         return text
-    cut = text.rfind(", ", 0, width + 1)
+    cut = text.rfind(", ", 0, width + 2)
     if cut > 0:
         return text[:cut]
     for mark in DETAILS:
-        cut = text.rfind(mark, 0, width + 1)
+        cut = text.rfind(mark, 0, width + len(mark))
         if cut > 0:
             return text[:cut]
     return text
