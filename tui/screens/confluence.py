@@ -327,11 +327,9 @@ class ConfluenceScreen(DeskScreen):
             self._tape_back = max(0, self._tape_back + step)
         else:
             known = [entry.detector for entry in self._entries if entry.detector]
-            place = known.index(self.detector) + step if self.detector in known else 0
             if known:
-                self.detector = known[max(0, min(place, len(known) - 1))]
-            if not known or place >= len(known):
-                self.readings.scroll_lines(step)  # what stands under the last detector: sums, counts
+                place = known.index(self.detector) if self.detector in known else 0
+                self.detector = known[max(0, min(place + step, len(known) - 1))]
         self._forget_pace()
         self._tick()
 

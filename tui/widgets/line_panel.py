@@ -91,37 +91,31 @@ class LinePanel(Widget):
 
     def put(self, lines: list[Line], cursor: int = -1, foot: int = 0) -> None:
         """Show these lines with this one selected (-1: none), which is kept in sight; the last `foot` stay at the bottom."""
-        height = self.size.height
-        before = [self._shown_at(y) for y in range(height)]
+        width, height = self.size
+        before = [self._shown_at(y, height) for y in range(height)]
         self.lines, self.cursor, self._foot = lines, cursor, foot
-        self.top = self._kept_top()
+        self.top = self._kept_top(height)
+        changed = []
         for y, (was, marked) in enumerate(before):
-            now, marks = self._shown_at(y)
-            end = self.size.width if marks != marked else changed_to(was, now)
+            now, marks = self._shown_at(y, height)
+            end = width if marks != marked else changed_to(was, now)
             if end:
-                self.repainted += 1
-                self.refresh(Region(0, y, min(end, self.size.width), 1))
+                changed.append(Region(0, y, min(end, width), 1))
+        if changed:
+            self.repainted += len(changed)
+            self.refresh(*changed)
 
-    def _shown_at(self, y: int) -> tuple[Line, bool]:
-        """The line in this row of the panel, and whether it is the selected one."""
-        line = self._line_at(y)
+    def _shown_at(self, y: int, height: int) -> tuple[Line, bool]:
+        """The line in this row of a panel of so many rows, and whether it is the selected one."""
+        below = height - y
+        if below <= self._foot and len(self.lines) > height:
+            line = len(self.lines) - below
+        else:
+            line = y if y < self._head else y + self.top
         return (self.lines[line] if line < len(self.lines) else []), line == self.cursor
 
-    def _line_at(self, y: int) -> int:
-        below = self.size.height - y
-        if below <= self._foot and len(self.lines) > self.size.height:
-            return len(self.lines) - below
-        return y if y < self._head else y + self.top
-
-    def scroll_lines(self, step: int) -> None:
-        """Move what is shown by so many lines."""
-        top = max(0, min(self.top + step, len(self.lines) - self.size.height))
-        if top != self.top:
-            self.top = top
-            self.refresh()
-
-    def _kept_top(self) -> int:
-        height, top = max(1, self.size.height), self.top
+    def _kept_top(self, height: int) -> int:
+        top = self.top
         if self.cursor >= 0:
             top = min(max(top, self.cursor - height + 1 + self._foot), max(0, self.cursor - self._head))
         return max(0, min(top, len(self.lines) - height))
@@ -131,12 +125,12 @@ class LinePanel(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        self.top = self._kept_top()
+        self.top = self._kept_top(self.size.height)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         palette, glyphs = self._desk.palette, self._desk.glyphs
-        runs, marked = self._shown_at(y)
+        runs, marked = self._shown_at(y, self.size.height)
         over = palette.cursor if marked else None
         segments = []
         if over is not None and runs and runs[0][0].startswith(" "):  # the margin carries the mark

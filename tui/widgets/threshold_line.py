@@ -129,6 +129,7 @@ class ThresholdPanel(Widget):
         self.chosen = 0
         self.is_active = False
         self._view: Confluence | None = None
+        self._about: tuple[str, dict[str, str]] | None = None
         self._asked: tuple[str, int] | None = None
 
     def compose(self) -> ComposeResult:
@@ -149,7 +150,9 @@ class ThresholdPanel(Widget):
     def show(self, detector: str, view: Confluence | None, active: bool) -> None:
         """Follow the settings in force, the chosen detector and the view; a value being typed stays chosen."""
         self._view, self.is_active = view, active
-        if not self.is_open:
+        about = (detector, dict(self._desk.edited))
+        if not self.is_open and about != self._about:  # reading the meaning of every setting takes milliseconds
+            self._about = about
             self.knobs = knobs_for(self._desk, detector)
             self.chosen = min(self.chosen, len(self.knobs) - 1)
         self._paint()
