@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.events import Key
 
 from core.messages import SettingChanged
 from tests import builders as make
@@ -269,3 +270,15 @@ async def test_a_changed_setting_is_said_in_one_line():
         running.desk.bus.publish(change)
         await flush(running, pilot, 0.25)
         assert "confluence.enter set: 0.6 → 0.62" in shown(running)[-1]
+
+
+@pytest.mark.parametrize("end", ["enter", "escape"])
+async def test_keys_that_come_in_one_go_with_the_end_of_typing_are_the_screens(end):
+    async with log() as (running, pilot, screen):
+        await pilot.press("slash")
+        for key in (*"usdt", end, "k", "up", "k"):
+            running.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        await pilot.pause()
+        assert screen.view.text == ("usdt" if end == "enter" else "")
+        assert screen.list.cursor == len(screen.list.events) - 4
