@@ -16,6 +16,7 @@ from tests.tui.desk_builder import shown, store_with
 from tui.glyphs import ASCII, UNICODE
 from tui.screens.watchlist import WatchlistScreen
 from tui.store import ViewStore
+from tui.widgets.market_columns import CHOICES
 from tui.widgets.market_facts import Facts, derive
 from tui.widgets.market_layout import SAYING, arrange, header_pieces, left_out, paint_cell
 from tui.widgets.market_order import View, arrange_symbols, count_groups
@@ -61,6 +62,70 @@ def test_every_cell_fills_its_column_exactly(width, symbol, price, place):
             assert len(text) == layout.widths[i], (column.key, text)
             if glyphs is ASCII:
                 assert text.isascii()
+
+
+CHOSEN = st.lists(st.sampled_from([column.key for column in CHOICES]), min_size=1, unique=True)
+
+
+@settings(max_examples=150)
+@given(
+    chosen=CHOSEN,
+    width=st.integers(60, 260),
+    price=st.integers(4, 16),
+    stale=st.booleans(),
+    glyphs=st.sampled_from([UNICODE, ASCII]),
+)
+def test_any_choice_of_columns_fits_any_width(chosen, width, price, stale, glyphs):
+    layout = arrange(width, 10, price, chosen)
+    store = a_market_once()
+    facts = derive(store.rows["SOLUSDT"], store, NOW)
+    facts.stale, facts.why = stale, "no quotes for 14 s: channel frozen" if stale else facts.why
+    shown = [column.key for column in layout.columns]
+    assert shown[:2] == ["flag", "symbol"]
+    assert [key for key in chosen if key in shown] == shown[2:]
+    assert len(left_out(layout, chosen)) == len(chosen) - len(shown[2:])
+    end = 0
+    for i, column in enumerate(layout.columns):
+        text = "".join(text for text, _ in paint_cell(layout, i, facts, glyphs))
+        if text:
+            assert layout.starts[i] >= end
+            end = layout.starts[i] + len(text)
+            assert stale or len(text) == layout.widths[i], column.key
+    assert end <= width
+    if stale and set(shown) & set(SAYING):
+        said = ["".join(text for text, _ in paint_cell(layout, i, facts, glyphs)) for i in range(len(shown))]
+        assert any(text.startswith("no") for text in said)
+
+
+def test_what_was_chosen_stays_before_what_matters_less():
+    everything = [column.key for column in CHOICES]
+    shown = {column.key for column in arrange(80, 8, 9, everything).columns}
+    assert {"price", "change_state", "state", "probability", "why", "age"} <= shown
+    assert not {"bid", "against", "last_hour"} & shown
+
+
+def test_a_column_of_its_own_takes_its_words_out_of_why():
+    view = make.confluence("AUSDT", "BUY", 0.7, 1.0, gate=0.5, gate_reason="too quiet")
+    store = store_with(make.universe("AUSDT"), view)
+    facts = derive(store.rows["AUSDT"], store, NOW)
+
+    def why(*chosen: str) -> str:
+        layout = arrange(200, 8, 9, chosen)
+        place = [column.key for column in layout.columns].index("why")
+        return "".join(text for text, _ in paint_cell(layout, place, facts, UNICODE))
+
+    assert "gate .50" in why("why")
+    assert "against RSI 71 overbought" in why("why")
+    assert "gate" not in why("gate", "why")
+    assert "against" not in why("why", "against")
+
+
+def test_chosen_columns_say_how_groups_and_families_lean():
+    store = store_with(make.universe("AUSDT"), make.confluence("AUSDT", "BUY", 0.7, 1.0, gate=0.7))
+    facts = derive(store.rows["AUSDT"], store, NOW)
+    layout = arrange(120, 8, 9, ("smc", "classic", "families", "gate"))
+    said = ["".join(text for text, _ in paint_cell(layout, i, facts, UNICODE)).strip() for i in range(2, 6)]
+    assert said == ["–", "+ 0.82", "2/3", ".70"]
 
 
 wild = st.one_of(st.floats(), st.floats(-1e4, 1e4), st.just(0.0))
