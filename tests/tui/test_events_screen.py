@@ -147,7 +147,7 @@ async def test_only_this_symbol_and_all_again():
     async with log() as (running, pilot, screen):
         await pilot.press("up", "s")
         assert {event.symbol for event in screen.list.events} == {"LUNAUSDT"}
-        assert "only LUNAUSDT · 1 shown, 14 hidden" in state_line(running)
+        assert "1 shown, 14 hidden · only LUNAUSDT" in state_line(running)
         assert "[all 1]" in shown(running)[1]
         await pilot.press("s")
         assert screen.view == EVERYTHING
@@ -162,7 +162,7 @@ async def test_counts_of_kinds_are_those_under_the_other_filters():
         await pilot.press("v")
         assert "[all 5]" in shown(running)[1]
         assert "state 0 " in shown(running)[1]
-        assert "warnings up · 5 shown, 10 hidden" in state_line(running)
+        assert "5 shown, 10 hidden · warnings up" in state_line(running)
 
 
 async def test_what_happened_around_a_find_is_one_escape_away():
@@ -190,7 +190,7 @@ async def test_nothing_found_says_so():
     async with log() as (running, pilot, _):
         await pilot.press("slash", *"zzz", "enter")
         assert any("no event matches; Esc takes the last filter back" in line for line in shown(running))
-        assert '"zzz" · 0 shown, 15 hidden' in state_line(running)
+        assert '0 shown, 15 hidden · "zzz"' in state_line(running)
         await pilot.press("up", "down", "g", "G", "s", "enter", "escape")
         assert "15 events" in state_line(running)
 

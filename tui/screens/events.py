@@ -135,10 +135,10 @@ class EventsScreen(DeskScreen):
         filters = told(self.view)
         if not filters:
             return [(f"{total:,} events", "dim")]
-        runs: list[tuple[str, str]] = []
+        runs = [(f"{shown:,} shown, {total - shown:,} hidden", "text")]
         for words in filters:
-            runs += [(words, "accent"), (f" {self.desk.glyphs.separator} ", "dim")]
-        return [*runs, (f"{shown:,} shown, {total - shown:,} hidden", "text")]
+            runs += [(f" {self.desk.glyphs.separator} ", "dim"), (words, "accent")]
+        return runs
 
     def _follow_runs(self) -> list[tuple[str, str]]:
         if self.list.following:
