@@ -1,4 +1,4 @@
-"""Pictures of the screens. Look at the report before accepting a new one: `pytest tests/snapshots --snapshot-update`."""
+"""Pictures of the watchlist. Look at the report before accepting a new one: `pytest tests/snapshots --snapshot-update`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,44 @@ import asyncio
 import os
 import re
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from core.bus import Bus
+from core.clock import SimClock
 from tests import builders as make
-from tests.snapshots.scenes import app, market, shows
+from tests.snapshots import scenes
+from tests.snapshots.argued import argued
+from tests.snapshots.scenes import shows
+from tui.app import TradeApp
 
 pytestmark = pytest.mark.snapshot
 
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 50)
 DOWN = ("down", "down", "down", "down")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "watchlist.svg"
+GROUPS = {"majors": "BTC, ETH, SOL, BNB, XRP", "memes": "DOGE, SHIB, PEPE, FLOKI, BONK, WIF"}
+CHOSEN = (
+    "price", "change_24h", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "age",
+)  # fmt: skip
+
+
+def app(**screen: Any) -> TradeApp:
+    """The program with groups of the operator's own and these `[screen]` settings."""
+    settings = scenes.settings()
+    settings = msgspec.structs.replace(
+        settings, screen=msgspec.structs.replace(settings.screen, **screen), groups=GROUPS
+    )
+    clock = SimClock(make.NOW_MS)
+    running = TradeApp(Bus(clock), clock, settings)
+    running.animation_level = "none"
+    return running
+
+
+def market(busy: bool = True):
+    return [*argued(scenes.market(busy))]
 
 
 def frozen_feed():
@@ -53,40 +80,59 @@ def loading():
             yield make.history(symbol, timeframe, ready=number < 5 - place // 4)
 
 
-def test_watchlist_calm(snap_compare):
+def test_calm(snap_compare):
     assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(busy=False), *DOWN))
 
 
-def test_watchlist_busy_sorted_by_probability(snap_compare):
-    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), *["s"] * 6, *DOWN))
+def test_busy_sorted_by_probability(snap_compare):
+    assert snap_compare(app(sort="probability"), terminal_size=NORMAL, run_before=shows(market(), *DOWN))
 
 
-def test_watchlist_loading(snap_compare):
+def test_loading(snap_compare):
     assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(loading()))
 
 
-def test_watchlist_stale_feed(snap_compare):
+def test_stale_feed(snap_compare):
     assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(frozen_feed(), "down", "down"))
 
 
-def test_watchlist_error(snap_compare):
+def test_error(snap_compare):
     assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(unplugged(), "down"))
 
 
-def test_watchlist_narrow(snap_compare):
+def test_narrow(snap_compare):
     assert snap_compare(app(), terminal_size=NARROW, run_before=shows(market(), *DOWN))
 
 
-def test_watchlist_wide(snap_compare):
+def test_narrow_while_finding(snap_compare):
+    assert snap_compare(app(), terminal_size=NARROW, run_before=shows(market(), "/", *"bos", "space", *"buy"))
+
+
+def test_wide(snap_compare):
     assert snap_compare(app(), terminal_size=WIDE, run_before=shows(frozen_feed(), *DOWN))
 
 
-def test_watchlist_monochrome(snap_compare):
+def test_wide_with_chosen_columns(snap_compare):
+    chosen = app(columns=CHOSEN, sort="smc", private=True)
+    assert snap_compare(chosen, terminal_size=WIDE, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_monochrome(snap_compare):
     assert snap_compare(app(theme="mono"), terminal_size=NARROW, run_before=shows(frozen_feed(), *DOWN))
 
 
-def test_watchlist_ascii(snap_compare):
-    assert snap_compare(app(glyphs="ascii"), terminal_size=NORMAL, run_before=shows(frozen_feed(), *DOWN))
+def test_ascii_with_chosen_columns(snap_compare):
+    chosen = app(glyphs="ascii", columns=CHOSEN)
+    assert snap_compare(chosen, terminal_size=NORMAL, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_choosing_columns(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(market(), "C", "j", "j", "space", "j"))
+
+
+def test_choosing_more_than_fits_narrow_and_monochrome(snap_compare):
+    chosen = app(theme="mono", columns=(*CHOSEN, "bid", "ask", "volume"))
+    assert snap_compare(chosen, terminal_size=NARROW, run_before=shows(market(), "C", *["j"] * 12))
 
 
 def test_the_readme_picture_is_what_the_program_shows():
