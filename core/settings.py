@@ -178,7 +178,9 @@ class Detectors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mfi_low: Annotated[float, _about("mfi: oversold below this; overbought above 100 minus this.", ge=6, le=49)] = 20.0
     rsi_div_points: Annotated[float, _about("rsi_div: RSI points between the two pivots.", ge=0.5, le=20)] = 2.0
     squeeze_bars: Annotated[int, _about("squeeze: bars inside the Keltner channel before it counts.", ge=2, le=60)] = 6
-    vwap_z: Annotated[float, _about("vwap_dev: distance from the 30-bar VWAP, in deviations.", ge=0.5, le=6)] = 2.0
+    vwap_z: Annotated[
+        float, _about("vwap_dev, vwap_trend: distance from the 30-bar VWAP, in deviations.", ge=0.5, le=6)
+    ] = 2.0
     volume_z: Annotated[float, _about("vol_spike: robust volume z that counts.", ge=1, le=10)] = 3.0
     cmf_min: Annotated[float, _about("cmf: Chaikin money flow that counts.", ge=0, le=0.2)] = 0.05
     candle_atr: Annotated[float, _about("candle: farthest from a level, in ATR.", ge=0.05, le=3)] = 0.5

@@ -31,7 +31,9 @@ def batch(block):
             if name:
                 rows[:, COLUMNS.index(name)] = output
                 if output.dtype == np.int32:  # TA-Lib has no missing whole number: it says 0
-                    first = abstract.Function(entry.function, **entry.parameters).lookback
+                    first = abstract.Function(  # type: ignore[attr-defined]
+                        entry.function, **entry.parameters
+                    ).lookback
                     rows[:first, COLUMNS.index(name)] = np.nan
     return rows
 

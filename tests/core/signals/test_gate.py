@@ -22,7 +22,7 @@ def gates(values: Iterable[float], settings: Detectors = SETTINGS) -> list[Gate]
 def past() -> list[float]:
     """Bars up to one before the first that is judged; settled values are 1 to 1,000 in steps of 1, shuffled."""
     settled = np.random.default_rng(1).permutation(np.arange(1.0, WARMUP - ATR_BARS + 1.0))
-    return [1e6] * (ATR_BARS - 1) + settled.tolist()
+    return [1e6] * (ATR_BARS - 1) + [float(value) for value in settled]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ CALM: dict[str, float] = dict.fromkeys(COLUMNS, 0.0) | {
 _ABOUT_100 = ("ema9", "ema20", "ema21", "ema50", "ema200", "sma20", "vwap30")
 _ABOUT_50 = ("rsi14", "stoch_k", "stoch_d", "mfi14")
 _SIGNED = ("macd_hist", "supertrend", "cci20", "cmf20", *(name for name in COLUMNS if name.startswith("cdl_")))
-_PAIRS = {
+PAIRS = {
     "plus_di14": "minus_di14",
     "cdl_morning_star": "cdl_evening_star",
     "cdl_piercing": "cdl_dark_cloud",
@@ -46,7 +46,7 @@ def mirrored(row: dict[str, float]) -> dict[str, float]:
     found["willr14"] = -100.0 - row["willr14"]
     for upper, lower in (("kc_upper", "kc_lower"), ("max20", "min20")):
         found[upper], found[lower] = 200.0 - row[lower], 200.0 - row[upper]
-    for one, other in _PAIRS.items():
+    for one, other in PAIRS.items():
         sign = -1.0 if one.startswith("cdl_") else 1.0
         found[one], found[other] = sign * row[other], sign * row[one]
     return found

@@ -31,13 +31,11 @@ class Stepper:
         self._regimes = RegimeTracker()
         self._memories: dict[str, Memory] = {entry.name: {} for entry in self.entries}
 
-    def step(
-        self, open_ms: float, bar: Sequence[float], row: Sequence[float], left: int = 0, *, synthetic: bool = False
-    ) -> dict[str, Verdict]:
+    def step(self, open_ms: float, bar: Sequence[float], row: Sequence[float], left: int = 0) -> dict[str, Verdict]:
         """The next bar, `left` bars before the first that counts: detectors that need not look so far back sleep."""
         scene = self.scene
-        scene.push(int(open_ms), bar, synthetic, row, self._regimes.step(row).regime)
-        scene.events = () if synthetic else scene.smc.step(int(open_ms), bar, scene.atr)
+        scene.push(int(open_ms), bar, False, row, self._regimes.step(row).regime)
+        scene.events = scene.smc.step(int(open_ms), bar, scene.atr)
         return {
             entry.name: judge(entry, self._memories[entry.name], scene)
             for entry in self.entries

@@ -9,7 +9,6 @@ import pytest
 from core.market.indicators import IndicatorSet
 from core.signals.reading import REGISTRY, Memory, Scene, Vote
 from core.venue import CandleBlock
-from tests.core.signals.classic import stepping
 from tests.core.signals.classic.causality import prefix_test, start_test
 from tests.core.signals.classic.stepping import classic
 from tests.core.signals.markets import walk
@@ -75,7 +74,7 @@ def test_a_detector_that_knows_tomorrow_is_caught(monkeypatch: pytest.MonkeyPatc
         move = tomorrow.get(scene.times[-1], 0.0)
         return Vote("BUY" if move > 0.0 else "SELL", 0.5, "") if move else None
 
-    monkeypatch.setattr(stepping.IndicatorSet, "open", spying)
+    monkeypatch.setattr(IndicatorSet, "open", spying)
     honest = REGISTRY["willr"]
     leaking = msgspec.structs.replace(honest, name="leak", step=leak, needs=(), warmup=0, oscillator=False)
     found = prefix_test(walk(4, 700), 400, range(400, 690, 10), [honest, leaking])

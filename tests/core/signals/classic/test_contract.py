@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.signals.reading import REGISTRY, Detector, Verdict, Vote, detector, judge
@@ -43,6 +45,7 @@ def test_all_are_registered_by_family_in_the_order_of_the_screens() -> None:
     assert {REGISTRY[name].group for name in NAMES} == {"CLASSIC"}
 
 
+MISSING: dict[str, Any] = dict.fromkeys(CALM, float("nan"))
 LOUD: dict[str, list[dict]] = {
     "ema_cross": [{"ema9": 102.0}],
     "ema_stack": [{"close": 105.0, "ema20": 104.0, "ema50": 102.0}],
@@ -92,15 +95,14 @@ def test_flat_windows_and_missing_values_are_silent(name: str) -> None:
     assert shout(name, tick=0.5).side == "HOLD", "ATR of two ticks"
     assert shout(name, tick=0.49).side != "HOLD"
     assert shout(name, atr14=0.0).side == "HOLD", "nothing moves"
-    missing = dict.fromkeys(CALM, float("nan"))
-    assert shout(name, **missing).side == "HOLD", "a bar that was not finite"
+    assert shout(name, **MISSING).side == "HOLD", "a bar that was not finite"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_value_on_one_bar_harms_no_later_one(name: str) -> None:
     market = Market(name)
     market.swing(99.5)
-    market.bar(float("nan"), **dict.fromkeys(CALM, float("nan")))
+    market.bar(float("nan"), **MISSING)
     for bar in range(1600):
         market.bar(volume=1.0 + bar % 3)
     assert [market.bar(**loud) for loud in LOUD[name]][-1].side != "HOLD"

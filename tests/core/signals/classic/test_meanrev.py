@@ -135,7 +135,7 @@ def test_a_divergence_is_known_five_bars_after_its_pivot_and_fades(mirror: bool)
     assert valley(market, 97.0, 29.0, after=4) == ["HOLD"] * 4
     pivot_ms = market.scene.times[-5]
     found = [market.bar() for _ in range(60)]
-    assert found[0] == (side, pytest.approx(0.4), f"{word} RSI divergence", False, pivot_ms)
+    assert (found[0].side, found[0].reason) == (side, f"{word} RSI divergence")
     told = [verdict for verdict in found if verdict.side != "HOLD"]
     assert [verdict.score for verdict in told] == pytest.approx([0.4 * 2.0 ** (-age / 10.0) for age in range(31)])
     assert {verdict.side for verdict in told} == {side}
@@ -163,6 +163,13 @@ def test_which_pivots_diverge(
     valley(market, *first, after=apart - 1)
     side = "SELL" if mirror else "BUY"
     assert valley(market, *second)[-1] == (side if told else "HOLD")
+
+
+@pytest.mark.parametrize(("points", "side"), [(4.0, "BUY"), (4.1, "HOLD")])
+def test_how_far_rsi_must_differ_is_a_setting(points: float, side: str) -> None:
+    market = Market("rsi_div", settings=Detectors(rsi_div_points=points))
+    valley(market, 98.0, 25.0, after=15)
+    assert valley(market, 97.0, 29.0)[-1] == side
 
 
 def test_a_filler_bar_is_no_pivot() -> None:

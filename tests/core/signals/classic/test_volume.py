@@ -47,8 +47,7 @@ def test_a_spike_without_a_body_has_no_side(body: float, side: str) -> None:
 
 
 def test_the_spikes_threshold_is_a_setting() -> None:
-    bar = {"close": 101.0, "open_": 100.0, "volume": volume_at(3.6)}
-    assert busy(settings=Detectors(volume_z=3.7)).bar(**bar).side == "HOLD"
+    assert busy(settings=Detectors(volume_z=3.7)).bar(101.0, open_=100.0, volume=volume_at(3.6)).side == "HOLD"
 
 
 def test_the_z_is_the_markets_own() -> None:
