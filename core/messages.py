@@ -411,7 +411,7 @@ class ChartBar(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChartMark(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened at a bar, drawn at `t_event` and never before `t_known` (open times, ms).
+    """Something that happened at the bar opened at `t_event`, never drawn before `t_known`, the close that told it (ms).
 
     `kind`: `swing` (side `high` or `low`), `bos`, `choch`, `sweep`, `state` (side BUY, SELL or HOLD). A break spans
     `t_event` (the broken swing) to `until_ms` (the breaking bar) at `level`. `label` is what to write: `HH`, `BOS`.

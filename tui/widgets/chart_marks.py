@@ -17,6 +17,10 @@ from tui.widgets.chart_scale import PriceScale
 
 STATE_LOOKS = {"BUY": "price_up", "SELL": "price_down", "HOLD": "hold"}
 ZONE_WORDS = {"fvg": "FVG", "order_block": "OB"}
+NEAREST = 2
+"""Open zones of a kind and side that are shaded: those nearest to the price. More would hide what matters."""
+ENDED = 4
+"""Ended zones that are shaded, the newest."""
 REACH = 3
 """Rows from its bar within which a word must find a free place."""
 NAME_ROWS = 1
@@ -77,23 +81,44 @@ def _arrow(side: str, glyphs: Glyphs) -> str:
 
 
 def shade_zones(plot: Plot, zones: Iterable[ChartZone]) -> list[tuple[ChartZone, int, int, range]]:
-    """Fill the zones, newer over older, and tell where each one shows: zone, first cell, end, rows."""
+    """Shade the zones that matter, newer over older, and tell where each one shows: zone, first cell, end, rows.
+
+    A gap is filled; of a block higher than two rows only the edges are drawn, so that candles inside stay readable.
+    """
     shown = []
     glyphs, scale = plot.glyphs, plot.scale
-    for zone in sorted(zones, key=lambda zone: (zone.t_known, zone.kind)):
-        if not plot.is_known(zone.t_known) or not (zone.bottom < scale.high and zone.top >= scale.low):
-            continue
-        if zone.until_ms and zone.until_ms < plot.window.firsts[0]:
-            continue
+    for zone in sorted(_chosen(plot, zones), key=lambda zone: (zone.t_known, zone.kind)):
         is_over = 0 < zone.until_ms <= plot.window.known_ms
         start, end = plot.x(zone.t_event), plot.x(zone.until_ms) + 1 if is_over else plot.right
         rows = range(max(0, scale.row(zone.top)), min(scale.rows - 1, scale.row(zone.bottom)) + 1)
         shade = glyphs.zone_gap if zone.kind == "fvg" else glyphs.zone_block
         style = "zone_up" if zone.side == "BUY" else "zone_down"
-        for y in rows:
+        edges = zone.kind == "order_block" and len(rows) > 2
+        for y in (rows[0], rows[-1]) if edges else rows:
             plot.canvas.fill(start, end, y, shade, style, SHADE)
         shown.append((zone, start, end, rows))
     return shown
+
+
+def _chosen(plot: Plot, zones: Iterable[ChartZone]) -> list[ChartZone]:
+    """Zones that show, known by now: the open ones nearest to the price, and the newest that ended."""
+    window, scale = plot.window, plot.scale
+    price = window.columns[-1].close
+    open_ones: dict[tuple[str, str], list[ChartZone]] = {}
+    ended: list[ChartZone] = []
+    for zone in zones:
+        if not plot.is_known(zone.t_known) or not (zone.bottom < scale.high and zone.top >= scale.low):
+            continue
+        if not 0 < zone.until_ms <= window.known_ms:
+            open_ones.setdefault((zone.kind, zone.side), []).append(zone)
+        elif zone.until_ms >= window.firsts[0]:
+            ended.append(zone)
+    ended.sort(key=lambda zone: zone.until_ms)
+    chosen = ended[-ENDED:]
+    for found in open_ones.values():
+        found.sort(key=lambda zone: (max(zone.bottom - price, price - zone.top, 0.0), -zone.t_known))
+        chosen += found[:NEAREST]
+    return chosen
 
 
 def rule_levels(plot: Plot, levels: Iterable[ChartLevel]) -> list[ChartLevel]:

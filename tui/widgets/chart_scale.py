@@ -81,7 +81,10 @@ def price_ticks(scale: PriceScale, decimals: int) -> list[tuple[int, float]]:
     No step is finer than the instrument's own tick, so every label is exact at `decimals`.
     """
     least = (scale.high - scale.low) / scale.rows * ROWS_PER_TICK
-    step = round_step(max(least, 10.0**-decimals))
+    unit = 10.0**-decimals
+    step = round_step(max(least, unit))
+    if abs(step / unit - round(step / unit)) > 1e-6:  # 2.5 ticks
+        step = round_step(step * 1.5)
     first, last = math.ceil(scale.low / step), math.floor(scale.high / step)
     if not 0 <= last - first <= 4 * scale.rows:  # a span below the precision of floats at this price
         return []

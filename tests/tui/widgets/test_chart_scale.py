@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tui.widgets.chart_scale import PriceScale, fit_prices, fit_volume, price_ticks, round_step
@@ -64,6 +64,7 @@ def test_ticks_are_round_and_rise_upwards() -> None:
     assert [row for row, _ in ticks] == sorted({row for row, _ in ticks})
 
 
+@example(low=1.25, share=1.25, rows=20, decimals=1)
 @given(st.floats(0.0001, 1e6), st.floats(1e-6, 2.0), st.integers(1, 60), st.integers(0, 8))
 def test_ticks_are_exact_at_the_instruments_decimals(low: float, share: float, rows: int, decimals: int) -> None:
     scale = fit_prices(low, low * (1.0 + share), rows, 0, None)
