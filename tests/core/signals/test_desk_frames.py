@@ -39,7 +39,8 @@ def told(room: Room) -> dict[int, bytes]:
 
 
 def higher(room: Room) -> Reading:
-    return [reading for reading in room.of(Reading) if reading.detector == "higher_trend"][-1]
+    found: list[Reading] = [reading for reading in room.of(Reading) if reading.detector == "higher_trend"]
+    return found[-1]
 
 
 async def test_the_order_of_arrival_does_not_matter(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ async def test_a_corrected_longer_bar_is_read_from_its_window_at_the_next_bar(ro
         fresh.ready(*key)
     await fresh.until(lambda: bool(fresh.of(Reading)))
     assert higher(room) == higher(fresh)
-    assert higher(room).reasons == ("15m range, 1h trend up",) or "1h trend up" in higher(room).reasons[0]
+    assert "1h trend up" in higher(room).reasons[0]
     assert room.of(Fault) == []
     await fresh.close()
 
