@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from core.bus import Bus
 from core.clock import Clock
+from core.event_rules import EventRules
 from core.events import EventRecorder
 from core.history import CandleStore, series_key
 from core.lag import LagMeter
@@ -78,8 +79,10 @@ class Engine:
             candles = await CandleStore.open(self._data_folder / "candles.sqlite", settings.history.store_max_mb)
             closing.push_async_callback(candles.close)
             recorder = EventRecorder(self._bus, self._clock, settings.events, store, self._data_folder / "events.jsonl")
+            rules = EventRules(self._bus, self._clock, settings.events.rules)
             await recorder.start()
             closing.push_async_callback(recorder.close)
+            closing.push_async_callback(rules.close)
             closing.push_async_callback(self._stop_tasks)
             self._supervisor.start("loop lag", LagMeter(self._bus, self._clock).run)
             self._supervisor.start("bus statistics", self._publish_bus_stats)
