@@ -142,7 +142,8 @@ class SignalDesk:
     def _on_replay(self, _message: Replay) -> None:
         self._bus.publish(catalogue())
         for entry in self._entries.values():
-            self._say_again(entry)
+            if self._focus != (entry.signals.symbol, self._timeframe):
+                self._say_again(entry)
         self._look()
 
     # --- what the operator looks at ----------------------------------------------------------------------------------
