@@ -135,6 +135,14 @@ async def test_the_filter_follows_every_letter_and_enter_keeps_it():
         assert screen.table.has_focus
 
 
+async def test_letters_typed_in_one_breath_with_the_slash_are_no_commands():
+    async with desk() as (_, _, screen):
+        screen.act_filter()
+        assert screen.focused is screen.filter
+        screen._close_filter()
+        assert screen.focused is screen.table
+
+
 async def test_keys_are_letters_while_a_filter_is_typed():
     async with desk() as (running, pilot, screen):
         await pilot.press("/", "q", "s")

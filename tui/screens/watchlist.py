@@ -333,7 +333,7 @@ class WatchlistScreen(DeskScreen):
     def _close_filter(self) -> None:
         self.filter.close()
         self.argument.display = True
-        self.table.focus()
+        self.set_focus(self.table)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

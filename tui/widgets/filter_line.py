@@ -27,7 +27,7 @@ class FilterLine(Input):
         self.cursor_position = len(text)
         self._ended = self._told = False
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)  # at once: `focus` waits its turn, and keys typed meanwhile would be commands
 
     def close(self) -> None:
         """Hide it; the caller puts the focus elsewhere."""

@@ -25,7 +25,7 @@ NOW_BELOW_S = 5.0
 SPARK_WIDTH = 24
 NUMBER_WIDTH = 4
 """Cells of P itself, after its bar."""
-DETAILS = (" by ", " at ", ": ", " (")
+DETAILS = (" by ", " at ", " through ", ": ", " (")
 """What stands behind these in a reason or a fault is detail."""
 LOUD_Z = 3.0
 """From here on a volume stands out."""
