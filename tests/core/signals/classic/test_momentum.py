@@ -27,12 +27,6 @@ def test_macd_votes_only_while_the_histogram_moves_away_from_zero(
     )
 
 
-def ramp(market: Market, move: float) -> None:
-    """Ten bars that rise by `move` in logarithm; a move of 0.01 is 10 / sqrt(10) of the noise of 0.001."""
-    for bar in range(11):
-        market.bar(100.0 * math.exp(move * bar / 10.0))
-
-
 def moves(sign: float) -> Market:
     """A thousand bars whose 10-bar moves spread evenly over ±0.01: the price steps once in ten bars."""
     market = Market("roc", calm=100)
@@ -75,3 +69,13 @@ def test_roc_is_silent_without_noise_to_compare_with_and_forgets_those_bars() ->
     market = moves(1.0)
     assert market.bar(200.0, return_std60=0.0).side == "HOLD"
     assert market.bar(200.0).side == "BUY"
+
+
+@pytest.mark.parametrize(("noise", "score"), [(0.001, 1.0), (0.003, 0.2), (0.1, 0.0)])
+def test_roc_counts_the_move_in_units_of_noise(noise: float, score: float) -> None:
+    """The same move says less where bars are noisier: 1 % at three times the noise stands among the moves of 0.33 %."""
+    market = moves(1.0)
+    last = market.scene.close
+    for bar in range(10):
+        found = market.bar(last * math.exp(0.0101 * (bar + 1) / 10.0), return_std60=noise)
+    assert found.score == pytest.approx(score, abs=0.15)
