@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from core.messages import (
     BookStatus,
@@ -60,7 +61,7 @@ SPEAKING: tuple[tuple[str, Side, float, float, str], ...] = (
 """(detector, side, score, share of log-odds, reason)."""
 
 
-def _made(kind, timeframe: str = "1m", **fields):
+def _made(kind: Any, timeframe: str = "1m", **fields: object) -> Any:
     return kind(venue=make.VENUE, category=make.CATEGORY, symbol=SYMBOL, timeframe=timeframe, **fields)
 
 
@@ -171,9 +172,10 @@ def chart(timeframe: str = "1m", bars: int = 300, step_ms: int = make.MINUTE_MS)
             t_known=at(50), members=3,
         ),
     )  # fmt: skip
-    return _made(
+    drawn_chart: Chart = _made(
         Chart, timeframe, bars=tuple(drawn), marks=tuple(marks), zones=zones, levels=levels, known_at=make.NOW_MS
     )
+    return drawn_chart
 
 
 def ladder(levels: int = 20) -> Ladder:

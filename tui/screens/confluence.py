@@ -74,7 +74,7 @@ class ConfluenceScreen(DeskScreen):
         ("LOGIT", "The reading's exact share of the log-odds; with the base rate they add up to the sum."),
         ("pp", "Percentage points of P that would be missing without this reading; these do not add up."),
         ("[CLASSIC], [SMC]", "Indicators, and smart-money structure; SMC marks the lines of the second."),
-        ("votes ×0.5", "The market is too quiet or too wild: every reading counts less."),
+        ("gate, ×0.5", "The market is too quiet or too wild: every reading counts less."),
         ("silent, warming up", "No opinion on the last closed bar; not enough bars behind it yet."),
         ("held", "HOLD is forced: stale data, warm-up or a halt, whatever P says."),
         ("next", "What P must reach for the next state, and how far away that is."),

@@ -88,9 +88,9 @@ def _named(view: Confluence, glyphs: Glyphs, start: int, cells: int) -> list[Lin
 
 def _pair(left: tuple[str, float, str], right: tuple[str, float, str], start: int, cells: int) -> Line:
     """A text that ends under its mark, and one that begins under its own; side by side when the marks coincide."""
-    first = max(0, start + place(left[1], cells) - len(left[0]) + 1)
-    second = max(start + place(right[1], cells), first + len(left[0]) + 1)
-    second = max(first + len(left[0]) + 1, min(second, start + cells + 2 - len(right[0])))
+    last = start + cells + 2 - len(right[0])
+    first = max(0, min(start + place(left[1], cells) - len(left[0]) + 1, last - len(left[0]) - 1))
+    second = max(first + len(left[0]) + 1, min(start + place(right[1], cells), last))
     gap = second - first - len(left[0])
     return [(" " * first, "text"), (left[0], left[2]), (" " * gap, "text"), (right[0], right[2])]
 

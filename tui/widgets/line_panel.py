@@ -108,10 +108,9 @@ class LinePanel(Widget):
     def _shown_at(self, y: int, height: int) -> tuple[Line, bool]:
         """The line in this row of a panel of so many rows, and whether it is the selected one."""
         below = height - y
+        line = y if y < self._head else y + self.top
         if below <= self._foot and len(self.lines) > height:
             line = len(self.lines) - below
-        else:
-            line = y if y < self._head else y + self.top
         return (self.lines[line] if line < len(self.lines) else []), line == self.cursor
 
     def _kept_top(self, height: int) -> int:

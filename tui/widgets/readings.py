@@ -23,6 +23,8 @@ DETECTOR_LEAST, DETECTOR_MOST = 10, 16
 BAR_LEAST, BAR_MOST = 4, 8
 REASON_LEAST = 16
 """Cells of a reason worth showing."""
+FOOT_FROM = 7
+"""From this many lines on groups and counts have room under the voices."""
 GROUPS = ("CLASSIC", "SMC", "FLOW", "MODEL")
 
 
@@ -86,7 +88,7 @@ def reading_table(sight: Sight, glyphs: Glyphs, width: int, height: int, everyth
         return Readings([*voices, *listed, *sums], len(sums))
     if room < 1:
         sums = [_groups(view, glyphs), sums[-1]]
-    foot = [*sums, *_counted(view, quiet, width, room)]
+    foot = [*sums, *_counted(view, quiet, width, room)] if height >= FOOT_FROM else sums[-1:]
     return Readings([*voices, *foot], len(foot))
 
 
@@ -152,7 +154,7 @@ def _sums(view: Confluence, table: Table, glyphs: Glyphs, width: int) -> list[En
         (" " + fmt.signed(moved * 100, 1, GAIN_PP, glyphs=glyphs), _sign_style(moved)),
     ]
     if view.gate < 1.0:
-        gate = f"  votes {'x' if glyphs.name == 'ascii' else '×'}{view.gate:g}"
+        gate = f"  {'x' if glyphs.name == 'ascii' else '×'}{view.gate:g}"
         if width_of(total_line) + len(gate) <= width:
             total_line.append((gate, "warn"))
     entries.append(Entry("", total_line))

@@ -1,0 +1,509 @@
+"""Every key and state of the confluence screen, asserted on what it shows, what it asks the engine for and what it keeps."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.messages import EditSetting, Focus, SettingChanged, SettingRejected, UndoSetting
+from tests import builders as make
+from tests.snapshots import scenes_confluence as scene
+from tests.snapshots.scenes import app
+from tests.tui.desk_builder import shown
+from tui.app import TradeApp
+from tui.screens.confluence import ConfluenceScreen
+from tui.screens.watchlist import WatchlistScreen
+from tui.widgets.chart_paint import LAYERS
+
+SYMBOL = scene.SYMBOL
+
+
+@asynccontextmanager
+async def desk(size=(120, 40), answers=None, glyphs="unicode"):
+    """The app with the confluence screen on the scene's symbol, the flush timers stopped."""
+    running = app(glyphs=glyphs)
+    async with running.run_test(size=size) as pilot:
+        await pilot.pause()
+        for message in scene.market():
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        listed = running.screen
+        assert isinstance(listed, WatchlistScreen)
+        listed.show_symbol(SYMBOL)
+        await pilot.press("enter")
+        await pilot.pause()
+        screen = running.screen
+        assert isinstance(screen, ConfluenceScreen)
+        for message in scene.answers() if answers is None else answers:
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        yield running, pilot, screen
+        assert not running.desk.guard.failures
+        assert not running.desk.pump.failures
+
+
+async def flush(running: TradeApp, pilot, seconds: float = 1.0) -> None:
+    clock = running.desk.clock
+    clock.set_ms(clock.now_ms() + int(seconds * 1000))  # type: ignore[attr-defined]
+    running.screen._tick()  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
+async def typed(running: TradeApp, pilot, *keys: str) -> str:
+    """The picture after these keys."""
+    await pilot.press(*keys)
+    await flush(running, pilot)
+    return "\n".join(shown(running))
+
+
+def told(running: TradeApp, kind) -> list:
+    found: list = []
+    running.desk.bus.subscribe(kind, found.append)
+    return found
+
+
+# --- opening and leaving -------------------------------------------------------------------------------------------------
+
+
+async def test_enter_looks_at_the_selected_row_and_esc_goes_back_to_it():
+    running = app()
+    async with running.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        focus = told(running, Focus)
+        for message in scene.market():
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+        screen, symbol = running.screen, running.desk.store.universe[2]
+        assert isinstance(screen, ConfluenceScreen)
+        assert (screen.symbol, screen.timeframe) == (symbol, "1m")
+        assert (running.desk.store.looked.symbol, running.desk.store.looked.timeframe) == (symbol, "1m")
+        assert focus == [Focus(symbol=symbol, timeframe="1m")]
+        await pilot.press("escape")
+        await pilot.pause()
+        listed = running.screen
+        assert isinstance(listed, WatchlistScreen)
+        assert listed.table.cursor == symbol
+        assert focus[1:] == [Focus(symbol="")]
+
+
+async def test_the_mode_key_takes_the_row_under_the_cursor():
+    running = app()
+    async with running.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        for message in scene.market():
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        await pilot.press("down", "2")
+        await pilot.pause()
+        first = running.screen
+        assert isinstance(first, ConfluenceScreen)
+        assert first.symbol == running.desk.store.universe[1]
+        await pilot.press("n", "1", "2")
+        await pilot.pause()
+        assert first.symbol == running.desk.store.universe[2]
+        await pilot.press("1", "down", "2")
+        await pilot.pause()
+        assert first.symbol == running.desk.store.universe[2]
+
+
+async def test_a_panel_over_the_screen_keeps_the_engine_looking_another_mode_does_not():
+    async with desk() as (running, pilot, _):
+        focus = told(running, Focus)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert focus == []
+        await pilot.press("3")
+        await pilot.pause()
+        assert focus == [Focus(symbol="")]
+        await pilot.press("2")
+        await pilot.pause()
+        assert focus[1:] == [Focus(symbol=SYMBOL, timeframe="1m")]
+
+
+async def test_n_walks_the_watchlist_in_its_order_and_round_its_ends():
+    async with desk() as (running, pilot, screen):
+        symbols, _ = running.desk.listed()
+        focus = told(running, Focus)
+        place = list(symbols).index(SYMBOL)
+        await pilot.press("n", "N", "N")
+        expected = [symbols[place + 1], symbols[place], symbols[place - 1]]
+        assert [message.symbol for message in focus] == expected
+        screen._turn(symbols[-1], "1m")
+        await pilot.press("n")
+        assert screen.symbol == symbols[0]
+
+
+async def test_esc_leaves_the_cursor_on_the_symbol_last_looked_at():
+    async with desk() as (running, pilot, screen):
+        await pilot.press("n", "n")
+        symbol = screen.symbol
+        await pilot.press("escape")
+        await pilot.pause()
+        listed = running.screen
+        assert isinstance(listed, WatchlistScreen)
+        assert listed.table.cursor == symbol
+
+
+# --- timeframes ------------------------------------------------------------------------------------------------------------
+
+
+async def test_t_shows_another_timeframe_and_says_that_it_does_not_decide():
+    async with desk() as (running, pilot, screen):
+        focus = told(running, Focus)
+        page = await typed(running, pilot, "t", "]")
+        assert focus == [Focus(symbol=SYMBOL, timeframe="5m"), Focus(symbol=SYMBOL, timeframe="15m")]
+        assert "1m*  5m [15m] 1h" in page
+        assert "1m decides ↑ BUY" in page
+        assert "waiting for the 15m view" in page
+        for message in scene.answers("15m"):
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        assert "15m only: nothing follows, 1m decides" in "\n".join(shown(running))
+        await pilot.press("[", "[")
+        assert screen.timeframe == "1m"
+        await pilot.press("[")
+        assert screen.timeframe == "1h"
+
+
+async def test_another_symbol_keeps_the_timeframe_and_a_fresh_row_starts_on_the_deciding_one():
+    async with desk() as (_, pilot, screen):
+        await pilot.press("t", "n")
+        assert screen.timeframe == "5m"
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen.timeframe == "1m"
+
+
+# --- what it says ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_whole_argument_is_on_the_screen():
+    async with desk() as (running, _, _):
+        page = "\n".join(shown(running))
+        for part in scene.contributions():
+            assert part.detector in page
+        for words in (
+            "BOS up at 152.02 (+4.8 pp)", "RSI 77 overbought (−2.0 pp)", "needs P ≤ .45 for HOLD (−18 pp)",
+            "P ≤ .40 for SELL", "min left: no change before", "uncalibrated (41 outcomes, from 100)", "since 12:21 at 152.19",
+            "SELL .40 ▴", "▴ .60 BUY", "BUY ends .45 ▴", "▴ .55 SELL ends", "[CLASSIC] 6 voices", "[SMC] 2 voices",
+            "bid 152.33 ask 152.35", "1.3 bp", "152.34 ↑", "takers + 12 %", "sweep ×3", "240.000 ↑ buy  big", "152.34 mid",
+            "[0.6]", "[0.45]", "[300.0]",
+        ):  # fmt: skip
+            assert words in page, words
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30), (120, 40), (160, 45), (200, 50), (80, 50)])
+@pytest.mark.parametrize("keys", [(), ("tab",), ("tab", "tab"), ("x",)])
+async def test_every_size_shows_price_state_and_the_panel_in_hand(size, keys):
+    async with desk(size=size) as (running, pilot, screen):
+        page = await typed(running, pilot, *keys)
+        assert "SOLUSDT" in page
+        assert "152.34" in page
+        assert "BUY .63" in page
+        sign = {"readings": "ema_stack", "thresholds": "[0.6]", "flow": "▸TAPE"}[screen.panel]
+        assert sign in page
+        assert all(len(line) <= size[0] for line in shown(running))
+
+
+async def test_the_logits_on_screen_add_up_to_the_sum_on_screen():
+    async with desk(size=(200, 50)) as (running, _, screen):
+        view = running.desk.store.looked.confluence
+        assert view is not None
+        lines = ["".join(text for text, _ in entry.line) for entry in screen._entries if entry.detector][:8]
+        shares = [float(line[33:39].replace(" ", "").replace("−", "-")) for line in lines]
+        assert sum(shares) == pytest.approx(view.logit, abs=0.005 * len(shares))
+
+
+async def test_x_lists_every_detector_over_the_whole_screen_and_esc_takes_it_back():
+    async with desk() as (running, pilot, screen):
+        page = await typed(running, pilot, "x")
+        for name, *_ in scene.DEFINED:
+            assert name in page
+        assert "warming up (180/280 bars)" in page
+        assert "silent. Close far from the 30-bar VWAP." in page
+        assert not screen.chart.size.height
+        page = await typed(running, pilot, "escape")
+        assert isinstance(running.screen, ConfluenceScreen)
+        assert "vwap_dev" not in page
+        assert "7 silent, 1 warming up" in page
+
+
+async def test_a_quiet_market_says_what_its_votes_count():
+    async with desk(answers=scene.calm()) as (running, _, _):
+        page = "\n".join(shown(running))
+        assert "too quiet: ATR 0.04 %, every vote ×0.5" in page
+        assert any("sum: P .50" in line and "×0.5" in line for line in page.splitlines())
+        assert "• HOLD .50" in page
+
+
+async def test_stale_data_is_marked_with_its_age():
+    async with desk(answers=[*scene.stale()]) as (running, _, _):
+        page = "\n".join(shown(running))
+        for words in (
+            "≈ 152.34", "old", "s: channel frozen; numbers are as", "held", "≈ syncing", "≈ no trade for 40 s",
+            "book syncing",
+        ):  # fmt: skip
+            assert words in page, words
+
+
+async def test_a_failed_engine_and_a_halted_symbol_are_said_in_words():
+    async with desk(answers=[*scene.failed()]) as (running, pilot, _):
+        assert "✗ engine failed: no space left on the data folder" in "\n".join(shown(running))
+        running.desk.bus.publish(make.listing(SYMBOL, trading=False, status="BREAK"))
+        await flush(running, pilot)
+        page = "\n".join(shown(running))
+        assert "✗ HALTED" in page
+        assert "halted by the venue: BREAK" in page
+
+
+async def test_a_symbol_that_left_the_watched_set_is_named_and_n_goes_on():
+    async with desk() as (running, pilot, screen):
+        rest = tuple(symbol for symbol in running.desk.store.universe if symbol != SYMBOL)
+        running.desk.bus.publish(make.universe(*rest))
+        await flush(running, pilot)
+        assert f"{SYMBOL} is no longer watched" in "\n".join(shown(running))
+        await pilot.press("n")
+        assert screen.symbol in rest
+
+
+async def test_before_the_engine_speaks_the_screen_says_what_it_waits_for():
+    running = app()
+    async with running.run_test(size=(80, 24)) as pilot:
+        await pilot.press("2")
+        running.desk.bus.publish(make.engine_status("starting", "asking binance_us for its symbols"))
+        await flush(running, pilot)
+        assert any("asking binance_us for its symbols" in line for line in shown(running)[1:])
+        await pilot.press("n", "t", "x", "escape", "escape")
+        assert not running.desk.guard.failures
+        assert not running.desk.pump.failures
+
+
+async def test_history_that_still_loads_is_counted():
+    async with desk(answers=[]) as (running, pilot, _):
+        running.desk.bus.publish(make.history(SYMBOL, "5m", ready=False))
+        page = await typed(running, pilot, "t")
+        assert "loading 5m history, 0 of 1,500 bars" in page
+
+
+async def test_ascii_terminals_get_ascii():
+    async with desk(size=(120, 40), glyphs="ascii", answers=[*scene.stale()]) as (running, _, _):
+        assert all(line.isascii() for line in shown(running)[1:])
+
+
+# --- the cursor and the panels ---------------------------------------------------------------------------------------------
+
+
+async def test_the_cursor_goes_through_the_readings_and_stays_on_its_detector():
+    async with desk(size=(80, 24)) as (running, pilot, screen):
+        order = [entry.detector for entry in screen._entries if entry.detector]
+        assert screen.detector == order[0]
+        for key, place in (("j", 1), ("down", 2), ("k", 1), ("up", 0), ("up", 0), ("pagedown", len(order) - 1)):
+            page = await typed(running, pilot, key)
+            assert screen.detector == order[place]
+            assert any("▸" in line and order[place] in line for line in page.splitlines())
+            assert "sum: P .63" in page
+        for message in scene.answers():
+            running.desk.bus.publish(message)
+        await flush(running, pilot)
+        assert screen.detector == order[-1]
+        await pilot.press("pageup")
+        assert screen.detector == order[0]
+
+
+async def test_tab_goes_round_the_panels_and_esc_back_to_the_readings():
+    async with desk() as (_, pilot, screen):
+        found = [screen.panel]
+        for key in ("tab", "tab", "tab", "shift+tab", "escape"):
+            await pilot.press(key)
+            found.append(screen.panel)
+        assert found == ["readings", "thresholds", "flow", "readings", "flow", "readings"]
+
+
+async def test_the_tape_scrolls_to_older_trades_and_says_so():
+    async with desk() as (running, pilot, _):
+        page = await typed(running, pilot, "tab", "tab", "j", "j", "k")
+        assert "1 newer above" in page
+        assert "12:34:55 152.34    4.200" not in page
+        await pilot.press("k", "k")
+        assert "newer above" not in await typed(running, pilot)
+
+
+async def test_the_chart_moves_zooms_and_drops_its_layers():
+    async with desk() as (_, pilot, screen):
+        chart = screen.chart
+        await pilot.press("left", "h")
+        assert not chart.is_following
+        await pilot.press("right", "l")
+        assert chart.is_following
+        zoom = chart._zoom
+        await pilot.press("minus")
+        assert chart._zoom == zoom - 1
+        await pilot.press("plus", "equals_sign")
+        assert chart._zoom == zoom + 1
+        await pilot.press("left", "0")
+        assert (chart._zoom, chart.is_following) == (zoom, True)
+        seen = []
+        for _ in range(len(LAYERS) + 2):
+            await pilot.press("L")
+            seen.append(chart.shown_layers)
+        assert seen == [*(frozenset({layer}) for layer in LAYERS), frozenset(), frozenset(LAYERS)]
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_threshold_is_typed_over_tried_and_asked_for():
+    async with desk() as (running, pilot, screen):
+        edits = told(running, EditSetting)
+        page = await typed(running, pilot, "e", "enter")
+        assert "effect now: stays BUY at P .63" in page
+        assert "Enter" not in "".join(line for line in page.splitlines() if "▸" in line)
+        await pilot.press("down")
+        page = await typed(running, pilot, "0", ".", "7")
+        assert screen.thresholds.input.value == "0.7"
+        await pilot.press("enter")
+        assert edits == [EditSetting(key="confluence.enter", value="0.7")]
+        assert not screen.thresholds.is_open
+        assert "confluence.enter: asked the engine" in await typed(running, pilot)
+        now = running.desk.clock.now_ms()
+        running.desk.bus.publish(
+            SettingChanged(key="confluence.enter", old="0.6", new="0.7", by="operator", undo=False, at_ms=now)
+        )
+        page = await typed(running, pilot)
+        assert "✓ confluence.enter set: 0.6 → 0.7" in page
+        assert "[0.7]" in page
+
+
+async def test_a_refused_threshold_says_why_and_the_old_one_stands():
+    async with desk() as (running, pilot, _):
+        await typed(running, pilot, "e", "j", "enter", "2", "enter")
+        now = running.desk.clock.now_ms()
+        running.desk.bus.publish(
+            SettingRejected(key="confluence.exit", value="2", reason="out of range: number, 0 to 1", at_ms=now)
+        )
+        page = await typed(running, pilot)
+        assert "✗ confluence.exit = 2 refused: out of range" in page
+        assert "[0.45]" in page
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (("e", "enter", "x"), "type a number"),
+        (("e", "enter", "0", ".", "4"), "exit 0.45 must be below enter 0.4"),
+        (("e", "j", "enter", "0", ".", "5", "9", "9"), "effect now: stays BUY at P .63"),
+        (("e", "j", "j", "enter", "9", "0"), "takes effect after the next change of state"),
+        (("j", "enter", "enter", "2", "5"), "takes effect at the next closed bar"),
+    ],
+)
+async def test_what_is_typed_is_tried_before_it_is_asked_for(keys, words):
+    async with desk() as (running, pilot, _):
+        edits = told(running, EditSetting)
+        assert words in await typed(running, pilot, *keys)
+        assert edits == []
+
+
+async def test_an_exit_above_p_would_end_the_state():
+    view = scene.view(enter=0.8, missing="")
+    async with desk(answers=[scene.chart(), view]) as (running, pilot, _):
+        running.desk.edited["confluence.enter"] = "0.8"
+        page = await typed(running, pilot, "e", "j", "enter", "0", ".", "7")
+        assert "effect now: BUY becomes HOLD at P .63" in page
+
+
+async def test_esc_while_typing_keeps_the_old_value_and_the_screen():
+    async with desk() as (running, pilot, screen):
+        edits = told(running, EditSetting)
+        await typed(running, pilot, "e", "enter", "9", "escape")
+        assert (screen.thresholds.is_open, screen.panel, edits) == (False, "thresholds", [])
+        await pilot.press("escape")
+        assert screen.panel == "readings"
+
+
+async def test_keys_typed_into_a_threshold_are_letters_not_actions():
+    async with desk() as (running, pilot, screen):
+        await typed(running, pilot, "e", "enter", "n", "t", "q")
+        assert screen.thresholds.input.value == "ntq"
+        assert screen.symbol == SYMBOL
+
+
+async def test_enter_on_a_reading_goes_to_its_own_thresholds():
+    async with desk() as (running, pilot, screen):
+        page = await typed(running, pilot, "enter")
+        assert "ema_stack has no threshold of its own" in page
+        page = await typed(running, pilot, "j", "enter")
+        assert screen.panel == "thresholds"
+        assert any("▸adx_min" in line for line in page.splitlines())
+        edits = told(running, EditSetting)
+        await typed(running, pilot, "enter", "2", "5", "enter")
+        assert edits == [EditSetting(key="detectors.adx_min", value="25")]
+
+
+async def test_u_and_ctrl_z_take_the_newest_edit_back():
+    async with desk() as (running, pilot, _):
+        undone = told(running, UndoSetting)
+        await pilot.press("u", "ctrl+z")
+        assert undone == [UndoSetting(), UndoSetting()]
+
+
+async def test_turning_to_another_symbol_stops_typing():
+    async with desk() as (running, pilot, screen):
+        await typed(running, pilot, "e", "enter")
+        screen.show_symbol("BTCUSDT")
+        await pilot.pause()
+        assert not screen.thresholds.is_open
+
+
+# --- painting --------------------------------------------------------------------------------------------------------------
+
+
+def painted(screen: ConfluenceScreen) -> dict[str, int]:
+    return {panel.id or "": panel.repainted for panel in screen._panels}
+
+
+async def test_nothing_new_paints_nothing_and_a_quote_paints_the_line_of_the_price():
+    async with desk() as (running, pilot, screen):
+        before = painted(screen)
+        await flush(running, pilot, 0.25)
+        assert painted(screen) == before
+        running.desk.bus.publish(make.quote(SYMBOL, 152.30, 152.36, running.desk.clock.now_ms()))
+        await flush(running, pilot)
+        after = painted(screen)
+        assert {name for name in after if after[name] != before[name]} == {"pair"}
+
+
+async def test_one_size_in_the_book_paints_one_line_of_it():
+    async with desk() as (running, pilot, screen):
+        before = painted(screen)
+        ladder = scene.ladder()
+        running.desk.bus.publish(
+            type(ladder)(
+                venue=ladder.venue, category=ladder.category, symbol=SYMBOL, asks=ladder.asks, at_ms=ladder.at_ms,
+                bids=(ladder.bids[0], (ladder.bids[1][0], 51.3), *ladder.bids[2:]),
+            )
+        )  # fmt: skip
+        await flush(running, pilot)
+        after = painted(screen)
+        assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {"ladder": 1}
+
+
+async def test_a_closed_bar_shows_at_the_next_flush_without_waiting():
+    async with desk() as (running, pilot, _):
+        running.desk.bus.publish(scene.view("1m", "HOLD", scene.SPEAKING[3:4], missing=""))
+        await flush(running, pilot, 0.25)
+        assert "• HOLD .52" in "\n".join(shown(running))
+
+
+async def test_a_theme_repaints_the_panels():
+    async with desk() as (running, pilot, screen):
+        before = [segment.style for segment in screen.pair.render_line(0)]
+        running.use_theme("mono")
+        await pilot.pause()
+        assert [segment.style for segment in screen.pair.render_line(0)] != before
