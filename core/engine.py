@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from core.bus import Bus
 from core.clock import Clock
@@ -51,8 +51,17 @@ class Engine:
     """The trading brain of one venue and category, without a screen."""
 
     def __init__(
-        self, live: LiveSettings, bus: Bus, clock: Clock, provider: MarketProvider, *, data_folder: Path
+        self,
+        live: LiveSettings,
+        bus: Bus,
+        clock: Clock,
+        provider: MarketProvider,
+        *,
+        data_folder: Path,
+        watch: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
+        """`watch` runs beside the parts: it looks after the settings files."""
+        self._watch = watch
         self._live = live
         self._bus = bus
         self._clock = clock
@@ -88,6 +97,8 @@ class Engine:
             self._supervisor.start("bus statistics", self._publish_bus_stats)
             self._supervisor.start("store watch", lambda: self._watch_store(candles))
             self._supervisor.start("clock", self._keep_clock)
+            if self._watch is not None:
+                self._supervisor.start("settings files", self._watch)
             await self._start_market(candles)
             await asyncio.Event().wait()
 

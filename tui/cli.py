@@ -23,19 +23,18 @@ from core.clock import LiveClock
 from core.logs import start_logging
 from core.paths import config_folder, data_folder, state_folder
 from core.settings import Settings
-from core.settings_load import SettingsError, load, overrides_path, render_default_toml, settings_path
+from core.settings_load import SettingsError, load, render_default_toml, settings_path
 from core.venue import TIMEFRAME_MS
 from tui.compose import (
     EXIT_FAILED,
     EXIT_OK,
     EXIT_USAGE,
-    OVERRIDES,
     fetch_candles,
     headless,
     load_demo,
+    load_run,
     run_loop,
     run_screen,
-    sandbox_child,
     scan_files,
     show,
 )
@@ -144,13 +143,13 @@ def act_run(arguments: argparse.Namespace) -> int:
         path = settings_path(None, os.environ)
         if path is None or code != EXIT_OK:
             return code
-    settings = load(path, os.environ)
-    if settings.market.venue == "sandbox":
+    run = load_run(path, os.environ)
+    if run.settings.market.venue == "sandbox":
         return act_demo(arguments)
     if not in_terminal():
         return EXIT_USAGE
-    begin_log(settings, arguments)
-    return run_screen(settings, overrides_path(path), data_folder(), None)
+    begin_log(run.settings, arguments)
+    return run_screen(run)
 
 
 def first_run(arguments: argparse.Namespace) -> int:
@@ -177,40 +176,34 @@ def first_run(arguments: argparse.Namespace) -> int:
 
 def act_demo(arguments: argparse.Namespace) -> int:
     """The screen on the embedded exchange."""
-    settings, folder = load_demo(arguments.settings, os.environ)
+    run = load_demo(arguments.settings, os.environ)
     if not in_terminal():
         return EXIT_USAGE
-    begin_log(settings, arguments)
-    child = sandbox_child(settings)
+    begin_log(run.settings, arguments)
     try:
-        return run_screen(settings, folder / OVERRIDES, folder, child)
+        return run_screen(run)
     finally:
-        child.stop()
+        if run.child is not None:
+            run.child.stop()
 
 
 def act_headless(arguments: argparse.Namespace) -> int:
     """The engine without a screen."""
-    if arguments.demo:
-        settings, folder = load_demo(arguments.settings, os.environ)
-        overrides = folder / OVERRIDES
-    else:
-        path = settings_path(arguments.settings, os.environ)
-        settings, folder, overrides = load(path, os.environ), data_folder(), overrides_path(path)
-    begin_log(settings, arguments)
-    child = sandbox_child(settings) if arguments.demo else None
+    run = (load_demo if arguments.demo else load_run)(arguments.settings, os.environ)
+    begin_log(run.settings, arguments)
     try:
         with contextlib.ExitStack() as stack:
             if arguments.jsonl == "-":
                 stream: BinaryIO = sys.stdout.buffer
             else:
                 stream = stack.enter_context(Path(arguments.jsonl).open("ab"))
-            return run_loop(settings, lambda: headless(settings, overrides, folder, child, stream, arguments.seconds))
+            return run_loop(run.settings, lambda: headless(run, stream, arguments.seconds))
     except OSError as error:
         print(f"--jsonl {arguments.jsonl}: {error.strerror}; choose a file that can be written", file=sys.stderr)
         return EXIT_USAGE
     finally:
-        if child is not None:
-            child.stop()
+        if run.child is not None:
+            run.child.stop()
 
 
 def act_fetch(arguments: argparse.Namespace) -> int:

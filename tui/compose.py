@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,7 +22,8 @@ from core.clock import Clock, LiveClock
 from core.paths import config_folder, data_folder, state_folder
 from core.settings import Settings
 from core.settings_live import LiveSettings
-from core.settings_load import SettingsError, load
+from core.settings_load import SettingsError, load, overrides_path, settings_path
+from core.settings_watch import SettingsWatch
 
 if TYPE_CHECKING:
     from core.venue import MarketProvider
@@ -85,31 +86,63 @@ def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
     return msgspec.structs.replace(settings, network=network)
 
 
-def load_demo(path: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Path]:
-    """Settings for the demo and its folder. Its stores and live edits lie apart from real ones, one folder per market."""
+class Run(NamedTuple):
+    """What one run works with. `files` are settings and live edits, `read` loads all layers again when one was saved."""
+
+    settings: Settings
+    overrides: Path
+    folder: Path
+    files: tuple[Path, ...]
+    read: Callable[[], Settings]
+    child: SandboxChild | None = None
+
+
+def load_run(path: Path | None, environ: Mapping[str, str]) -> Run:
+    """What the settings name. Raises `SettingsError`."""
+    file = settings_path(path, environ)
+    overrides = overrides_path(file)
+
+    def read() -> Settings:
+        return load(path, environ, overrides)
+
+    return Run(read(), overrides, data_folder(), (file, overrides) if file is not None else (overrides,), read)
+
+
+def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
+    """The demo and its exchange. Its stores and live edits lie apart from real ones, one folder per market."""
     settings = load(path, environ, Path(os.devnull))
+    file = settings_path(path, environ)
     folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}"
-    if (folder / OVERRIDES).exists():
-        settings = load(path, environ, folder / OVERRIDES)
-    return demo_settings(settings), folder
+    overrides = folder / OVERRIDES
+
+    def read() -> Settings:
+        return demo_settings(load(path, environ, overrides if overrides.exists() else Path(os.devnull)))
+
+    settings = read()
+    files = (file, overrides) if file is not None else (overrides,)
+    return Run(settings, overrides, folder, files, read, sandbox_child(settings))
 
 
-async def engine_main(
-    settings: Settings, overrides: Path, folder: Path, child: SandboxChild | None, bus: Bus, clock: Clock
-) -> None:
+async def engine_main(run: Run, bus: Bus, clock: Clock) -> None:
     """Build the engine and run it until cancelled.
 
     What is slow to import or to build is made in a thread, after the first frame, so that the loop stays free.
     """
+    child, settings, read = run.child, run.settings, run.read
     if child is not None:
         child.start()
     engine_module = await asyncio.to_thread(import_engine)
     if child is not None:
         address = await asyncio.to_thread(child.address)
         settings = at_sandbox(settings, address.rest, address.stream)
-    live = LiveSettings(bus, clock, settings, overrides)
+
+        def read() -> Settings:
+            return at_sandbox(run.read(), address.rest, address.stream)
+
+    live = LiveSettings(bus, clock, settings, run.overrides)
+    watch = SettingsWatch(live, bus, clock, run.files, read)
     provider = await asyncio.to_thread(make_provider, settings, bus, clock)
-    await engine_module.Engine(live, bus, clock, provider, data_folder=folder).run()
+    await engine_module.Engine(live, bus, clock, provider, data_folder=run.folder, watch=watch.run).run()
 
 
 def import_engine() -> Any:
@@ -119,13 +152,7 @@ def import_engine() -> Any:
     return core.engine
 
 
-def run_screen(
-    settings: Settings,
-    overrides: Path,
-    folder: Path,
-    child: SandboxChild | None,
-    observe: Callable[[Bus], None] = lambda bus: None,
-) -> int:
+def run_screen(run: Run, observe: Callable[[Bus], None] = lambda bus: None) -> int:
     """The full-screen application; the engine starts after its first frame. `observe` may subscribe before anything runs."""
     gc.disable()  # nothing worth collecting exists before the first frame; the application turns it on again
     from tui.app import TradeApp
@@ -136,11 +163,11 @@ def run_screen(
     app = TradeApp(
         bus,
         clock,
-        settings,
-        run_engine=lambda: engine_main(settings, overrides, folder, child, bus, clock),
+        run.settings,
+        run_engine=lambda: engine_main(run, bus, clock),
         themes_dir=config_folder() / "themes",
     )
-    return show(app, settings)
+    return show(app, run.settings)
 
 
 def show(app: TradeApp, settings: Settings) -> int:
@@ -236,14 +263,7 @@ def scan_files(
     return EXIT_USAGE if failed else EXIT_OK
 
 
-async def headless(
-    settings: Settings,
-    overrides: Path,
-    folder: Path,
-    child: SandboxChild | None,
-    stream: BinaryIO,
-    seconds: float | None,
-) -> int:
+async def headless(run: Run, stream: BinaryIO, seconds: float | None) -> int:
     """Every bus message as a JSON line until the time is up, the reader goes away, or a signal comes."""
     from core.headless import JsonLines
 
@@ -261,7 +281,7 @@ async def headless(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal, number)
     lines = JsonLines(bus, stream, on_broken=ended.set)
-    engine = asyncio.create_task(engine_main(settings, overrides, folder, child, bus, clock), name="engine")
+    engine = asyncio.create_task(engine_main(run, bus, clock), name="engine")
     engine.add_done_callback(lambda _: ended.set())
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(ended.wait(), seconds)

@@ -33,7 +33,7 @@ from core.paths import state_folder
 from core.settings import Settings
 from providers.sandbox.child import SandboxAddress
 from tui.app import TradeApp
-from tui.compose import at_sandbox, demo_settings, run_screen
+from tui.compose import Run, at_sandbox, demo_settings, run_screen
 from tui.driver import GuardedDriver
 
 FAULTS_KEPT = 300
@@ -195,7 +195,8 @@ def main() -> int:
     at_first_frame(observer.painted)
     state_folder().mkdir(parents=True, exist_ok=True)
     try:
-        return run_screen(settings, folder / "overrides.toml", folder, None, observer.subscribe)
+        run = Run(settings, folder / "overrides.toml", folder, (), lambda: settings)
+        return run_screen(run, observer.subscribe)
     finally:
         observer.write(final=True)
 
