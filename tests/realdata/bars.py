@@ -79,12 +79,13 @@ class Live:
         self.interval_ms = TIMEFRAME_MS[timeframe]
         self.signals = self.opened()
 
-    def opened(self) -> SymbolSignals:
-        """A fresh start on the bars there are by now."""
+    def opened(self, newest: int = 0) -> SymbolSignals:
+        """A fresh start on the bars there are by now, or on the newest so many of them."""
         Given.only(self.block[: self.count])
+        start = self.count - newest if newest else self.start
         signals = SymbolSignals(VENUE, CATEGORY, "A", self.timeframe)
         signals.frames = frames_until(self.block, self.count, self.timeframe)
-        list(signals.open(window_of(self.block[self.start : self.count], 20_000), SETTINGS))
+        list(signals.open(window_of(self.block[start : self.count], 20_000), SETTINGS))
         return signals
 
     def move(self) -> int:

@@ -218,11 +218,38 @@ def test_a_restart_says_what_one_that_never_stopped_says(symbol: str, timeframe:
     places = 0
     while live.count < len(block):
         live.move()
-        if live.count % 97 == 0:
+        if live.count % 149 == 0:
             again = live.opened()
             assert said(again) == said(live.signals), live.count
             places += 1
-    assert places > 12
+    assert places > 8
+
+
+@pytest.mark.parametrize("bars", [SETTINGS.history.bars, SETTINGS.history.memory_bars])
+@pytest.mark.parametrize(("symbol", "timeframe"), SERIES[::3])
+def test_a_restart_on_what_is_kept_says_the_same(symbol: str, timeframe: str, bars: int) -> None:
+    """At start the newest bars are loaded, not all that a running program saw: the values agree, and with the whole of
+    what is kept in memory the label and its age too."""
+    block = part(symbol, timeframe)
+    live = Live(block, timeframe, BEFORE + OPENED, BEFORE)
+    places = 0
+    while live.count < len(block):
+        live.move()
+        if live.count % 251 or live.count - BEFORE <= bars:
+            continue
+        again = live.opened(newest=bars)
+        mine, theirs = again.judged, live.signals.judged
+        assert mine is not None
+        assert theirs is not None
+        for (entry, now), (_, then) in zip(mine.verdicts, theirs.verdicts, strict=True):
+            assert (now.side, now.reason) == (then.side, then.reason), entry.name
+            assert now.evidence == pytest.approx(then.evidence, abs=TOLERANCE.get(entry.name, 1e-6)), entry.name
+        assert mine.pooled.probability == pytest.approx(theirs.pooled.probability, abs=1e-6)
+        if bars == SETTINGS.history.memory_bars:
+            label, known = again.hysteresis, live.signals.hysteresis
+            assert (label.state, label.since_ms, label.since_price) == (known.state, known.since_ms, known.since_price)
+        places += 1
+    assert places > 8
 
 
 @pytest.mark.parametrize(("symbol", "timeframe"), SERIES)
@@ -230,7 +257,7 @@ def test_real_prefixes_end_with_what_the_whole_says(symbol: str, timeframe: str)
     block = part(symbol, timeframe)
     whole = whole_of(symbol, timeframe)
     random = np.random.default_rng(7)
-    for count in random.integers(BEFORE + 50, len(block), 3).tolist():
+    for count in random.integers(BEFORE + 50, len(block), 2).tolist():
         known = block[:count]
         cut = dict(at_once(known[BEFORE:], timeframe, frames_until(block, count, timeframe)))
         assert len(cut) == count - BEFORE
