@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 import pytest
+from textual import events
 
 from core.messages import PinSymbol
 from core.settings import GROUPS
@@ -135,11 +136,16 @@ async def test_the_filter_follows_every_letter_and_enter_keeps_it():
         assert screen.table.has_focus
 
 
-async def test_letters_typed_in_one_breath_with_the_slash_are_no_commands():
-    async with desk() as (_, _, screen):
-        screen.act_filter()
-        assert screen.focused is screen.filter
-        screen._close_filter()
+async def test_letters_typed_in_one_breath_with_the_slash_are_no_commands_and_are_not_lost():
+    async with desk() as (running, pilot, screen):
+        assert running._driver is not None
+        for key, character in (("slash", "/"), ("s", "s"), ("o", "o"), ("l", "l")):
+            running._driver.send_message(events.Key(key, character))
+        await pilot.pause()
+        await pilot.pause()
+        assert (screen.view.text, screen.view.sort) == ("sol", "volume")
+        assert screen.table.symbols == ["SOLUSDT"]
+        await pilot.press("enter")
         assert screen.focused is screen.table
 
 

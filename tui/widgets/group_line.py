@@ -60,11 +60,9 @@ def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) ->
     runs: list[Run] = [(f"{note[0]}   ", note[1])] if note[0] else []
     mark = glyphs.sort_down if view.reverse else glyphs.sort_up
     runs += [("sort ", "dim"), (f"{word} {mark}", "accent")]
-    runs.append(("   filter ", "dim"))
-    if view.text:
-        runs += [(f"{view.text} ", "accent"), (f"{shown} of {total}", "dim")]
-    else:
-        runs.append((glyphs.missing, "dim"))
+    if not view.text:
+        return [*runs, (f"   filter {glyphs.missing}", "dim")]
+    runs += [("   filter ", "dim"), (f"{view.text} ", "accent"), (f"{shown} of {total}", "dim")]
     return runs
 
 
