@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -160,10 +160,10 @@ def first_run(arguments: argparse.Namespace) -> int:
     settings = load(None, os.environ)
     begin_log(settings, arguments)
 
-    def write(choice: Choice) -> Path:
+    def write(choice: Choice, looks: Mapping[str, str]) -> Path:
         path = config_folder() / "settings.toml"
         venue = "sandbox" if choice.is_demo else choice.venue
-        text = render_default_toml(changes={"market.venue": venue, "market.category": choice.category})
+        text = render_default_toml(changes={"market.venue": venue, "market.category": choice.category, **looks})
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

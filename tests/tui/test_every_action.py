@@ -33,7 +33,7 @@ UNDOES = {
 
 def first_run() -> TradeApp:
     clock = SimClock(make.NOW_MS)
-    return TradeApp(Bus(clock), clock, Settings(), first_run=lambda choice: Path("settings.toml"))
+    return TradeApp(Bus(clock), clock, Settings(), first_run=lambda choice, looks: Path("settings.toml"))
 
 
 async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:

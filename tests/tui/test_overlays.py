@@ -1,5 +1,6 @@
 """Help, palette, edit line and first run: keyboard only, fed by the registry and the store."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,9 @@ def first_run(write) -> TradeApp:
 async def test_first_run_writes_the_choice_and_ends(keys: list[str], choice: Choice) -> None:
     written: list[Choice] = []
 
-    def write(chosen: Choice) -> Path:
+    def write(chosen: Choice, looks: Mapping[str, str]) -> Path:
         written.append(chosen)
+        assert looks == {"screen.theme": "desk-dark", "screen.times": "utc"}
         return Path("settings.toml")
 
     running = first_run(write)
@@ -139,8 +141,24 @@ async def test_first_run_writes_the_choice_and_ends(keys: list[str], choice: Cho
     assert running.return_code == 0
 
 
+async def test_first_run_writes_the_looks_that_were_chosen() -> None:
+    written: list[Mapping[str, str]] = []
+
+    def write(_: Choice, looks: Mapping[str, str]) -> Path:
+        written.append(looks)
+        return Path("settings.toml")
+
+    running = first_run(write)
+    async with running.run_test(size=(80, 24)) as pilot:
+        before = running.theme
+        await pilot.press("T", "z")
+        await until(pilot, lambda: running.theme != before and "local" in "".join(shown(running)))
+        await pilot.press("enter")
+    assert written == [{"screen.theme": running.theme, "screen.times": "local"}]
+
+
 async def test_first_run_never_overwrites_and_says_what_to_do() -> None:
-    def write(chosen: Choice) -> Path:
+    def write(chosen: Choice, looks: Mapping[str, str]) -> Path:
         raise FileExistsError(17, "File exists", "/home/me/settings.toml")
 
     running = first_run(write)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -34,8 +34,11 @@ class Choice:
         return self.name == "demo"
 
 
-WriteSettings = Callable[[Choice], Path]
-"""Writes a commented settings file for a choice and tells where. Raises FileExistsError rather than overwrite one."""
+WriteSettings = Callable[[Choice, Mapping[str, str]], Path]
+"""Writes a commented settings file for a choice and its looks (`section.key` to value) and tells where.
+
+Raises FileExistsError rather than overwrite one.
+"""
 
 CHOICES: tuple[Choice, ...] = (
     Choice("demo", "Demo", "60 invented markets; no network, no key needed.", "binance_us", "spot"),
@@ -43,6 +46,9 @@ CHOICES: tuple[Choice, ...] = (
     Choice("bybit spot", "Bybit spot", "live prices, paper trading; no key needed.", "bybit", "spot"),
     Choice("bybit linear", "Bybit perpetuals", "live prices, paper trading; no key needed.", "bybit", "linear"),
 )
+
+COMFORT = (120, 40)
+"""Cells from which on no panel is left out."""
 
 INTRODUCTION = (
     "There are no settings yet. Choose what to watch.",
@@ -52,13 +58,22 @@ INTRODUCTION = (
 
 
 class FirstRunScreen(DeskScreen):
-    """Three lines and four choices."""
+    """What will happen, four choices, and how it shall look; the looks are shown at once and written down with the choice."""
 
     SCOPE = "first_run"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action("first_run.up", "up,k", "up", "Previous choice.", scope="first_run", palette=False),
         Action("first_run.down", "down,j", "down", "Next choice.", scope="first_run", footer=10, palette=False),
         Action("first_run.choose", "enter", "choose", "Take this choice.", scope="first_run", footer=20, palette=False),
+        Action(
+            "first_run.times",
+            "z",
+            "times",
+            "Times in UTC or in local time.",
+            scope="first_run",
+            footer=30,
+            palette=False,
+        ),
         *(
             Action(
                 f"first_run.take_{number}",
@@ -77,6 +92,7 @@ class FirstRunScreen(DeskScreen):
         self._write = write
         self._chosen = chosen
         self._at = 0
+        self._times = desk.settings.screen.times
         self._problem = ""
         self._text = Static(markup=False, classes="first-run")
 
@@ -94,6 +110,10 @@ class FirstRunScreen(DeskScreen):
 
     def act_down(self) -> None:
         self._move(1)
+
+    def act_times(self) -> None:
+        self._times = "local" if self._times == "utc" else "utc"
+        self._show()
 
     def act_choose(self) -> None:
         self._take(CHOICES[self._at])
@@ -117,7 +137,7 @@ class FirstRunScreen(DeskScreen):
     def _take(self, choice: Choice) -> None:
         self._at = CHOICES.index(choice)
         try:
-            self._write(choice)
+            self._write(choice, {"screen.theme": self.app.theme, "screen.times": self._times})
         except FileExistsError as error:
             self._problem = f"{error.filename or error} exists and is kept as it is; move it away or start with it."
         except OSError as error:
@@ -126,6 +146,12 @@ class FirstRunScreen(DeskScreen):
             self._chosen(choice)
             return
         self._show()
+
+    @staticmethod
+    def _terminal_words(width: int, height: int) -> str:
+        if width >= COMFORT[0] and height >= COMFORT[1]:
+            return "room for everything"
+        return f"fits; {COMFORT[0]}x{COMFORT[1]} shows all"
 
     def _show(self) -> None:
         palette, glyphs = self.desk.palette, self.desk.glyphs
@@ -139,6 +165,18 @@ class FirstRunScreen(DeskScreen):
             text.append(f"{number} ", palette.key)
             text.append(f"{choice.title:<18}", palette.bright if here else palette.text)
             text.append(f"{choice.about}\n", palette.dim)
+        text.append("\n")
+        label = self.desk.keymap.label
+        size = self.app.size
+        signs = "Unicode signs" if glyphs.name == "unicode" else "ASCII signs"
+        for name, value, remedy in (
+            ("colours", self.app.theme, f"{label('app.theme')} changes"),
+            ("times", self._times, f"{label('first_run.times')} changes"),
+            ("terminal", f"{size.width}x{size.height}, {signs}", self._terminal_words(size.width, size.height)),
+        ):
+            text.append(f"   {name:<10}", palette.dim)
+            text.append(f"{value:<26}", palette.text)
+            text.append(f"{remedy}\n", palette.dim)
         if self._problem:
             text.append(f"\n{self._problem}", palette.danger)
         self._text.update(text)
