@@ -114,7 +114,7 @@ PROVIDERS: tuple[type[Provider], ...] = (ActionProvider, SymbolProvider, ThemePr
 
 
 def thresholds(desk: Desk) -> list[Threshold]:
-    """Every setting of every section, with live edits applied."""
+    """Every setting of every section that can be typed (lists of tables cannot), with live edits applied."""
     found: list[Threshold] = []
     for section in msgspec.structs.fields(Settings):
         values = getattr(desk.settings, section.name)
@@ -122,6 +122,8 @@ def thresholds(desk: Desk) -> list[Threshold]:
             continue
         hints = get_type_hints(type(values), include_extras=True)
         for field in msgspec.structs.fields(type(values)):
+            if _is_tables(hints[field.name]):
+                continue
             key = f"{section.name}.{field.name}"
             current = desk.edited.get(key) or toml_text(getattr(values, field.name))
             found.append(Threshold(key, current, _about(hints[field.name])))
@@ -137,6 +139,12 @@ def toml_text(value: object) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(toml_text(item) for item in value) + "]"
     return repr(value)
+
+
+def _is_tables(hint: Any) -> bool:
+    """Whether a setting is a list of tables, by its type: `Annotated[tuple[EventRule, ...], ...]`."""
+    item = get_args(get_args(hint)[0])[:1] if get_origin(hint) is Annotated else ()
+    return bool(item) and isinstance(item[0], type) and issubclass(item[0], msgspec.Struct)
 
 
 def _about(hint: Any) -> str:

@@ -112,6 +112,8 @@ async def test_every_setting_is_a_threshold_with_its_value_in_force() -> None:
     assert found["confluence.exit"].value == "0.45"
     assert found["market.timeframes"].value == '["1m", "5m", "15m", "1h"]'
     assert all(threshold.about for threshold in found.values())
+    assert "events.shown" in found
+    assert "events.rules" not in found  # tables are written in the file
     assert toml_text(True) == "true"
 
 
