@@ -36,21 +36,22 @@ def ladder_lines(sight: Sight, glyphs: Glyphs, width: int, height: int) -> list[
     digits = size_decimals(full, sight.row.listing)
     stale = troubled or bool(sight.fault)
 
-    def level(price: float, size: float, so_far: float, style: str) -> Line:
+    def level(price: float, size: float, so_far: float, side: str) -> Line:
+        style = f"price_{side}"
         line: Line = [
             (f" {price:>{price_width},.{places}f} ", "stale" if stale else style),
             (f"{size_text(size, digits, glyphs)} ", "stale" if stale else "text"),
         ]
         if total:
             line.append((f"{size_text(so_far, digits, glyphs)} ", "dim"))
-        return [*line, (eighth_bar(size / full, bar, glyphs), "stale" if stale else style)]
+        return [*line, (eighth_bar(size / full, bar, glyphs), "stale" if stale else f"zone_{side}")]
 
     lines: list[Line] = [[] for _ in range(levels - len(asks))]
     sums = _running(asks)
-    lines += [level(price, size, sums[i], "price_down") for i, (price, size) in reversed(list(enumerate(asks)))]
+    lines += [level(price, size, sums[i], "down") for i, (price, size) in reversed(list(enumerate(asks)))]
     lines.append(_middle(ladder, places, glyphs, width, stale))
     sums = _running(bids)
-    lines += [level(price, size, sums[i], "price_up") for i, (price, size) in enumerate(bids)]
+    lines += [level(price, size, sums[i], "up") for i, (price, size) in enumerate(bids)]
     if total:
         title.append((" " * max(1, price_width + 2 * SIZE - 2 - len(title[0][0])) + "sum", "dim"))
     return [title, *lines]

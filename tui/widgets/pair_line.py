@@ -109,7 +109,10 @@ def facts_line(sight: Sight, glyphs: Glyphs, width: int) -> Line:
     facts, row = sight.facts, sight.row
     metrics = row.metrics
     takers = metrics.taker_imbalance if metrics is not None else math.nan
-    palette_of = _move_style
+    stale = bool(sight.fault)
+
+    def palette_of(value: float) -> str:
+        return "stale" if stale else _move_style(value)
 
     def change(label: str, value: float, weight: int) -> Part:
         return Part([(f"{label} ", "dim"), (fmt.percent(value, unit=True, glyphs=glyphs), palette_of(value))], weight)

@@ -21,10 +21,10 @@ FULL_LOGIT = 0.25
 FAMILY, SAYS, LOGIT, GAIN_PP, TAG = 9, 4, 6, 6, 3
 DETECTOR_LEAST, DETECTOR_MOST = 10, 16
 BAR_LEAST, BAR_MOST = 4, 8
-REASON_LEAST = 16
-"""Cells of a reason worth showing."""
-FOOT_FROM = 7
-"""From this many lines on groups and counts have room under the voices."""
+REASON_LEAST, REASON_GOOD = 16, 32
+"""Cells of a reason worth showing, and those it gets before the bar grows."""
+GROUPS_FROM, COUNTS_FROM = 7, 10
+"""From this many lines on the groups, and how many are silent, have room under the voices."""
 GROUPS = ("CLASSIC", "SMC", "FLOW", "MODEL")
 
 
@@ -54,7 +54,7 @@ def table_for(width: int, names: Sequence[str]) -> Table:
         spare = 0
     if spare < REASON_LEAST:
         return Table(detector, min(BAR_MOST, BAR_LEAST + spare), 0)
-    bar = BAR_LEAST + min(BAR_MOST - BAR_LEAST, max(0, spare - REASON_LEAST - 1))
+    bar = BAR_LEAST + min(BAR_MOST - BAR_LEAST, max(0, spare - REASON_GOOD - 1))
     return Table(detector, bar, spare - (bar - BAR_LEAST) - 1)
 
 
@@ -88,7 +88,8 @@ def reading_table(sight: Sight, glyphs: Glyphs, width: int, height: int, everyth
         return Readings([*voices, *listed, *sums], len(sums))
     if room < 1:
         sums = [_groups(view, glyphs), sums[-1]]
-    foot = [*sums, *_counted(view, quiet, width, room)] if height >= FOOT_FROM else sums[-1:]
+    foot = [*sums, *_counted(view, quiet, width, room)] if height >= COUNTS_FROM else sums
+    foot = foot if height >= GROUPS_FROM else sums[-1:]
     return Readings([*voices, *foot], len(foot))
 
 

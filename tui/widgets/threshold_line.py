@@ -173,13 +173,13 @@ class ThresholdPanel(Widget):
     def open(self) -> None:
         """Type over the chosen value."""
         knob = self.knob
-        if knob is None:
+        if knob is None or self.is_open:
             return
         self._asked = None
         self.input.value = knob.value
         self.input.styles.offset = (VALUE_AT, self.chosen - self.list.top)
         self.input.display = True
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next key is already a letter
         self._paint()
 
     def close(self) -> None:
