@@ -25,7 +25,8 @@ BOLL_EQUAL = 1e-9
 """On a coarse tick a close may stand on the band exactly, and the score does not begin at 0 there."""
 
 PIVOT_BARS = 5
-APART_LEAST, APART_MOST = 5, 60
+APART_MOST = 60
+"""Pivots of one side are six bars apart at the least anyway: each is the extreme of the five bars around it."""
 DIVERGENCE_HALF_LIFE = 10.0
 DIVERGENCE_LEAST = 0.05
 DIVERGENCE_LIFE = 44
@@ -102,7 +103,7 @@ def _compare(memory: Memory, scene: Scene, side: Side, pivot: tuple[int, float, 
     """A new pivot against the one before on its side: bar, price and RSI, negated for lows so that both read alike."""
     before: tuple[int, float, float] | None = memory.get(side)
     memory[side] = pivot
-    if before is None or not APART_LEAST <= pivot[0] - before[0] <= APART_MOST or not pivot[1] > before[1]:
+    if before is None or pivot[0] - before[0] > APART_MOST or not pivot[1] > before[1]:
         return
     points = before[2] - pivot[2]
     if points >= scene.settings.rsi_div_points:
