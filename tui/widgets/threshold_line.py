@@ -122,7 +122,7 @@ class ThresholdPanel(Widget):
         self._desk = desk
         self.list = LinePanel(desk, "threshold-list")
         self.answer = LinePanel(desk, "threshold-answer")
-        self.input = Input(id="threshold-input", select_on_focus=True, compact=True)
+        self.input = Input(id="threshold-input", select_on_focus=False, compact=True)
         self.input.cursor_blink = False
         self.input.display = False
         self.knobs: list[Knob] = []
@@ -176,7 +176,7 @@ class ThresholdPanel(Widget):
         if knob is None or self.is_open:
             return
         self._asked = None
-        self.input.value = knob.value
+        self.input.value, self.input.placeholder = "", knob.value
         self.input.styles.offset = (VALUE_AT, self.chosen - self.list.top)
         self.input.display = True
         self.screen.set_focus(self.input)  # at once: the next key is already a letter
@@ -200,7 +200,7 @@ class ThresholdPanel(Widget):
         if knob is not None and self.is_open:
             value = event.value.strip()
             self.close()
-            if value != knob.value:
+            if value and value != knob.value:
                 self._asked = (knob.key, self._desk.clock.now_ms())
                 self._desk.bus.publish(EditSetting(key=knob.key, value=value))
             self._paint()
@@ -219,7 +219,7 @@ class ThresholdPanel(Widget):
         knob, desk = self.knob, self._desk
         if self.is_open and knob is not None:
             values = {known.key: known.value for known in self.knobs}
-            text, style = effect(knob, self.input.value, self._view, values[ALWAYS[0]], values[ALWAYS[1]])
+            text, style = effect(knob, self.input.value or knob.value, self._view, values[ALWAYS[0]], values[ALWAYS[1]])
             return [(f" {text}", style)]
         if self._asked is not None:
             key, at_ms = self._asked
