@@ -47,19 +47,25 @@ def judgements(
     return found
 
 
+def argued(signals: SymbolSignals) -> tuple[bytes, bytes]:
+    """The same without the beginning of the state, which may lie before the bars a start replays."""
+    view = msgspec.structs.replace(signals.confluence(SETTINGS, ""), since_ms=0, since_price=0.0)
+    return msgspec.json.encode(signals.newest_readings()), msgspec.json.encode(view)
+
+
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(20, 599))
 def test_prefix_a_bars_readings_never_change_when_more_data_comes(seed: int, cut: int) -> None:
     block = walk(seed, 600)
     whole, _ = opened(window_of(block))
     stepped, _ = opened(window_of(block[:cut]))
-    published = [said(stepped)]
+    published = [argued(stepped)]
     for row in block[cut:]:
         stepped.step(bar_of(row), SETTINGS, "")
-        published.append(said(stepped))
-    assert published[-1] == said(whole)
+        published.append(argued(stepped))
+    assert published[-1] == argued(whole)
     again, _ = opened(window_of(block[: cut + 1]))
-    assert said(again) == published[1] if cut < 599 else True
+    assert argued(again) == published[1]
 
 
 def test_start_evidence_does_not_depend_on_where_history_began() -> None:
