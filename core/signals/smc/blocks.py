@@ -29,9 +29,10 @@ class Displacements:
     The first of the three may be it: the move then begins after it.
     """
 
-    __slots__ = ("_break_place", "_break_side")
+    __slots__ = ("_break_place", "_break_side", "_told")
 
     def __init__(self) -> None:
+        self._told: dict[Side, int] = {}
         self._break_place = -MOVE_BARS
         self._break_side: Side = "BUY"
 
@@ -47,6 +48,9 @@ class Displacements:
         for index in range(-MOVE_BARS, -1 - min(len(closes), MOVE_BARS + SEARCH_BARS), -1):
             body = closes[index] - opens[index]
             if body < 0.0 if side == "BUY" else body > 0.0:
+                if self._told.get(side) == bars.times[index]:
+                    return None  # an earlier break of the same move has told it
+                self._told[side] = bars.times[index]
                 return Block(side, bars.times[index], bars.highs[index], bars.lows[index])
         return None
 

@@ -128,9 +128,13 @@ class SmartMoney:
         self._book.step(bars.place, high, low, close, known_ms)
         found: list[SmcEvent] = []
         swept = self._liquidity.step(bars, known_ms, atr, levels)
+        if self._four is not None:
+            for each in self._four.step(bars):
+                self._tell(each, known_ms, atr, found)
         pooled = self._swing(known_ms, atr, found)
         broken = self._last.step(bars)
-        self._structure(broken, known_ms, atr, found)
+        if broken is not None and self._four is None:
+            self._tell(broken, known_ms, atr, found)
         gap = find_gap(bars, known_ms, atr, 0.0 if self._four else rules.fvg_min_atr * atr)
         if gap is not None:
             found.append(gap)
@@ -167,14 +171,6 @@ class SmartMoney:
             if known is not None:
                 self._tell(known, known_ms, atr, found)
         return self._liquidity.confirm(swing, change == "append", bars, known_ms, atr)
-
-    def _structure(self, broken: Break | None, known_ms: int, atr: float, found: list[SmcEvent]) -> None:
-        if self._four is None:
-            if broken is not None:
-                self._tell(broken, known_ms, atr, found)
-            return
-        for each in self._four.step(self._bars):
-            self._tell(each, known_ms, atr, found)
 
     def _tell(self, known: Break, known_ms: int, atr: float, found: list[SmcEvent]) -> None:
         assert known.label

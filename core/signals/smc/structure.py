@@ -97,7 +97,7 @@ class FourSwings:
         self._down: list[_Watch] = []  # by level, the highest last
 
     def step(self, bars: Bars) -> list[Break]:
-        """Known patterns whose level the newest close went beyond."""
+        """Known patterns whose level the newest close went beyond. Call it before this bar's `confirm`."""
         close, found = bars.closes[-1], []
         up, down = self._up, self._down
         while up and close > up[-1].level:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -61,5 +62,15 @@ def drawn(moves: Sequence[tuple[int, int, int]]) -> list[Candle]:
     return out
 
 
-candles = st.lists(st.tuples(st.integers(-4, 4), st.integers(0, 3), st.integers(0, 3)), max_size=160).map(drawn)
-"""Random bars, short enough to shrink to a readable case."""
+@st.composite
+def markets(draw: st.DrawFn) -> list[Candle]:
+    """Random bars by a seed: long enough for something to happen, cheap to draw."""
+    random = Random(draw(st.integers(0, 100_000)))
+    moves = [
+        (random.randint(-4, 4), random.randint(0, 3), random.choice((0, 0, 1, 3)))
+        for _ in range(draw(st.integers(0, 200)))
+    ]
+    return drawn(moves)
+
+
+candles = markets()

@@ -13,7 +13,7 @@ from core.settings import Detectors
 from core.signals.smc.engine import HOUR_MS, KEPT_EVENTS, SmcRules, rules_of
 from core.signals.smc.event import NO_LEVELS, Levels, SmcEvent
 from tests.core.signals.markets import walk
-from tests.core.signals.smc.tape import MINUTE_MS, REFERENCE, TREND, Candle, Run, candles
+from tests.core.signals.smc.tape import MINUTE_MS, REFERENCE, TREND, Candle, Run, candles, drawn
 
 DAY_BARS = 40
 
@@ -58,7 +58,8 @@ def test_events_come_at_their_close_and_speak_of_bars_before_it(bars: list[Candl
         for event in run.feed([bar], levels=levels_at(place, bars)):
             assert event.t_known == (place + 1) * MINUTE_MS
             assert max(event.t_event, event.broken_at, event.replaces) < event.t_known
-            once.add(repr(event._replace(t_known=0)))
+            again = reference and event.kind == "order_block"  # there one bar may be the block of two breaks
+            once.add(repr(event if again else event._replace(t_known=0)))
     assert len(once) == len(run.events), "an event was told twice"
     assert list(run.engine.history) == run.events[-KEPT_EVENTS:]
 
@@ -168,6 +169,7 @@ def test_the_swing_length_follows_the_timeframe_unless_it_is_set() -> None:
 def test_the_newest_of_each_kind_is_at_hand() -> None:
     run = Run()
     run.feed([tuple(row) for row in walk(5, 800)[:, 1:5].tolist()], atr=0.3)
+    run.feed(drawn([(1, 0, 0)] * 6), atr=5.0)  # gaps, but no great move
     latest: dict[str, SmcEvent] = {}
     for event in run.events:
         if event.kind in ("bos", "choch"):

@@ -41,6 +41,9 @@ def test_swings_farther_apart_than_their_share_of_atr_are_not_equal() -> None:
     run = Run(TREND._replace(equal_range=1.0))
     run.feed(path(100, 110, 104, 110.9, 104, 108), atr=NAN)
     assert len(run.engine.pools) == 1
+    run = Run(TREND._replace(equal_range=1.0))
+    run.feed(path(100, 110, 104, 111, 104, 108))
+    assert run.engine.pools == [], "a swing at the very edge ends the range"
 
 
 def test_a_third_swing_joins_the_pool_without_another_event() -> None:
@@ -60,6 +63,7 @@ def test_a_third_swing_joins_the_pool_without_another_event() -> None:
         ([(108, 110.35, 108, 110.2), (110.2, 110.3, 109, 109.5)], 1, True),
         ([(108, 110.35, 108, 110.2), (110.2, 110.9, 110, 110.2)], 0, True),  # it stayed beyond
         ([(108, 110.12, 108, 110.1), (110.1, 110.12, 109, 109.5)], 0, False),
+        ([(108, 110.12, 108, 110.1), (110.1, 110.12, 109, 109.5), (109.5, 110.3, 109, 110.2)], 0, False),
         ([(108, 111, 108, 110.4)], 0, True),  # a run
         ([(108, 109.9, 107, 108)], 0, False),
     ],

@@ -1,7 +1,9 @@
 """Breaks of structure in both modes."""
 
 from hypothesis import given
+from hypothesis import strategies as st
 
+from core.signals.smc.event import SmcEvent
 from core.signals.smc.structure import single
 from tests.core.signals.smc.tape import MINUTE_MS, REFERENCE, Candle, Run, candles, path
 
@@ -70,6 +72,43 @@ def test_levels_are_rounded_as_the_reference_rounds_them() -> None:
     assert single(1.5) == 1.5
     assert single(0.97369) != 0.97369
     assert abs(single(0.97369) / 0.97369 - 1.0) < 1e-7
+
+
+def patterns(run: Run, bars: list[Candle]) -> set[tuple[str, str, int, int, int]]:
+    """Kind, side, pivot, breaking bar and bar of knowledge of every pattern, from the swings as they were told."""
+    listed: list[SmcEvent] = []
+    named: dict[tuple[str, int], tuple[str, float, int]] = {}
+    for event in run.of("swing"):
+        if event.replaces:
+            listed.pop()
+        listed.append(event)
+        if len(listed) < 4:
+            continue
+        up = event.side == "high"
+        l4, l3, l2, l1 = (each.level if up else -each.level for each in listed[-4:])
+        kind = "bos" if l4 < l2 < l3 < l1 else "choch" if l2 < l4 < l3 < l1 else ""
+        key = ("BUY" if up else "SELL", listed[-3].t_event // MINUTE_MS)
+        if kind and key not in named:
+            named[key] = (kind, single(listed[-3].level), event.t_known // MINUTE_MS - 1)
+    found = set()
+    for (side, pivot), (kind, level, confirmed) in named.items():
+        for place in range(pivot + 2, len(bars)):
+            if bars[place][3] > level if side == "BUY" else bars[place][3] < level:
+                found.add((kind, side, pivot, place, max(place, confirmed)))
+                break
+    return found
+
+
+@given(bars=candles, length=st.integers(1, 3))
+def test_reference_every_pattern_is_told_when_it_is_both_complete_and_broken(bars: list[Candle], length: int) -> None:
+    uneven = [(o * 0.0011, h * 0.0011, l * 0.0011, c * 0.0011) for o, h, l, c in bars]  # noqa: E741
+    run = Run(REFERENCE._replace(swing_length=length, pattern_bars=10**9))
+    run.feed(uneven)
+    told = [
+        (event.kind, event.side, *(time // MINUTE_MS for time in (event.t_event, event.broken_at, event.t_known - 1)))
+        for event in run.of("bos", "choch")
+    ]
+    assert sorted(told) == sorted(patterns(run, uneven))
 
 
 @given(bars=candles)

@@ -29,6 +29,7 @@ def test_a_gap_is_known_one_bar_after_its_middle() -> None:
 
 def test_a_gap_needs_its_size_in_trend_mode_and_the_bodys_colour_in_both() -> None:
     assert Run(TREND).feed(GAP_UP, atr=30.0) == []
+    assert len(Run(TREND).feed(GAP_UP, atr=20.0)) == 1, "exactly the smallest"
     assert len(Run(REFERENCE).feed(GAP_UP, atr=30.0)) == 1
     assert Run(TREND).feed(GAP_UP, atr=float("nan")) == []
     falling: list[Candle] = [GAP_UP[0], (104, 104, 101, 101), GAP_UP[2]]
@@ -102,6 +103,14 @@ def test_the_same_zone_again_is_the_older_one() -> None:
     assert book.add(gap(side="SELL", place=3), 95.0, 1.0)
     assert book.add(Zone("order_block", "BUY", 103.0, 101.0, place=4, t_event=0, t_known=0, size=1.0), 105.0, 1.0)
     assert book.zones[0] is first
+
+
+def test_a_new_zone_where_a_closed_one_was_is_its_own() -> None:
+    book = ZoneBook(100)
+    book.add(gap(), 105.0, 1.0)
+    book.step(1, 105.0, 100.5, 101.5, MINUTE_MS)
+    assert book.zones[0].state == "filled"
+    assert book.add(gap(place=1), 105.0, 1.0)
 
 
 def test_zones_are_bounded_by_age_then_by_end_then_by_distance() -> None:
