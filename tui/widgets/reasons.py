@@ -75,7 +75,7 @@ def _troubles(sight: Sight, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = []
     engine = sight.store.engine
     if engine is not None and engine.phase == "failed":
-        lines.append([(f" {glyphs.no} {engine.text}", "danger")])
+        return [[(f" {glyphs.no} {engine.text}; numbers are as old as that", "danger")]]
     if sight.halted:
         lines.append([(f" {glyphs.no} {sight.halted}", "warn")])
     elif sight.fault:

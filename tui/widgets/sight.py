@@ -62,6 +62,7 @@ def look(desk: Desk, symbol: str, timeframe: str) -> Sight | None:
     if row is None:
         return None
     looked, decision = store.looked, row.confluence
+    gone = store.engine.text if store.engine is not None and store.engine.phase == "failed" else ""
     here = (looked.symbol, looked.timeframe) == (symbol, timeframe)
     view = looked.confluence if here else None
     if view is None and decision is not None and decision.timeframe == timeframe:
@@ -76,7 +77,7 @@ def look(desk: Desk, symbol: str, timeframe: str) -> Sight | None:
         view=view,
         decision=decision,
         facts=derive(row, store, now_ms),
-        fault=fault_words(row, store, now_ms),
+        fault=fault_words(row, store, now_ms) or gone,
         halted=halt_words(row),
         quiet=quiet_words(row, now_ms),
         now_ms=now_ms,
