@@ -96,6 +96,8 @@ COLUMNS: tuple[str, ...] = columns_of(TABLE)
 WARMUP: dict[str, int] = {name: entry.warmup for entry in TABLE for name in entry.outputs if name}
 """Bars of history after which a column may be trusted."""
 
+_UNSAFE_SHORT = ("MFI",)
+"""Functions that on too short a history now and then fail with "bad parameter" (TA-Lib 0.8.2): not even tried on one."""
 _CLOSE = _INPUTS.index("close")
 
 _import_lock = threading.Lock()
@@ -252,6 +254,8 @@ class IndicatorSet:
 
     def _open_slot(self, slot: _Slot, inputs: list[Floats], rows: Floats) -> None:
         """Open one handle on all history and fill its columns; leaves it closed when the history is too short."""
+        if slot.indicator.function in _UNSAFE_SHORT and len(inputs[0]) < slot.indicator.warmup:
+            return
         stream = getattr(self._talib.stream, slot.indicator.function)
         try:
             slot.handle, filled = stream.open_and_fill(*[inputs[i] for i in slot.inputs], **slot.indicator.parameters)
