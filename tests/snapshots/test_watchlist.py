@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +11,7 @@ import pytest
 from core.bus import Bus
 from core.clock import SimClock
 from tests import builders as make
-from tests.snapshots import scenes
+from tests.snapshots import document, scenes
 from tests.snapshots.argued import argued
 from tests.snapshots.scenes import shows
 from tui.app import TradeApp
@@ -23,7 +20,6 @@ pytestmark = pytest.mark.snapshot
 
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 50)
 DOWN = ("down", "down", "down", "down")
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "watchlist.svg"
 GROUPS = {"majors": "BTC, ETH, SOL, BNB, XRP", "memes": "DOGE, SHIB, PEPE, FLOKI, BONK, WIF"}
 CHOSEN = (
     "price", "change_24h", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "age",
@@ -136,16 +132,4 @@ def test_choosing_more_than_fits_narrow_and_monochrome(snap_compare):
 
 
 def test_the_readme_picture_is_what_the_program_shows():
-    """`docs/watchlist.svg` is made here: run once with UPDATE_DOCS=1 after the screen changed."""
-
-    async def picture() -> str:
-        running = app()
-        async with running.run_test(size=NORMAL) as pilot:
-            await shows(market(), *DOWN)(pilot)
-            return running.export_screenshot(title="tradetui", simplify=True)
-
-    # Textual numbers the elements at random; a fixed number makes the picture comparable byte for byte.
-    svg = re.sub(r"terminal-\d+", "terminal-0", asyncio.run(picture()))
-    if os.environ.get("UPDATE_DOCS") == "1":
-        DOCUMENT.write_text(svg, encoding="utf-8")
-    assert DOCUMENT.read_text(encoding="utf-8") == svg
+    asyncio.run(document.held("watchlist", app(), NORMAL, shows(market(), *DOWN)))
