@@ -96,8 +96,8 @@ COLUMNS: tuple[str, ...] = columns_of(TABLE)
 WARMUP: dict[str, int] = {name: entry.warmup for entry in TABLE for name in entry.outputs if name}
 """Bars of history after which a column may be trusted."""
 
-_UNSAFE_SHORT = ("MFI",)
-"""Functions that on too short a history now and then fail with "bad parameter" (TA-Lib 0.8.2): not even tried on one."""
+_lookbacks: dict[tuple[object, ...], int] = {}
+_LONG_ENOUGH = 2000
 _CLOSE = _INPUTS.index("close")
 
 _import_lock = threading.Lock()
@@ -254,13 +254,10 @@ class IndicatorSet:
 
     def _open_slot(self, slot: _Slot, inputs: list[Floats], rows: Floats) -> None:
         """Open one handle on all history and fill its columns; leaves it closed when the history is too short."""
-        if slot.indicator.function in _UNSAFE_SHORT and len(inputs[0]) < slot.indicator.warmup:
+        if len(inputs[0]) <= _lookback(slot.indicator):
             return
         stream = getattr(self._talib.stream, slot.indicator.function)
-        try:
-            slot.handle, filled = stream.open_and_fill(*[inputs[i] for i in slot.inputs], **slot.indicator.parameters)
-        except self._talib.InsufficientHistory:
-            return
+        slot.handle, filled = stream.open_and_fill(*[inputs[i] for i in slot.inputs], **slot.indicator.parameters)
         outputs = (filled,) if slot.single >= 0 else filled
         first = slot.handle.out_range.begidx  # whole numbers (candles, sides) are 0 before it, not missing
         for output, column in slot.places:
@@ -293,6 +290,21 @@ def oscillators_may_vote(window: CandleWindow, atr14: float, tick_size: float = 
     if len(window) < 14 or not atr14 > 2.0 * tick_size:
         return False
     return not window.synthetic[-14:].any() and int((window.volume[-14:] > 0.0).sum()) >= 12
+
+
+def _lookback(indicator: Indicator) -> int:
+    """Bars before the first value. Asked of TA-Lib once, on a made-up history that is long enough.
+
+    On too short a one 0.8.2 mostly declines, but now and then fails with "bad parameter": so it is never tried.
+    """
+    key = (indicator.function, *sorted(indicator.parameters.items()))
+    known = _lookbacks.get(key)
+    if known is None:
+        made_up = np.linspace(1.0, 2.0, _LONG_ENOUGH)
+        stream = getattr(load_talib().stream, indicator.function)
+        handle, _ = stream.open_and_fill(*[made_up] * len(indicator.inputs), **indicator.parameters)
+        known = _lookbacks[key] = int(handle.out_range.begidx)
+    return known
 
 
 def _inputs(bars: CandleWindow | CandleBlock) -> list[Floats]:
