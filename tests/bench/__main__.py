@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import micro, paced, signals, wire
+from tests.bench import micro, paced, signals, smc, wire
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
@@ -26,6 +26,7 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "ladder": lambda minutes: wire.book_ladder(),
     "bus": lambda minutes: [micro.bus_fan_out()],
     "indicators": lambda minutes: [micro.indicators_incremental()],
+    "structure": lambda minutes: smc.whole_file(),
     "close_bar": lambda minutes: signals.close_bar(),
     "scan": lambda minutes: signals.scan_month(),
     "chart": lambda minutes: chart_paint(),
