@@ -375,7 +375,8 @@ class ViewStore:
         self.say(f"{message.key} {verb}: {message.old} → {message.new}", "info", message.at_ms)
 
     def on_setting_rejected(self, message: SettingRejected) -> None:
-        self.say(f"{message.key} = {message.value} refused: {message.reason}", "error", message.at_ms)
+        what = f"{message.key} = {message.value} refused: " if message.key else ""
+        self.say(what + message.reason, "error", message.at_ms)
 
     def say(self, text: str, severity: str, at_ms: int) -> None:
         """One line for the operator, shown by the current screen for a few seconds."""

@@ -3,8 +3,9 @@
 Log-odds pool (Genest & Zidek, 1986; Satopää et al., 2014): logit = base + sum of contributions. Families that say the same
 thing count less: with k equally informative voices of pairwise correlation rho each weighs 1 / (1 + (k - 1) rho). Within a
 family, as long as no outcomes tell how correlated its detectors are, the plain mean of all that could have spoken is taken
-(`[confluence] family = "mean"`): blunt, but one loud voice among silent ones stays one voice. `"shrink"` weighs them by
-rho instead. Being additive, the contributions are exact Shapley values (Lundberg & Lee, 2017).
+(`[confluence] family = "mean"`): blunt, but one loud voice among silent ones stays one voice. Families that are silent count
+as well then, so that P rises with every evidence, also with one that was silent before. `"shrink"` weighs the speaking ones
+by rho instead. Being additive, the contributions are exact Shapley values (Lundberg & Lee, 2017).
 """
 
 from __future__ import annotations
@@ -74,9 +75,10 @@ def evidence_logit(evidence: float, prior_m: float) -> float:
 
 
 def pool(voices: Sequence[tuple[str, float, bool]], settings: ConfluenceSettings) -> Pooled:
-    """Pool (family, signed evidence, warming) triples. Only families of which a detector speaks count.
+    """Pool (family, signed evidence, warming) triples.
 
-    Within a family the mean is over all detectors that are not warming up; shrinking is over those that speak.
+    `family = "mean"`: the mean is over a family's detectors that are not warming up, and every family that has one counts.
+    `"shrink"`: only detectors that speak count, and only their families.
     """
     base = logit(settings.base_rate)
     present: dict[str, int] = {}
@@ -88,10 +90,11 @@ def pool(voices: Sequence[tuple[str, float, bool]], settings: ConfluenceSettings
                 speaking[family] = speaking.get(family, 0) + 1
     if not speaking:
         return Pooled(settings.base_rate, base, base, (0.0,) * len(voices))
-    between = shrink(len(speaking), settings.between_rho)
     if settings.family == "mean":
+        between = shrink(len(present), settings.between_rho)
         weights = {family: between / present[family] for family in speaking}
     else:
+        between = shrink(len(speaking), settings.between_rho)
         weights = {family: between * shrink(count, settings.within_rho) for family, count in speaking.items()}
     shares = tuple(
         weights[family] * evidence_logit(evidence, settings.prior_m) if evidence != 0.0 and not warming else 0.0

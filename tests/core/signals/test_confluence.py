@@ -64,6 +64,23 @@ def test_before_outcomes_a_family_is_the_mean_of_all_that_could_speak() -> None:
     assert pool([("A", 1.0), ("A", 1.0)], MEAN).logit == pytest.approx(one)
     assert pool([("A", 1.0), ("B", 1.0), ("B", 0.0)], MEAN).logit == pytest.approx((one + one / 2) / 1.2)
 
+    assert pool([("A", 1.0), ("B", 0.0)], MEAN).logit == pytest.approx(one / 1.2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    evidence=st.lists(st.tuples(st.sampled_from(FAMILIES), st.floats(-1, 1)), min_size=1, max_size=10),
+    place=st.integers(0, 9),
+    more=st.floats(0.001, 1),
+)
+def test_before_outcomes_probability_rises_with_every_evidence_silent_ones_too(
+    evidence: list[tuple[str, float]], place: int, more: float
+) -> None:
+    place %= len(evidence)
+    family, before = evidence[place]
+    louder = [*evidence[:place], (family, min(1.0, before + more)), *evidence[place + 1 :]]
+    assert pool(louder, MEAN).probability >= pool(evidence, MEAN).probability - 1e-12
+
 
 def test_a_detector_that_is_warming_up_counts_nowhere() -> None:
     alone = pool([("A", 0.8)], MEAN)
