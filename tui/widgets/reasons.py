@@ -74,13 +74,14 @@ def _troubles(sight: Sight, glyphs: Glyphs) -> list[Line]:
     """What is wrong, before anything that rests on it."""
     lines: list[Line] = []
     engine = sight.store.engine
-    if engine is not None and engine.phase == "failed":
-        return [[(f" {glyphs.no} {engine.text}; numbers are as old as that", "danger")]]
+    failed = engine is not None and engine.phase == "failed"
+    if engine is not None and failed:
+        lines.append([(f" {glyphs.no} {engine.text}; numbers are as old as that", "danger")])
     if sight.halted:
         lines.append([(f" {glyphs.no} {sight.halted}", "warn")])
-    elif sight.fault:
+    elif sight.fault and not failed:
         lines.append([(f" {glyphs.stale} {sight.fault}; numbers are as old as that", "warn")])
-    elif sight.quiet:
+    elif sight.quiet and not failed:
         lines.append([(f" {glyphs.alert} {sight.quiet}, quotes are fresh", "warn")])
     return lines
 
