@@ -12,14 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
-import core.signals.drive  # noqa: F401  (registers the detectors)
 from core.market.indicators import Indicator, IndicatorSet
 from core.messages import EventKind
-from core.scan import scan
+from core.scan import higher_frames, scan
 from core.settings import EventRule, Settings
 from core.settings_live import LIVE_KEYS, LIVE_SECTIONS
 from core.settings_load import load
 from core.signals import reading
+from core.signals.drive import Drive
 from core.signals.gate import NAME as GATE
 from core.signals.gate import WARMUP as GATE_WARMUP
 from tui.actions import APP_ACTIONS, APP_SCOPE, Registry
@@ -279,19 +279,53 @@ def test_the_example_rules_use_every_knob_of_a_rule():
         assert re.search(rf"^{field.name} = ", rules, re.MULTILINE), field.name
 
 
+def market(bars: int, seed: int = 3) -> np.ndarray:
+    """A lively seeded market of five-minute candles, shape (bars, 6), prices on a tick of 0.01."""
+    rng = np.random.default_rng(seed)
+    steps = rng.standard_t(4, size=(bars, 6)) * 0.0012 * np.exp(rng.normal(scale=0.3, size=(bars, 1)))
+    steps[bars // 2 : bars // 2 + 300] += 0.0006  # a trend that lasts
+    path = np.round(100.0 * np.exp(np.cumsum(steps).reshape(bars, 6)), 2)
+    closes = path[:, -1]
+    opens = np.round(np.append(100.0, closes[:-1]) + rng.integers(-3, 4, bars) * 0.01, 2)
+    low, high = np.minimum(path.min(1), opens), np.maximum(path.max(1), opens)
+    volume = rng.lognormal(3.0, 0.8, bars)
+    return np.column_stack([1.6e12 + np.arange(bars) * 300_000.0, opens, high, low, closes, volume])
+
+
+def shape(words: str) -> str:
+    """A reason with its numbers and sides left out."""
+    words = re.sub(r"(\d[\d.,]*)( \d[\d.,]*)*", "#", words)
+    for one, other in (("bearish", "bullish"), ("down", "up"), ("below", "above"), ("SELL", "BUY"), ("−", "+")):
+        words = words.replace(one, other)
+    return words
+
+
+def test_the_reasons_that_are_quoted_are_told():
+    """Every reason the page quotes behind a detector is one that this detector gives, but for numbers and sides."""
+    rows = market(9_000)
+    told: dict[str, set[str]] = {name: set() for name in (*reading.REGISTRY, GATE)}
+    settings = Settings()
+    indicators, values = IndicatorSet.open(rows)
+    drive = Drive(indicators, settings, 300_000, 0.01, higher_frames(rows, "5m", settings))
+    for bar, row in zip(rows.tolist(), values.tolist(), strict=True):
+        judged = drive.step(int(bar[0]), bar[1:], False, row, settings)
+        told[GATE].add(shape(judged.gate.reason))
+        for entry, verdict in judged.verdicts:
+            told[entry.name].add(shape(verdict.reason))
+    quoted = 0
+    for name, text in re.findall(r"^- \*\*`(\w+)`\*\* (.*?)(?=^- |^#|^$)", DETECTORS, flags=re.MULTILINE | re.DOTALL):
+        for words in re.findall(r"`([^`]+)`", " ".join(text.split())):
+            if " " in words and not words.startswith("detectors."):
+                assert shape(words) in told[name], f"{name}: {words}"
+                quoted += 1
+    assert quoted >= len(told)
+
+
 def test_the_lines_of_scan_have_the_fields_of_the_real_ones():
     """Each example of docs/scan.md has every field that such an event has, in its order, and every field is explained."""
     shown = {line["kind"]: line for line in map(json.loads, re.findall(r"^\{.*\}$", SCAN, flags=re.MULTILINE))}
     real: dict[str, list[dict[str, object]]] = {}
-    rng = np.random.default_rng(3)
-    closes = 100.0 * np.exp(np.cumsum(rng.normal(scale=0.004, size=3000)))
-    opens = np.append(100.0, closes[:-1])
-    wick = np.abs(rng.normal(scale=0.1, size=(2, 3000)))
-    low, high = np.minimum(opens, closes) - wick[0], np.maximum(opens, closes) + wick[1]
-    rows = np.column_stack(
-        [1.6e12 + np.arange(3000) * 300_000.0, opens, high, low, closes, rng.uniform(1.0, 9.0, 3000)]
-    )
-    for event in scan("MADEUSDT", "5m", rows, Settings()):
+    for event in scan("MADEUSDT", "5m", market(3_000), Settings()):
         real.setdefault(str(event["kind"]), []).append(event)
     assert shown.keys() == real.keys()
     for kind, example in shown.items():
