@@ -10,7 +10,6 @@ import math
 from core.messages import ChannelStatus, Confluence, LinkStatus
 from tui.format import clock_text, guess_decimals, tick_decimals
 from tui.store import MarketRow, ViewStore
-from tui.widgets.market_vote import GAIN as GAIN
 from tui.widgets.market_vote import Reason, contrary, families, leanings, reasons
 
 NAN = math.nan

@@ -11,7 +11,7 @@ from tui import format as fmt
 from tui.glyphs import Glyphs
 from tui.widgets.line_panel import Line, ends, fold, width_of
 from tui.widgets.market_columns import STATE_STYLE
-from tui.widgets.market_facts import GAIN
+from tui.widgets.market_vote import GAIN
 from tui.widgets.sight import Sight
 
 FAMILIES = ("TREND", "STRUCTURE", "LEVEL", "MOMENTUM", "MEANREV", "VOLUME", "PATTERN", "FLOW")
