@@ -208,7 +208,7 @@ class SignalDesk:
             self._wake.clear()
             until = self._now() + SLICE_S
             while self._waiting:
-                entry = next(iter(self._waiting))
+                entry = self._next()
                 del self._waiting[entry]
                 steps = self._evaluate(entry)
                 while self._step(entry, steps):
@@ -218,6 +218,14 @@ class SignalDesk:
                 if self._now() >= until:
                     await asyncio.sleep(0)
                     until = self._now() + SLICE_S
+
+    def _next(self) -> Followed:
+        """Whoever waits longest, but what the operator looks at before all others."""
+        looked = self._entries.get(self._focus[0]) if self._focus is not None else None
+        for entry in (looked, self._view):
+            if entry is not None and entry in self._waiting:
+                return entry
+        return next(iter(self._waiting))
 
     @staticmethod
     def _now() -> float:

@@ -175,10 +175,10 @@ def _price(price: float, tick_size: float) -> str:
         decimals = max(0, math.ceil(-math.log10(tick_size) - 1e-9))
     else:
         decimals = max(0, 5 - math.floor(math.log10(price))) if price > 0.0 else 2
-    return f"{price:,.{decimals}f}".replace(",", " ")
+    return f"{price:,.{decimals}f}"
 
 
 def _moment(at_ms: int, now_ms: int) -> str:
-    """Time of day (UTC), with the date when it is a day ago or more."""
+    """Time of day (UTC, so marked: reasons are facts and know no time zone), with the date when it is a day ago or more."""
     moment = datetime.fromtimestamp(at_ms / 1000.0, UTC)
-    return f"{moment:%H:%M}" if now_ms - at_ms < DAY_MS else f"{moment:%d %b %H:%M}"
+    return f"{moment:%H:%M}Z" if now_ms - at_ms < DAY_MS else f"{moment:%d %b %H:%M}Z"

@@ -152,3 +152,11 @@ async def test_a_symbol_that_leaves_the_universe_is_no_longer_looked_at(room: Ro
     room.bus.publish(bar_of(room.history("A", "15m", BARS + 3).row(-1), "A", "15m"))
     await room.settle()
     assert room.of(Confluence, timeframe="15m") == []
+
+
+async def test_what_is_looked_at_is_worked_on_before_all_others(room: Room) -> None:
+    for seed, symbol in enumerate(("A", "B", "C", "D"), 1):
+        room.load(symbol, seed)
+    look(room, "D")
+    await room.until(lambda: len(room.of(Confluence)) == 4)
+    assert [view.symbol for view in room.of(Confluence)] == ["D", "A", "B", "C"]

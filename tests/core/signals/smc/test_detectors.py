@@ -68,13 +68,13 @@ def test_the_seven_are_registered() -> None:
 @pytest.mark.parametrize(
     ("kind", "side", "size", "push", "age", "score", "reason"),
     [
-        ("bos", "BUY", 1.0, 0.5, 0, 1.0, "BOS up through 30 412.00 (swing of 16:25)"),
-        ("bos", "SELL", 0.2, 0.25, 0, 0.25, "BOS down through 30 412.00 (swing of 16:25)"),
-        ("bos", "BUY", 1.0, 0.5, 20, 0.5, "BOS up through 30 412.00 (swing of 14:45)"),
-        ("bos", "BUY", 1.0, 0.5, 86, 0.0508, "BOS up through 30 412.00 (swing of 09:15)"),
+        ("bos", "BUY", 1.0, 0.5, 0, 1.0, "BOS up through 30,412.00 (swing of 16:25Z)"),
+        ("bos", "SELL", 0.2, 0.25, 0, 0.25, "BOS down through 30,412.00 (swing of 16:25Z)"),
+        ("bos", "BUY", 1.0, 0.5, 20, 0.5, "BOS up through 30,412.00 (swing of 14:45Z)"),
+        ("bos", "BUY", 1.0, 0.5, 86, 0.0508, "BOS up through 30,412.00 (swing of 09:15Z)"),
         ("bos", "BUY", 1.0, 0.5, 87, None, ""),
-        ("choch", "SELL", 1.0, 0.5, 0, 0.8, "CHoCH down through 30 412.00 (swing of 16:25)"),
-        ("choch", "SELL", 1.0, 0.5, 40, 0.2, "CHoCH down through 30 412.00 (swing of 13:05)"),
+        ("choch", "SELL", 1.0, 0.5, 0, 0.8, "CHoCH down through 30,412.00 (swing of 16:25Z)"),
+        ("choch", "SELL", 1.0, 0.5, 40, 0.2, "CHoCH down through 30,412.00 (swing of 13:05Z)"),
         ("bos", "BUY", float("nan"), 0.5, 0, None, ""),
     ],
 )
@@ -95,7 +95,7 @@ def test_a_break_speaks_by_how_far_it_closed_beyond_and_fades(
 def test_an_old_swing_is_named_with_its_day_and_a_price_without_tick_with_six_digits() -> None:
     view = scene(tick=0.0, bars=300)
     view.smc.latest["bos"] = SmcEvent("bos", "BUY", at(400), known(3), 1.07312, size=1.0, push=1.0)
-    assert vote("smc_bos", view).reason == "BOS up through 1.07312 (swing of 03 Feb 08:00)"
+    assert vote("smc_bos", view).reason == "BOS up through 1.07312 (swing of 03 Feb 08:00Z)"
 
 
 def test_a_displacement_speaks_for_ten_bars_or_so() -> None:
@@ -112,7 +112,7 @@ def test_a_gap_speaks_from_when_it_held_until_it_is_touched_again() -> None:
     view = scene(bars=420)
     view.smc.tested.append(zone("fvg", "BUY", 50, depth=0.25))
     found = vote("smc_fvg", view)
-    assert (found.side, found.reason, found.occurred_at) == ("BUY", "held bullish gap 30 310.00–30 355.00", at(51))
+    assert (found.side, found.reason, found.occurred_at) == ("BUY", "held bullish gap 30,310.00–30,355.00", at(51))
     assert found.score == pytest.approx(0.8 * 0.75 * 0.5)
     for silent in (zone("fvg", "BUY", 5, held=False), zone("fvg", "BUY", 5, touches=2), zone("fvg", "BUY", 216)):
         view.smc.tested[:] = [silent]
@@ -123,7 +123,7 @@ def test_a_block_speaks_at_its_first_retest_only() -> None:
     view = scene(bars=640)
     view.smc.tested.append(zone("order_block", "SELL", 100, held=False))
     found = vote("smc_ob", view)
-    assert (found.side, found.reason) == ("SELL", "first retest of bearish block 30 310.00–30 355.00")
+    assert (found.side, found.reason) == ("SELL", "first retest of bearish block 30,310.00–30,355.00")
     assert found.score == pytest.approx(0.25)
     assert vote("smc_fvg", view).side == "HOLD"
     view.smc.tested[:] = [zone("order_block", "SELL", 1, touches=2)]
