@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.market.resample import resample
+from core.market.tape import Flow
 from core.market.volatility import NO_SAMPLE
 from core.messages import Message
 from core.settings import Settings
@@ -28,7 +29,7 @@ from tui.app import TradeApp
 pytestmark = pytest.mark.snapshot
 
 NORMAL = (120, 40)
-SEED = 17
+SEED = 23
 BARS, LOADED = 5_000, 1_500
 
 
@@ -60,7 +61,7 @@ def judged(seed: int = SEED) -> Iterator[Message]:
     window = window_of(block[-LOADED:])
     for _ in signals.open(window, Settings()):
         pass
-    yield measure(make.VENUE, make.CATEGORY, signals, window, NO_SAMPLE)
+    yield measure(make.VENUE, make.CATEGORY, signals, window, NO_SAMPLE, Flow(560.0, 440.0, 300))
     yield catalogue()
     yield build_chart(signals, window)
     yield from signals.newest_readings()
