@@ -28,7 +28,8 @@ import numpy as np
 import pytest
 
 from core.market.indicators import load_talib
-from core.signals.smc.engine import SmartMoney, SmcRules
+from core.settings import Detectors
+from core.signals.smc.engine import SmartMoney, SmcRules, rules_of
 from core.signals.smc.event import Pool, SmcEvent
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
@@ -137,13 +138,14 @@ class Ours:
 
 @cache
 def ours(name: str, length: int, mode: str = "smc") -> Ours:
-    """Our engine bar by bar. In mode smc nothing is forgotten and equal means within the reference's constant range."""
+    """Our engine bar by bar. In mode smc no pool is forgotten and equal means within the reference's constant range."""
     frame = bars_of(name)
     atr = load_talib().ATR(frame["high"].to_numpy(), frame["low"].to_numpy(), frame["close"].to_numpy(), 14).tolist()
     rules = SmcRules("trend", length, 0.1, 0.15, 1.5)
     if mode == "smc":
         constant = reference(name, length).range()
-        rules = SmcRules("smc", length, 0.1, 0.15, 1.5, FOREVER, FOREVER, FOREVER, equal_range=constant)
+        product = rules_of(Detectors(smc_mode="smc", swing_length=length), STEP_MS)
+        rules = product._replace(pool_bars=FOREVER, equal_range=constant)
     engine = SmartMoney(rules, STEP_MS)
     events: list[SmcEvent] = []
     for place, values in enumerate(frame.to_numpy().tolist()):
@@ -219,7 +221,7 @@ def test_gaps(name: str, length: int) -> None:
         assert (mine[row].top, mine[row].bottom) == (expected["Top"][at], expected["Bottom"][at])
 
 
-@pytest.mark.parametrize(("name", "length"), RUNS)
+@pytest.mark.parametrize(("name", "length"), [*RUNS, ("EURUSD", 50)])
 def test_breaks_of_structure_known_when_both_the_break_and_the_fourth_swing_are(name: str, length: int) -> None:
     expected, mine = reference(name, length), ours(name, length).rows("bos", "choch")
     found = expected.structure

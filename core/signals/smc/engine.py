@@ -23,14 +23,15 @@ ZONE_BARS = 432
 """A zone's score has halved itself below what counts after so many bars at the longest (half-life 100 bars)."""
 POOL_BARS = 300
 PATTERN_BARS = 150
-"""Nine of ten patterns of the reference are broken within 34 bars."""
+"""Nine of ten patterns of the reference are broken within 37 bars of their swing, one of a hundred after 1,000."""
 
 
 class SmcRules(NamedTuple):
     """How the engine looks: mode `trend` (to trade with) or `smc` (the reference definitions, no size filters).
 
-    Zones are forgotten after `zone_bars`, pools after `pool_bars`, four-swing patterns that were not broken after
-    `pattern_bars`. `equal_range`, if above 0, is the range of equal highs and lows in price, in place of `equal_atr` ATR.
+    Zones are forgotten after `zone_bars`, pools after `pool_bars`. A four-swing pattern broken more than `pattern_bars`
+    after its swing is an event, but no news to vote on. `equal_range`, if above 0, is the range of equal highs and lows in
+    price, in place of `equal_atr` ATR.
     """
 
     mode: Literal["trend", "smc"]
@@ -85,7 +86,7 @@ class SmartMoney:
         self._tracker = SwingTracker(rules.swing_length)
         self._last = LastSwings()
         reference = rules.mode == "smc"
-        self._four = FourSwings(rules.pattern_bars) if reference else None
+        self._four = FourSwings() if reference else None
         self._extremes = Extremes() if reference else None
         self._blocks = Displacements()
         self._book = ZoneBook(rules.zone_bars)
@@ -130,7 +131,7 @@ class SmartMoney:
         swept = self._liquidity.step(bars, known_ms, atr, levels)
         if self._four is not None:
             for each in self._four.step(bars):
-                self._tell(each, known_ms, atr, found)
+                self._tell(each, known_ms, atr, found, late=bars.place - each.swing.place > rules.pattern_bars)
         pooled = self._swing(known_ms, atr, found)
         broken = self._last.step(bars)
         if broken is not None and self._four is None:
@@ -172,15 +173,17 @@ class SmartMoney:
                 self._tell(known, known_ms, atr, found)
         return self._liquidity.confirm(swing, change == "append", bars, known_ms, atr)
 
-    def _tell(self, known: Break, known_ms: int, atr: float, found: list[SmcEvent]) -> None:
+    def _tell(self, known: Break, known_ms: int, atr: float, found: list[SmcEvent], late: bool = False) -> None:
+        """`late` ones do not move what detectors see: it must not depend on where the history began."""
         assert known.label
         event = SmcEvent(
             known.label, known.side, known.swing.t_event, known_ms, known.swing.price,
             broken_at=known.broken_ms, size=known.body / atr, push=known.beyond / atr,
         )  # fmt: skip
-        self.trend = 1 if known.side == "BUY" else -1
-        self.latest[known.label] = event
         found.append(event)
+        if not late:
+            self.trend = 1 if known.side == "BUY" else -1
+            self.latest[known.label] = event
 
     def _block(self, broken: Break | None, atr: float) -> Block | None:
         if self._extremes is not None:

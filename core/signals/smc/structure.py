@@ -14,6 +14,9 @@ from core.signals.smc.swings import Change
 
 Label = Literal["", "bos", "choch"]
 
+WAITING = 200
+"""Unbroken levels kept on each side, the nearest ones; a year of one symbol has a tenth of it."""
+
 
 class Break(NamedTuple):
     """A swing's level was closed beyond. `body` and `beyond` are those of the breaking bar, in price."""
@@ -85,13 +88,12 @@ class FourSwings:
     With swings l4, l3, l2, l1 (newest last), upwards: BOS when l4 < l2 < l3 < l1, CHoCH when l2 < l4 < l3 < l1, each known
     once a bar from two after l3 on has closed beyond l3. The reference rounds levels to single precision; so do we here,
     or a close on the level would differ. It also deletes an event when a newer one breaks first, which nobody can know
-    in time: we do not. Unbroken patterns older than `memory` bars are forgotten.
+    in time: we do not. A pattern waits for its break however long that takes; few wait long.
     """
 
-    __slots__ = ("_down", "_last", "_memory", "_up")
+    __slots__ = ("_down", "_last", "_up")
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
+    def __init__(self) -> None:
         self._last: list[_Watch] = []
         self._up: list[_Watch] = []  # by level, the lowest last
         self._down: list[_Watch] = []  # by level, the highest last
@@ -136,11 +138,10 @@ class FourSwings:
             if close > level if up else close < level:
                 self._break(watch, bars, -1 - back)
                 return
-        oldest = bars.place - self._memory
         side = self._up if up else self._down
-        if any(each.swing.place < oldest for each in side):
-            side[:] = [each for each in side if each.swing.place >= oldest]
         insort(side, watch, key=_fall if up else _rise)
+        if len(side) > WAITING:
+            del side[0]
 
     def _break(self, watch: _Watch, bars: Bars, index: int) -> Break:
         side: Side = "BUY" if watch.swing.side == "high" else "SELL"

@@ -68,6 +68,20 @@ def test_reference_a_pattern_whose_level_holds_stays_silent_until_it_is_broken()
     assert event.t_known == event.broken_at + MINUTE_MS == run.place * MINUTE_MS
 
 
+def test_reference_a_pattern_broken_long_after_is_told_but_is_no_news_to_vote_on() -> None:
+    run = Run(REFERENCE)
+    run.feed(path(103, 104, 100, 110, 105, 109, bars=6))
+    run.feed([(109.0, 112.0, 108.0, 108.5)])
+    run.feed(path(108.5, 106, bars=4))
+    run.feed(path(*[106, 107] * 100, bars=1))
+    votes, trend = dict(run.engine.latest), run.engine.trend
+    run.feed([(106.0, 111.0, 106.0, 110.5)])
+    (event,) = [each for each in run.of("bos") if each.level == 110.0]
+    assert event.t_known == run.place * MINUTE_MS
+    assert event.t_known - event.t_event > run.engine.rules.pattern_bars * MINUTE_MS
+    assert (run.engine.latest, run.engine.trend) == (votes, trend)
+
+
 def test_levels_are_rounded_as_the_reference_rounds_them() -> None:
     assert single(1.5) == 1.5
     assert single(0.97369) != 0.97369
@@ -102,7 +116,7 @@ def patterns(run: Run, bars: list[Candle]) -> set[tuple[str, str, int, int, int]
 @given(bars=candles, length=st.integers(1, 3))
 def test_reference_every_pattern_is_told_when_it_is_both_complete_and_broken(bars: list[Candle], length: int) -> None:
     uneven = [(o * 0.0011, h * 0.0011, l * 0.0011, c * 0.0011) for o, h, l, c in bars]  # noqa: E741
-    run = Run(REFERENCE._replace(swing_length=length, pattern_bars=10**9))
+    run = Run(REFERENCE._replace(swing_length=length))
     run.feed(uneven)
     told = [
         (event.kind, event.side, *(time // MINUTE_MS for time in (event.t_event, event.broken_at, event.t_known - 1)))
