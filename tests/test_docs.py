@@ -214,10 +214,15 @@ def test_the_readme_names_every_command_and_only_commands_that_exist():
 
 
 @pytest.mark.parametrize("page", ["README.md", *sorted(path.name for path in DOCS.glob("*.md"))])
-def test_links_lead_to_files_that_are_there(page: str):
+def test_links_lead_somewhere(page: str):
+    """To a file that is there, and to one of its headings."""
     path = ROOT / page if page == "README.md" else DOCS / page
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
-        assert (path.parent / target).exists(), f"{page}: {target}"
+    for target, anchor in re.findall(r"\]\(([^)#:]+)#?([^)]*)\)", path.read_text()):
+        found = path.parent / target
+        assert found.exists(), f"{page}: {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", found.read_text(), flags=re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles], anchor
 
 
 def test_the_files_that_the_architecture_names_are_there():
