@@ -20,7 +20,7 @@ NEVER = 1 << 60
 
 
 class _Holder:
-    """What holds a pool. `tried` are the wick and open time of a bar that closed beyond it, but not far."""
+    """What holds a pool. `tried` are the extreme (outward) and open time of a bar that closed beyond it, but not far."""
 
     __slots__ = ("pool", "tried")
 
@@ -214,17 +214,17 @@ class Liquidity:
         pool, tried = holder.pool, holder.tried
         if pool is None or pool.swept_ms:
             return False
-        wick = now.extreme - side.outward * pool.level
+        extreme, swept_at = now.extreme, now.open_ms
+        if tried is not None:
+            extreme, swept_at = max(extreme, tried[0]), tried[1]
+        wick = extreme - side.outward * pool.level
         if tried is None and not wick > 0.0:
             return False
-        swept_at = now.open_ms
-        if tried is not None:
-            wick, swept_at = max(wick, tried[0]), tried[1]
         holder.tried = None
         beyond = now.close - side.outward * pool.level
         if beyond >= 0.0:
             if tried is None and not beyond > RUN_ATR * now.atr:
-                holder.tried = (wick, swept_at)
+                holder.tried = (extreme, swept_at)
                 return False
         elif wick >= WICK_ATR * now.atr:
             against = "SELL" if side.side == "high" else "BUY"

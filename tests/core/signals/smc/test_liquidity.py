@@ -54,6 +54,18 @@ def test_a_third_swing_joins_the_pool_without_another_event() -> None:
     assert len([event for event in run.of("liquidity") if event.side == "high"]) == 1
 
 
+def test_the_wick_of_a_sweep_is_measured_from_the_level_told_even_if_a_third_swing_joins_on_the_way() -> None:
+    run, pool = equal_highs()
+    run.feed(path(108, 109.9, 109.0))
+    run.feed([(109, 109.5, 108.5, 109), (109, 109.5, 108.9, 109)])
+    run.feed([(109, 110.4, 109, 110.2)])  # makes the low final, and the high before it: the level moves to 110
+    assert (pool.members, pool.swept_ms) == (3, 0)
+    run.feed([(110.2, 110.3, 109, 109.5)])
+    (event,) = run.of("sweep")
+    assert event.level == pytest.approx(110.0)
+    assert event.size == pytest.approx(0.4)
+
+
 @pytest.mark.parametrize(
     ("bars", "sweeps", "swept"),
     [
