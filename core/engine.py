@@ -89,6 +89,9 @@ class Engine:
             closing.push_async_callback(candles.close)
             recorder = EventRecorder(self._bus, self._clock, settings.events, store, self._data_folder / "events.jsonl")
             rules = EventRules(self._bus, self._clock, settings.events.rules)
+            self._bus.subscribe(
+                SettingChanged, lambda _: rules.use(self._live.current.events.rules), name="engine.event rules"
+            )
             await recorder.start()
             closing.push_async_callback(recorder.close)
             closing.push_async_callback(rules.close)

@@ -57,9 +57,18 @@ class EventRules:
         self._bus = bus
         self._clock = clock
         self._environment = {name: environ[name] for name in KEPT_VARIABLES if name in environ}
-        self._armed = [_Armed(rule, number) for number, rule in enumerate(rules, start=1)]
+        self._armed: list[_Armed] = []
+        self.use(rules)
         self._programs: set[asyncio.Task[None]] = set()
         self._subscription = bus.subscribe(Event, self._on_event, name="event rules")
+
+    def use(self, rules: Sequence[EventRule]) -> None:
+        """Rules as they are now; one that stays what it was keeps its rest."""
+        known = {armed.number: armed for armed in self._armed}
+        self._armed = [
+            known[number] if number in known and known[number].rule == rule else _Armed(rule, number)
+            for number, rule in enumerate(rules, start=1)
+        ]
 
     async def close(self) -> None:
         """Stop acting; programs that still run are killed."""

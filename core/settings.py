@@ -20,7 +20,7 @@ Sort = Literal[
 ]  # fmt: skip
 Column = Literal[
     "price", "change_state", "change_1h", "change_24h", "bid", "ask", "volume", "spread", "atr", "rsi", "volume_z",
-    "regime", "last_hour", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "bar_age", "age",
+    "regime", "last_bars", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "bar_age", "age",
 ]  # fmt: skip
 GROUPS: tuple[str, ...] = ("all", "buy", "sell", "hold", "stale", "halted")
 """The watchlist's own groups; `[groups]` adds more."""

@@ -37,6 +37,7 @@ log = logging.getLogger("tradetui.settings")
 
 LIVE_SECTIONS = ("confluence", "detectors")
 LIVE_KEYS = (
+    "events.rules",
     "screen.theme",
     "screen.flush_hz",
     "screen.row_repaint_s",

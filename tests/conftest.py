@@ -16,6 +16,15 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.fixture(autouse=True)
+def same_looks() -> Generator[None, None, None]:
+    """How times and amounts are shown is one choice for the whole program: no test leaves its own behind."""
+    yield
+    from tui.format import LOOKS
+
+    LOOKS.times, LOOKS.private = "utc", False
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish() -> Generator[None, None, None]:
     """The snapshot report lists every environment variable: show it only harmless ones."""

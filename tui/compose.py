@@ -97,6 +97,11 @@ class Run(NamedTuple):
     child: SandboxChild | None = None
 
 
+def own_file() -> Path:
+    """The settings file in the config folder: read once it is there, also while the program runs."""
+    return config_folder() / "settings.toml"
+
+
 def load_run(path: Path | None, environ: Mapping[str, str]) -> Run:
     """What the settings name. Raises `SettingsError`."""
     file = settings_path(path, environ)
@@ -105,7 +110,7 @@ def load_run(path: Path | None, environ: Mapping[str, str]) -> Run:
     def read() -> Settings:
         return load(path, environ, overrides)
 
-    return Run(read(), overrides, data_folder(), (file, overrides) if file is not None else (overrides,), read)
+    return Run(read(), overrides, data_folder(), (file or own_file(), overrides), read)
 
 
 def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
@@ -119,8 +124,7 @@ def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
         return demo_settings(load(path, environ, overrides if overrides.exists() else Path(os.devnull)))
 
     settings = read()
-    files = (file, overrides) if file is not None else (overrides,)
-    return Run(settings, overrides, folder, files, read, sandbox_child(settings))
+    return Run(settings, overrides, folder, (file or own_file(), overrides), read, sandbox_child(settings))
 
 
 async def engine_main(run: Run, bus: Bus, clock: Clock) -> None:

@@ -13,7 +13,7 @@ _ROUNDING = 1e-12
 
 
 class Hysteresis:
-    """The state of one symbol. `since_ms` 0 means HOLD since the beginning of the data."""
+    """The state of one symbol. `since_ms` is 0 while no change was seen: since when it is HOLD is not known."""
 
     __slots__ = ("cooldown_until_ms", "since_ms", "since_price", "state")
 
@@ -37,8 +37,6 @@ class Hysteresis:
         `forced` makes it HOLD whatever the probability and the cooldown say (no candles, warm-up). `vetoed` lets no new
         BUY or SELL begin, but keeps a state that stands: a moment without a book must not cost every state its past.
         """
-        if self.since_ms == 0:
-            self.since_ms, self.since_price = at_ms, price
         before = self.state
         if forced:
             after: State = "HOLD"

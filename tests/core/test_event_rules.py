@@ -162,6 +162,16 @@ async def test_a_rule_acts_once_in_its_time_and_then_says_how_many_there_were() 
         assert at.say(event("g"), event("h")) == [("bell", "g (×5 more)")]
 
 
+async def test_rules_that_were_saved_act_at_once_and_an_unchanged_one_keeps_its_rest() -> None:
+    async with desk(EventRule(kind="fault", every_s=60.0)) as made:
+        assert len(made.say(event())) == 1
+        made.rules.use((EventRule(kind="fault", every_s=60.0), EventRule(kind="state", do=("notify",))))
+        assert made.say(event()) == []
+        assert [how for how, _ in made.say(event(kind="state"))] == ["notify"]
+        made.rules.use(())
+        assert made.say(event(kind="state")) == []
+
+
 async def test_what_is_no_news_sets_nothing_off(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "s.sqlite")
     async with desk(EventRule(every_s=1)) as at:

@@ -113,6 +113,23 @@ def test_an_undo_that_the_file_made_impossible_is_refused_with_the_reason(tmp_pa
     assert desk.live.current.confluence.exit == 0.3
 
 
+def test_a_file_that_comes_later_is_read_too(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    later = tmp_path / "later.toml"
+    watch = SettingsWatch(desk.live, desk.bus, desk.clock, (later,), lambda: load(later, {}))
+    assert not watch.look()
+    later.write_text("[confluence]\nenter = 0.72\n", encoding="utf-8")
+    assert watch.look()
+    assert desk.live.current.confluence.enter == 0.72
+
+
+def test_saved_event_rules_take_effect(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert desk.save('[[events.rules]]\nkind = "fault"\ndo = ["bell"]\n')
+    assert [rule.kind for rule in desk.live.current.events.rules] == ["fault"]
+    assert not any(isinstance(message, Fault) for message in desk.said)
+
+
 async def test_the_watch_looks_once_a_second(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     task = asyncio.create_task(desk.watch.run())

@@ -247,7 +247,9 @@ def test_a_restart_on_what_is_kept_says_the_same(symbol: str, timeframe: str, ba
         assert mine.pooled.probability == pytest.approx(theirs.pooled.probability, abs=1e-6)
         if bars == SETTINGS.history.memory_bars:
             label, known = again.hysteresis, live.signals.hysteresis
-            assert (label.state, label.since_ms, label.since_price) == (known.state, known.since_ms, known.since_price)
+            assert label.state == known.state
+            if label.since_ms:  # else the state began before the bars replayed at start, and nobody claims to know when
+                assert (label.since_ms, label.since_price) == (known.since_ms, known.since_price)
         places += 1
     assert places > 8
 

@@ -12,28 +12,28 @@ from core.messages import Confluence, Contribution, Message, Side
 from tests import builders as make
 
 UP: tuple[tuple[str, str, str, str], ...] = (
-    ("smc_bos", "STRUCTURE", "SMC", "BOS up over {level}"),
-    ("smc_fvg", "ZONE", "SMC", "bullish gap at {level} held"),
-    ("smc_discount", "LEVEL", "SMC", "discount {share} %"),
-    ("smc_sweep", "LIQUIDITY", "SMC", "equal lows swept at {level}"),
+    ("smc_bos", "STRUCTURE", "SMC", "BOS up through {level} (swing of 12:05Z)"),
+    ("smc_fvg", "LEVEL", "SMC", "held bullish gap {level}"),
+    ("smc_pd", "LEVEL", "SMC", "discount: {share} % of range"),
+    ("smc_sweep", "LEVEL", "SMC", "swept equal lows ×2, closed back above"),
     ("ema_cross", "TREND", "CLASSIC", "EMA9 above EMA21 by 0.{share} ATR"),
     ("adx_di", "TREND", "CLASSIC", "ADX {share}, +DI leads"),
     ("macd", "MOMENTUM", "CLASSIC", "MACD rising"),
-    ("rsi_div", "MEANREV", "CLASSIC", "bullish RSI divergence, {share} points"),
-    ("vol_spike", "VOLUME", "CLASSIC", "volume 4.{share}σ"),
-    ("donchian", "BREAKOUT", "CLASSIC", "20-bar high broken"),
+    ("rsi_div", "MEANREV", "CLASSIC", "bullish RSI divergence"),
+    ("vol_spike", "VOLUME", "CLASSIC", "volume 4.{share}σ above normal"),
+    ("donchian", "LEVEL", "CLASSIC", "20-bar high broken"),
 )
 DOWN: tuple[tuple[str, str, str, str], ...] = (
-    ("smc_choch", "STRUCTURE", "SMC", "CHoCH down under {level}"),
-    ("smc_order_block", "ZONE", "SMC", "bearish order block at {level}"),
-    ("smc_premium", "LEVEL", "SMC", "premium {share} %"),
-    ("smc_displacement", "FLOW", "SMC", "displacement down, 2.{share} ATR"),
+    ("smc_choch", "STRUCTURE", "SMC", "CHoCH down through {level} (swing of 12:05Z)"),
+    ("smc_ob", "LEVEL", "SMC", "first retest of bearish block {level}"),
+    ("smc_pd", "LEVEL", "SMC", "premium: {share} % of range"),
+    ("smc_displacement", "STRUCTURE", "SMC", "displacement down 2.{share} ATR, gap left"),
     ("ema_cross", "TREND", "CLASSIC", "EMA9 below EMA21 by 0.{share} ATR"),
     ("adx_di", "TREND", "CLASSIC", "ADX {share}, −DI leads"),
     ("macd", "MOMENTUM", "CLASSIC", "MACD falling"),
-    ("rsi_static", "MEANREV", "CLASSIC", "RSI 7{share}, overbought"),
-    ("cmf", "VOLUME", "CLASSIC", "money flows out, CMF −0.{share}"),
-    ("donchian", "BREAKOUT", "CLASSIC", "20-bar low broken"),
+    ("rsi_static", "MEANREV", "CLASSIC", "RSI 7{share} overbought"),
+    ("cmf", "VOLUME", "CLASSIC", "money flow −0.{share}"),
+    ("donchian", "LEVEL", "CLASSIC", "20-bar low broken"),
 )
 
 

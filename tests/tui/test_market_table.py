@@ -44,7 +44,7 @@ def test_wider_terminals_add_columns_and_lose_none():
     for narrow, wide in pairwise(shown_keys):
         assert narrow <= wide
     assert {"volume", "spread", "atr", "rsi", "volume_z", "change_1h"} <= shown_keys[2]
-    assert {"last_hour", "regime", "bar_age"} <= shown_keys[-1]
+    assert {"last_bars", "regime", "bar_age"} <= shown_keys[-1]
 
 
 @settings(max_examples=60)
@@ -101,7 +101,7 @@ def test_what_was_chosen_stays_before_what_matters_less():
     everything = [column.key for column in CHOICES]
     shown = {column.key for column in arrange(80, 8, 9, everything).columns}
     assert {"price", "change_state", "state", "probability", "why", "age"} <= shown
-    assert not {"bid", "against", "last_hour"} & shown
+    assert not {"bid", "against", "last_bars"} & shown
 
 
 def test_a_column_of_its_own_takes_its_words_out_of_why():

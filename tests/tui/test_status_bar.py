@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.messages import EngineStatus, LinkStatus, LoopLag, ProviderStats, RestBan, Universe
+from core.messages import EngineStatus, LinkStatus, LoopLag, ProviderStats, RestBan, SignalStats, Universe
 from core.settings import Settings
 from tests.tui.desk_builder import NOW_MS, desk
 from tui.desk import Desk
@@ -69,6 +69,20 @@ def test_the_whole_line_at_full_width() -> None:
     assert shown.startswith(" tradetui  SANDBOX  binance_us  PAPER  1m·5m·15m·1h  decide 5m  ")
     assert shown.endswith("  2 mkts  1,204 msg/s  lat 42 ms  recon 2  lag 3 ms  12:34:56Z")
     assert len(shown) == 140
+
+
+def test_readings_that_came_out_otherwise_are_counted_in_view() -> None:
+    found = running()
+    stats = SignalStats(
+        venue="binance_us", category="spot", evaluations=1, readings=30, state_changes=0, parity_checked=1240,
+        symbols_ready=2, symbols_total=2, at_ms=NOW_MS,
+    )  # fmt: skip
+    found.store.on_signal_stats(stats)
+    assert "parity 0 of 1,240" in line(found, 200)
+    assert "parity" not in line(found, 80)
+    found.store.on_signal_stats(msgspec.structs.replace(stats, parity_differences=3))
+    assert "parity 3 of 1240" in line(found, 80)
+    assert look(found, "parity") == "danger"
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])

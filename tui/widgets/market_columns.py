@@ -304,7 +304,7 @@ COLUMNS: tuple[Column, ...] = (
         align="left", gap=2, from_width=160, slow=True,
     ),
     Column(
-        "last_hour", "LAST HOUR", SPARK_WIDTH, _spark, "Closes of the last hour between their own lowest and highest.",
+        "last_bars", "LAST 24 BARS", SPARK_WIDTH, _spark, "The last 24 closes of the decision timeframe between their lowest and highest.",
         sortable=False, align="left", from_width=144, slow=True,
     ),
     Column("state", "STATE", 6, _state, STATE_ABOUT, align="left", gap=2),

@@ -136,6 +136,7 @@ def _figures(desk: Desk, now_ms: int) -> list[Part]:
     if store.lag is not None:
         slow = store.lag.last_ms > LAG_WARN_MS
         parts.append(Part(f"lag {store.lag.last_ms:.0f} ms", "warn" if slow else "dim", 35, right=True))
+    parts += _parity(desk)
     dropped = desk.dropped_frames()
     if dropped:
         parts.append(Part(f"drop {dropped}", "warn", 28, right=True))
@@ -143,6 +144,17 @@ def _figures(desk: Desk, now_ms: int) -> list[Part]:
         parts.append(Part(f"{desk.glyphs.alert} screen", "danger", 70, right=True))
     parts.append(Part(clock_text(now_ms), "text", 65, right=True))
     return parts
+
+
+def _parity(desk: Desk) -> list[Part]:
+    """Readings that came out otherwise when computed again from stored bars; none is expected."""
+    signals = desk.store.signal_stats
+    if signals is None or not signals.parity_checked:
+        return []
+    wrong = signals.parity_differences
+    if wrong:
+        return [Part(f"parity {wrong} of {signals.parity_checked}", "danger", 68, right=True)]
+    return [Part(f"parity 0 of {signals.parity_checked:,}", "dim", 10, right=True)]
 
 
 def lay_out(parts: Sequence[Part], width: int, ellipsis: str = "…") -> list[tuple[str, str]]:

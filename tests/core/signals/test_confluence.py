@@ -107,7 +107,7 @@ def test_contributions_sum_exactly_and_carry_the_sign_of_their_evidence(
 ) -> None:
     pooled = pool(voices, rules)
     assert math.fsum(pooled.shares) == pytest.approx(pooled.logit - pooled.base_logit, abs=1e-12)
-    assert 0.0 < pooled.probability < 1.0
+    assert 0.0 <= pooled.probability <= 1.0
     assert pooled.probability == pytest.approx(sigmoid(pooled.logit), abs=1e-12)
     for (_, evidence), share in zip(voices, pooled.shares, strict=True):
         assert share * evidence >= 0.0
