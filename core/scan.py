@@ -6,9 +6,11 @@ exactly the events known by then. Missing bars stay missing: nothing is filled i
 
 from __future__ import annotations
 
+import heapq
 import math
 import os
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +112,15 @@ def scan(symbol: str, timeframe: str, rows: CandleBlock, settings: Settings) -> 
             yield from teller.structure(drive.scene.events)
             yield from teller.readings(open_ms, bar[4], judged)
             yield from teller.state(open_ms, bar[4], judged)
+
+
+def scan_all(series: Sequence[tuple[str, CandleBlock]], timeframe: str, settings: Settings) -> Iterator[Event]:
+    """Every event of several series in the order of `t_known`; at the same moment in the order given.
+
+    All series are walked at once, so the indicator rows of all of them are in memory together.
+    """
+    walks = [scan(symbol, timeframe, rows, settings) for symbol, rows in series]
+    return heapq.merge(*walks, key=itemgetter("t_known"))
 
 
 class _Teller:

@@ -229,27 +229,27 @@ def scan_files(
     """
     from core.headless import abandon
     from core.scan import load as load_candles
-    from core.scan import scan, scan_settings, symbol_of
+    from core.scan import scan_all, scan_settings, symbol_of
     from core.venue import Fatal
 
     clock, encoder = LiveClock(), msgspec.json.Encoder()
     started = clock.monotonic()
-    events = bars = failed = 0
+    events = failed = 0
     try:
         wanted = scan_settings(settings, detectors, smc_mode, swing_length)
         with contextlib.ExitStack() as stack:
             stream: BinaryIO = sys.stdout.buffer if jsonl == "-" else stack.enter_context(Path(jsonl).open("wb"))
+            series = []
             for file in files:
                 try:
-                    symbol, rows = symbol_of(file), load_candles(file, timeframe)
+                    series.append((symbol_of(file), load_candles(file, timeframe)))
                 except Fatal as error:
                     print(f"scan: {error}", file=sys.stderr)
                     failed += 1
-                    continue
-                for event in scan(symbol, timeframe, rows, wanted):
-                    stream.write(encoder.encode(event) + b"\n")
-                    events += 1
-                bars += len(rows)
+            for event in scan_all(series, timeframe, wanted):
+                stream.write(encoder.encode(event) + b"\n")
+                events += 1
+            bars = sum(len(rows) for _, rows in series)
             stream.flush()
     except Fatal as error:
         print(f"scan: {error}", file=sys.stderr)
