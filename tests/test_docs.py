@@ -117,7 +117,7 @@ def _words(kind: object) -> str:
 def registry_of_all() -> Registry:
     """Every action of the program, as the app registers them."""
     modes = default_modes()
-    actions = [action for mode in modes for action in mode.screen.ACTIONS]
+    actions = [action for mode in modes for action in mode.actions]
     return Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *actions])
 
 

@@ -100,7 +100,7 @@ class TradeApp(App[int], inherit_bindings=False):
         if theme is None:
             self._problems.append(f"[screen] theme = {settings.screen.theme!r}: not found; using {DEFAULT}.")
             theme = self.themes[DEFAULT]
-        own = (action for mode in modes for action in mode.screen.ACTIONS)
+        own = (action for mode in modes for action in mode.actions)
         registry = Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *own])
         keymap = Keymap(registry, settings.keys)
         self._problems += keymap.problems
@@ -134,10 +134,18 @@ class TradeApp(App[int], inherit_bindings=False):
 
     def _add_modes(self) -> None:
         for mode in self._modes_table:
-            self.add_mode(mode.name, partial(mode.screen, self.desk))
+            self.add_mode(mode.name, partial(self._screen_of, mode))
             setattr(self, f"act_mode_{mode.name}", partial(self.show_mode, mode.name))
         if self._first_run is not None:
             self.add_mode(FirstRunScreen.SCOPE, partial(FirstRunScreen, self.desk, self._first_run, self._chosen))
+
+    def _screen_of(self, mode: Mode) -> DeskScreen:
+        return mode.load()(self.desk)
+
+    async def _load_screens(self) -> None:
+        """Load the other screens' code while nobody waits for it, so that showing one first is no slower than later."""
+        for mode in self._modes_table:
+            await asyncio.to_thread(mode.load)
 
     async def on_load(self) -> None:
         """Before the terminal is touched: from here on a signal ends the program in order."""
@@ -162,6 +170,7 @@ class TradeApp(App[int], inherit_bindings=False):
             self.desk.bus.publish(fault)
         if not self._leaving:
             self.desk.guard.start("theme files", self._theme_files.run)
+            self.desk.guard.start("screens", self._load_screens)
         if self._run_engine is not None and not self._leaving:
             self._engine = self.desk.guard.start("engine", self._run_engine, self._engine_failed)
 
@@ -309,7 +318,7 @@ class TradeApp(App[int], inherit_bindings=False):
         from tui.screens.help import GlossaryScreen
 
         if not isinstance(self.screen, GlossaryScreen):
-            words = dict(pair for mode in self._modes_table for pair in mode.screen.GLOSSARY)
+            words = dict(pair for mode in self._modes_table for pair in mode.load().GLOSSARY)
             await self.push_screen(GlossaryScreen(self.desk, tuple(words.items())))
 
     async def act_palette(self) -> None:

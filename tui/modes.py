@@ -1,7 +1,12 @@
-"""The modes of the app, first one shown first. A new main screen is one entry here."""
+"""The modes of the app, first one shown first. A new main screen is one entry here.
+
+What a screen can do is known at once; the screen itself is loaded when it is first shown, or soon after the first picture:
+only the first one may keep the first picture waiting.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tui.actions import Action, mode_action_id
@@ -13,22 +18,40 @@ class Mode:
     """One main screen: `name` is also its scope, `keys` show it, `footer` orders it in the other screens' key bars."""
 
     name: str
-    screen: type[DeskScreen]
+    load: Callable[[], type[DeskScreen]]
+    actions: tuple[Action, ...]
     keys: str
     footer: int = 0
+
+    @classmethod
+    def of(cls, name: str, screen: type[DeskScreen], keys: str, footer: int = 0) -> Mode:
+        """The mode of a screen that is loaded already."""
+        return cls(name, lambda: screen, screen.ACTIONS, keys, footer)
 
 
 def default_modes() -> tuple[Mode, ...]:
     """The table."""
-    from tui.screens.confluence import ConfluenceScreen
-    from tui.screens.events import EventsScreen
+    from tui.screens.confluence_actions import ACTIONS as CONFLUENCE
+    from tui.screens.events_actions import ACTIONS as EVENTS
     from tui.screens.watchlist import WatchlistScreen
 
     return (
-        Mode("watchlist", WatchlistScreen, "1"),
-        Mode("confluence", ConfluenceScreen, "2"),
-        Mode("events", EventsScreen, "3,e", footer=40),
+        Mode.of("watchlist", WatchlistScreen, "1"),
+        Mode("confluence", _confluence, CONFLUENCE, "2"),
+        Mode("events", _events, EVENTS, "3,e", footer=40),
     )
+
+
+def _confluence() -> type[DeskScreen]:
+    from tui.screens.confluence import ConfluenceScreen
+
+    return ConfluenceScreen
+
+
+def _events() -> type[DeskScreen]:
+    from tui.screens.events import EventsScreen
+
+    return EventsScreen
 
 
 def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:

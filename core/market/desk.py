@@ -41,7 +41,7 @@ MAX_PUBLISHED = 64
 """A repair of more bars than this is announced as one new `HistoryStatus` instead of bar by bar."""
 SLICE = 40
 """Series handled before the loop gets a turn."""
-TAPE_TRADES = 500
+TAPE_TRADES = 200
 FLOW_S = 300.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -26,23 +27,65 @@ class Flow(NamedTuple):
 NO_FLOW = Flow(0.0, 0.0, 0)
 
 
-class _Sums:
-    """Running sums of the trades younger than `span_ms`."""
+WINDOW_MOST = 2000
+"""Trades one window sums at most: on a wilder market it covers the newest of them."""
+_CUT = 256
+"""So many trades that left a window stay in its arrays before they are cut off."""
 
-    __slots__ = ("buy", "members", "sell", "span_ms")
+
+class _Sums:
+    """Running sums of the trades younger than `span_ms`: their times and signed sizes, 16 bytes each."""
+
+    __slots__ = ("_sizes", "_start", "_times", "buy", "sell", "span_ms")
 
     def __init__(self, span_ms: int) -> None:
         self.span_ms = span_ms
-        self.buy = 0.0
-        self.sell = 0.0
-        self.members: deque[Trade] = deque()
+        self.buy = self.sell = 0.0
+        self._times, self._sizes, self._start = array("q"), array("d"), 0
+
+    def __len__(self) -> int:
+        return len(self._times) - self._start
+
+    def enter(self, trade: Trade) -> None:
+        """The next trade."""
+        if len(self) == WINDOW_MOST:
+            self._leave()
+        self._times.append(trade.event_ms)
+        if trade.side == "BUY":
+            self._sizes.append(trade.size)
+            self.buy += trade.size
+        else:
+            self._sizes.append(-trade.size)
+            self.sell += trade.size
+
+    def until(self, from_ms: int) -> None:
+        """Let go of trades at `from_ms` and before."""
+        while len(self) and self._times[self._start] <= from_ms:
+            self._leave()
+
+    def _leave(self) -> None:
+        size = self._sizes[self._start]
+        self._start += 1
+        if size > 0.0:
+            self.buy -= size
+        else:
+            self.sell += size
+        if not len(self):  # no rounding left over from additions and subtractions
+            self.buy = self.sell = 0.0
+        if self._start >= _CUT:
+            del self._times[: self._start], self._sizes[: self._start]
+            self._start = 0
+
+    def clear(self) -> None:
+        """Forget every trade."""
+        self.buy = self.sell = 0.0
+        self._times, self._sizes, self._start = array("q"), array("d"), 0
 
 
 class Tape:
     """The newest `capacity` trades, oldest first; a trade id is taken once. Times are the venue's.
 
-    `windows_s` are the lengths of the running windows. A window holds at most `capacity` trades: on a wilder market it
-    covers the newest of them.
+    `windows_s` are the lengths of the running windows, each over `WINDOW_MOST` trades at most, however few are kept whole.
     """
 
     def __init__(self, capacity: int = 1000, windows_s: Iterable[float] = (10.0, 60.0, 300.0)) -> None:
@@ -78,40 +121,17 @@ class Tape:
             self._trades.append(trade)
             self._ids.add(trade.trade_id)
             for sums in self._sums.values():
-                _enter(sums, trade, self.capacity)
+                sums.enter(trade)
 
     def flow(self, window_s: float, now_ms: int) -> Flow:
         """Buy and sell volume of the trades with now - window < event time. Raises KeyError for an unknown window."""
         sums = self._sums[window_s]
-        members = sums.members
-        while members and members[0].event_ms <= now_ms - sums.span_ms:
-            _leave(sums)
-        return Flow(max(0.0, sums.buy), max(0.0, sums.sell), len(members))
+        sums.until(now_ms - sums.span_ms)
+        return Flow(max(0.0, sums.buy), max(0.0, sums.sell), len(sums))
 
     def clear(self) -> None:
         """Forget everything, as after a gap in the stream."""
         self._trades.clear()
         self._ids.clear()
         for sums in self._sums.values():
-            sums.members.clear()
-            sums.buy = sums.sell = 0.0
-
-
-def _enter(sums: _Sums, trade: Trade, capacity: int) -> None:
-    if len(sums.members) == capacity:
-        _leave(sums)
-    sums.members.append(trade)
-    if trade.side == "BUY":
-        sums.buy += trade.size
-    else:
-        sums.sell += trade.size
-
-
-def _leave(sums: _Sums) -> None:
-    trade = sums.members.popleft()
-    if trade.side == "BUY":
-        sums.buy -= trade.size
-    else:
-        sums.sell -= trade.size
-    if not sums.members:  # no rounding left over from additions and subtractions
-        sums.buy = sums.sell = 0.0
+            sums.clear()

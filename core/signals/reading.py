@@ -6,6 +6,7 @@ stays silent. Warm-up, missing values and markets that barely trade are handled 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -28,8 +29,10 @@ Memory = dict[str, Any]
 LOOKBACK = 64
 """Bars of memory a detector needs unless it says otherwise."""
 
-KEPT_BARS = 512
+KEPT_BARS = 320
 """Bars a scene keeps for look-backs; the longest any detector may ask for is less."""
+_SPARE_BARS = 64
+"""The columns are cut once in so many bars."""
 TRADED_WINDOW = 14
 TRADED_LEAST = 12
 """At least 80 % of the last 14 bars must have volume before an oscillator may vote (methods sheet 1.3)."""
@@ -59,7 +62,7 @@ class Warming(NamedTuple):
 class Scene:
     """What detectors may look at: everything up to and including one closed bar, nothing after it.
 
-    The lists hold at least the newest bars up to `KEPT_BARS`, oldest first; index -1 is the bar in question. `row` is its
+    The columns hold at least the newest bars up to `KEPT_BARS`, oldest first; index -1 is the bar in question. `row` is its
     indicator row (`core.market.indicators.COLUMNS`), `previous` the one before. `bars` counts the bars seen since start.
     `smc` is the smart-money engine standing at this bar, `events` what it said at its close. `higher` are the longer
     timeframes as of their last close at or before this bar's close, shortest first, those without one included.
@@ -94,13 +97,9 @@ class Scene:
         self.higher: tuple[HigherReading, ...] = ()
         self.tick_size = tick_size
         self.bars = 0
-        self.times: list[int] = []
-        self.opens: list[float] = []
-        self.highs: list[float] = []
-        self.lows: list[float] = []
-        self.closes: list[float] = []
-        self.volumes: list[float] = []
-        self.synthetic: list[bool] = []
+        self.times = array("q")
+        self.opens, self.highs, self.lows, self.closes, self.volumes = (array("d") for _ in range(5))
+        self.synthetic = array("b")
         self.row: Sequence[float] = ()
         self.previous: Sequence[float] = ()
         self.regime: Regime = "undefined"
@@ -119,9 +118,9 @@ class Scene:
     def push(self, open_ms: int, bar: Sequence[float], synthetic: bool, row: Sequence[float], regime: Regime) -> None:
         """Move on to the next closed bar: open, high, low, close, volume; its row; its regime."""
         self.bars += 1
-        if len(self.closes) >= 2 * KEPT_BARS:
+        if len(self.closes) >= KEPT_BARS + _SPARE_BARS:
             for column in (self.times, self.opens, self.highs, self.lows, self.closes, self.volumes, self.synthetic):
-                del column[:KEPT_BARS]
+                del column[:_SPARE_BARS]
         self.times.append(open_ms)
         self.opens.append(bar[0])
         self.highs.append(bar[1])

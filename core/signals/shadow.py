@@ -164,9 +164,8 @@ def _told(entry: Followed, settings: Settings) -> Told | None:
     if end <= first or times[end - 1] != signals.last_open_ms:
         return None
     synthetic = window.synthetic[first:end].tolist()
-    lived = drive.scene.synthetic[
-        -len(synthetic) :
-    ]  # a filler that the venue vouched for later was one when it was told
+    # A filler that the venue vouched for later was one when it was told.
+    lived = [bool(flag) for flag in drive.scene.synthetic[-len(synthetic) :]]
     synthetic[-len(lived) :] = lived
     return Told(entry, judged, rules, drive.scene.tick_size, signals.last_open_ms, window.block()[first:end], synthetic)
 

@@ -91,7 +91,7 @@ def main() -> int:
             await asyncio.sleep(0.2)  # an orderly end takes its time
             note("engine-end")
 
-    app = TradeApp(Bus(clock), clock, settings, run_engine=engine, modes=(Mode("busy", BusyScreen, "1"),))
+    app = TradeApp(Bus(clock), clock, settings, run_engine=engine, modes=(Mode.of("busy", BusyScreen, "1"),))
 
     async def screen() -> int:
         await app.run_async()

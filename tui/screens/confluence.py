@@ -9,9 +9,9 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from core.messages import Focus, UndoSetting
-from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
+from tui.screens.confluence_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.widgets.candles import CandleChart
 from tui.widgets.chart_paint import LAYERS
 from tui.widgets.gauge import gauge_lines
@@ -25,7 +25,6 @@ from tui.widgets.sight import Sight, deciding_timeframe, look
 from tui.widgets.tape_list import tape_lines
 from tui.widgets.threshold_line import ThresholdPanel
 
-SCOPE = "confluence"
 PANELS = ("readings", "thresholds", "flow")
 """What Tab goes through."""
 FLOW_S = 0.5
@@ -33,59 +32,12 @@ FLOW_S = 0.5
 PAN_BARS = 5
 
 
-def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Action:
-    return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
-
-
 class ConfluenceScreen(DeskScreen):
     """One symbol on one timeframe: shown when a row is opened, or for the row under the watchlist's cursor."""
 
     SCOPE = SCOPE
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        _action("timeframe", "t,]", "timeframe", "Show the next timeframe; only the starred one decides.", footer=10),
-        _action("timeframe_back", "[", "timeframe back", "Show the timeframe before."),
-        _action("next", "n", "next", "The next symbol of the watchlist.", footer=20),
-        _action("previous", "N", "previous", "The symbol before in the watchlist."),
-        _action("edit", "e", "edit", "To the thresholds; Enter types over the chosen one.", footer=30),
-        _action(
-            "open", "enter", "change", "Change the chosen reading's thresholds, or type over the chosen threshold."
-        ),
-        _action("undo", "u", "undo", "Take back the newest change of a setting."),
-        _action("panel", "tab", "next panel", "Readings, thresholds, book and tape: the next one."),
-        _action("panel_back", "shift+tab", "panel back", "Readings, thresholds, book and tape: the one before."),
-        _action("expand", "x", "all readings", "Every detector over the whole screen, silent and warming ones too."),
-        _action("down", "down,j", "down", "One line down in the panel.", palette=False),
-        _action("up", "up,k", "up", "One line up in the panel.", palette=False),
-        _action("page_down", "pagedown,ctrl+f", "page down", "One page down in the panel.", palette=False),
-        _action("page_up", "pageup,ctrl+b", "page up", "One page up in the panel.", palette=False),
-        _action("older", "left,h", "older bars", "Move the chart to older bars.", palette=False),
-        _action("newer", "right,l", "newer bars", "Move the chart to newer bars.", palette=False),
-        _action("zoom_in", "+,=", "zoom in", "Fewer, wider bars."),
-        _action("zoom_out", "-", "zoom out", "More, thinner bars."),
-        _action("reset", "0,home", "newest bars", "Back to the newest bars and the usual zoom."),
-        _action("layers", "L", "layers", "What is drawn over the candles: everything, one kind at a time, nothing."),
-    )
-    GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("[15m], 5m*", "The timeframe shown; the one whose closed bars decide the state."),
-        ("P", "Probability that the price rises first; `uncalibrated` until outcomes have been counted."),
-        ("SELL, BUY under the line", "Where a state begins: P at or beyond this threshold when a bar closes."),
-        ("BUY ends, SELL ends", "Where a state ends: its own side's probability falls to the exit threshold."),
-        ("SAYS", "Direction and strength of a reading, 0 to 1, as of the last closed bar."),
-        ("LOGIT", "The reading's exact share of the log-odds; with the base rate they add up to the sum."),
-        ("pp", "Percentage points of P that would be missing without this reading; these do not add up."),
-        ("[CLASSIC], [SMC]", "Indicators, and smart-money structure; SMC marks the lines of the second."),
-        ("gate, ×0.5", "The market is too quiet or too wild: every reading counts less."),
-        ("silent, warming up", "No opinion on the last closed bar; not enough bars behind it yet."),
-        ("held", "HOLD is forced: stale data, warm-up or a halt, whatever P says."),
-        ("next", "What P must reach for the next state, and how far away that is."),
-        ("cooldown", "After a change of state the next one waits this long."),
-        ("takers", "Buying minus selling takers of the last five minutes, as a share of both."),
-        ("sweep ×3", "One taker ran through so many price levels within a millisecond."),
-        ("big", "A taker of ten times the usual size on the tape."),
-        ("mid", "Halfway between best bid and best ask."),
-        ("sum", "Sizes added up from the mid, on wide screens."),
-        ("≈", "Stale: the numbers are as old as it says."),
-    )
+    ACTIONS: ClassVar = ACTIONS
+    GLOSSARY: ClassVar = GLOSSARY
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

@@ -12,9 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from core.messages import Event
-from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
+from tui.screens.events_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.widgets.event_detail import EventDetail
 from tui.widgets.event_filter import EVERYTHING, GROUP_NAMES, LEVELS, chosen, told
 from tui.widgets.event_list import EventHeader, EventList
@@ -24,11 +24,6 @@ from tui.widgets.group_line import RunLine
 
 REPAINT_S = 1.0
 """The log scrolls, so each repaint sends the whole panel: at most this often."""
-SCOPE = "events"
-
-
-def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Action:
-    return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, **more)
 
 
 class EventsScreen(DeskScreen):
@@ -39,36 +34,8 @@ class EventsScreen(DeskScreen):
     """
 
     SCOPE = SCOPE
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        _action("open", "enter", "symbol", "Show the event's symbol in the watchlist.", footer=10),
-        _action(
-            "filter",
-            "/",
-            "filter",
-            "Show only events with all these words; Esc takes it back and leaves the cursor on its event.",
-            footer=20,
-        ),
-        _action("symbol", "s", "only this", "Only events of the selected one's symbol, or of all again.", footer=30),
-        _action("follow", "f", "newest", "To the newest event, and follow.", footer=35),
-        _action("level", "v", "severity", "All events, warnings and errors, errors only."),
-        _action("kind_next", "right,l", "next kind", "State, link, data, fault, setting, engine: the next one."),
-        _action("kind_previous", "left,h", "previous kind", "State, link, data, fault, …: the one before."),
-        _action("down", "down,j", "down", "One line down.", palette=False),
-        _action("up", "up,k", "up", "One line up; the log stops following.", palette=False),
-        _action("page_down", "pagedown,ctrl+f", "page down", "One page down.", palette=False),
-        _action("page_up", "pageup,ctrl+b", "page up", "One page up.", palette=False),
-        _action("top", "home,g", "top", "To the oldest event.", palette=False),
-        _action("bottom", "end,G", "bottom", "To the newest event, and follow.", palette=False),
-        *(_action(f"kind_{name}", "", f"events: {name}", f"Show the log's kind {name}.") for name in GROUP_NAMES),
-    )
-    GLOSSARY: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("!", "A warning: something is worth knowing, and is being dealt with."),
-        ("✗", "An error: something failed and was contained."),
-        ("↑ BUY, ↓ SELL, • HOLD", "A state began; PRICE is the close that began it, P the probability it had."),
-        ("link, data", "Connections and refusals of the venue; frozen channels and broken order books."),
-        ("12 new ↓", "So many events came below while you read older ones."),
-        ("hidden", "Events the filters keep back; Esc takes the last filter back, then the one before."),
-    )
+    ACTIONS: ClassVar = ACTIONS
+    GLOSSARY: ClassVar = GLOSSARY
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

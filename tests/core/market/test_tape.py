@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.market.tape import Tape
+from core.market.tape import WINDOW_MOST, Tape
 from core.messages import Trade
 
 
@@ -30,13 +30,21 @@ def test_flow_agrees_with_counting_by_hand(steps, capacity):
         tape.add([everything[-1]])
         now += pause
         for window in (5.0, 20.0):
-            young = [t for t in everything[-capacity:] if t.event_ms > now - window * 1000]
+            young = [t for t in everything if t.event_ms > now - window * 1000]
             flow = tape.flow(window, now)
             assert flow.trades == len(young)
             assert flow.buy == pytest.approx(sum(t.size for t in young if t.side == "BUY"), abs=1e-9)
             assert flow.sell == pytest.approx(sum(t.size for t in young if t.side == "SELL"), abs=1e-9)
         assert tape.newest(5) == tuple(everything[::-1][: min(5, capacity)])
         assert len(tape) <= capacity
+
+
+def test_a_wild_market_is_summed_over_its_newest_trades():
+    tape = Tape(10, (300.0,))
+    for number in range(WINDOW_MOST + 700):
+        tape.add([trade(number, 1000 + number, 2.0, "BUY" if number < 700 else "SELL")])
+    assert tape.flow(300.0, 5000) == (0.0, 2.0 * WINDOW_MOST, WINDOW_MOST)
+    assert tape.flow(300.0, 1_000_000) == (0.0, 0.0, 0)
 
 
 def test_a_trade_heard_twice_counts_once():
