@@ -74,11 +74,17 @@ def table_knobs(struct: inspect.StructType, prefix: str = "") -> dict[str, Knob]
 
 
 @lru_cache(maxsize=1)
-def sections() -> dict[str, inspect.StructType]:
-    """The sections made of typed knobs, in order."""
+def _fields() -> tuple[inspect.Field, ...]:
+    """The sections as typed; looking at the types costs milliseconds, so it is done once."""
     top = inspect.type_info(Settings)
     assert isinstance(top, inspect.StructType)
-    return {f.encode_name: f.type for f in top.fields if isinstance(f.type, inspect.StructType)}
+    return top.fields
+
+
+@lru_cache(maxsize=1)
+def sections() -> dict[str, inspect.StructType]:
+    """The sections made of typed knobs, in order."""
+    return {f.encode_name: f.type for f in _fields() if isinstance(f.type, inspect.StructType)}
 
 
 def _bare(kind: inspect.Type) -> tuple[inspect.Type, str]:
@@ -90,9 +96,7 @@ def _bare(kind: inspect.Type) -> tuple[inspect.Type, str]:
 
 
 def _free_sections() -> dict[str, str]:
-    top = inspect.type_info(Settings)
-    assert isinstance(top, inspect.StructType)
-    found = {field.encode_name: _bare(field.type) for field in top.fields}
+    found = {field.encode_name: _bare(field.type) for field in _fields()}
     return {section: about for section, (kind, about) in found.items() if isinstance(kind, inspect.DictType)}
 
 

@@ -35,8 +35,9 @@ from tui.keymap import Keymap
 from tui.modes import Mode, default_modes, mode_actions
 from tui.pump import Pump
 from tui.reload import OwnKeys, ThemeFiles
+from tui.screens import first_run_choices
 from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
-from tui.screens.first_run import Choice, FirstRunScreen, WriteSettings
+from tui.screens.first_run_choices import Choice, WriteSettings
 from tui.store import ViewStore
 
 log = logging.getLogger("tradetui.screen")
@@ -45,7 +46,7 @@ RunEngine = Callable[[], Coroutine[Any, Any, None]]
 ENGINE_STOP_S = 5.0
 """Longest wait for the engine when the program ends."""
 CSS_FOLDER = Path(__file__).parent / "css"
-"""Every layout file is read at once: one parse before the first frame instead of one per screen."""
+"""Layouts of what the first picture may show; a screen that is loaded later brings its own."""
 FAILURES_MOST, FAILURES_WITHIN_S = 500, 60.0
 """So many contained failures of Textual itself in this time, and the screen gives up."""
 EXIT_FAILED = 1
@@ -59,7 +60,7 @@ class TradeApp(App[int], inherit_bindings=False):
     `first_run`, when given, writes the chosen settings: only the first-run screen is shown, and `choice` tells the answer.
     """
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = [*sorted(CSS_FOLDER.glob("*.tcss"))]
+    CSS_PATH: ClassVar[list[str | PurePath]] = [CSS_FOLDER / f"{name}.tcss" for name in ("base", "events", "watchlist")]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit_now", "quit", show=False, priority=True)]
 
@@ -79,7 +80,7 @@ class TradeApp(App[int], inherit_bindings=False):
         elif modes is None:
             modes = default_modes()
         # The first screen is ours: Textual's own would be built, styled and thrown away before the first frame.
-        self.DEFAULT_MODE = modes[0].name if modes else FirstRunScreen.SCOPE  # type: ignore[misc]
+        self.DEFAULT_MODE = modes[0].name if modes else first_run_choices.SCOPE  # type: ignore[misc]
         no_color = bool(os.environ.get("NO_COLOR"))
         super().__init__(driver_class=GuardedDriver, ansi_color=True if no_color else None)
         self.HORIZONTAL_BREAKPOINTS = WIDTH_CLASSES
@@ -101,7 +102,7 @@ class TradeApp(App[int], inherit_bindings=False):
             self._problems.append(f"[screen] theme = {settings.screen.theme!r}: not found; using {DEFAULT}.")
             theme = self.themes[DEFAULT]
         own = (action for mode in modes for action in mode.actions)
-        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *own])
+        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *first_run_choices.ACTIONS, *own])
         keymap = Keymap(registry, settings.keys)
         self._problems += keymap.problems
         store = ViewStore(settings.events.shown)
@@ -137,6 +138,8 @@ class TradeApp(App[int], inherit_bindings=False):
             self.add_mode(mode.name, partial(self._screen_of, mode))
             setattr(self, f"act_mode_{mode.name}", partial(self.show_mode, mode.name))
         if self._first_run is not None:
+            from tui.screens.first_run import FirstRunScreen
+
             self.add_mode(FirstRunScreen.SCOPE, partial(FirstRunScreen, self.desk, self._first_run, self._chosen))
 
     def _screen_of(self, mode: Mode) -> DeskScreen:

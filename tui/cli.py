@@ -155,7 +155,7 @@ def act_run(arguments: argparse.Namespace) -> int:
 def first_run(arguments: argparse.Namespace) -> int:
     """Ask what to watch and write the settings file. Leaving without a choice writes nothing."""
     from tui.app import TradeApp
-    from tui.screens.first_run import Choice
+    from tui.screens.first_run_choices import Choice
 
     settings = load(None, os.environ)
     begin_log(settings, arguments)

@@ -16,7 +16,7 @@ from tests.tui.test_app import told, until
 from tui.app import TradeApp
 from tui.palette import thresholds, toml_text
 from tui.screens.edit_setting import EditSettingScreen
-from tui.screens.first_run import CHOICES, Choice
+from tui.screens.first_run_choices import CHOICES, Choice
 
 
 async def test_help_shows_the_keys_and_words_of_this_screen_and_goes_back() -> None:

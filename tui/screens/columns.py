@@ -12,34 +12,16 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.actions import Action
 from tui.desk import Desk
 from tui.format import fit
 from tui.glyphs import plain_text
 from tui.screens.base import DeskModal
+from tui.screens.columns_actions import COLUMNS_ACTIONS, SCOPE
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.market_columns import CHOICES
 from tui.widgets.market_layout import Layout, arrange, left_out
 from tui.widgets.status_bar import StatusBar
 
-SCOPE = "columns"
-
-
-def _action(verb: str, keys: str, title: str, sentence: str, footer: int = 0) -> Action:
-    return Action(f"{SCOPE}.{verb}", keys, title, sentence, scope=SCOPE, footer=footer, palette=False)
-
-
-COLUMNS_ACTIONS: tuple[Action, ...] = (
-    _action("toggle", "space,x", "show or hide", "Show this column, or hide it.", 10),
-    _action("later", "J", "later", "Move this column one place to the right."),
-    _action("earlier", "K", "earlier", "Move this column one place to the left."),
-    _action("automatic", "r", "automatic", "Back to as many columns as fit, by importance."),
-    _action("keep", "enter", "keep", "Keep these columns.", 40),
-    _action("down", "down,j", "down", "One line down."),
-    _action("up", "up,k", "up", "One line up."),
-    _action("top", "home,g", "top", "To the first line."),
-    _action("bottom", "end,G", "bottom", "To the last line."),
-)
 TITLE_CELLS = 12
 ABOUT = {column.key: (column.title, column.about) for column in CHOICES}
 
@@ -111,7 +93,7 @@ class ColumnsScreen(DeskModal[tuple[str, ...] | None]):
     """Dismissed with the columns to show (none: automatic), or with None when nothing was chosen."""
 
     SCOPE = SCOPE
-    ACTIONS: ClassVar[tuple[Action, ...]] = COLUMNS_ACTIONS
+    ACTIONS: ClassVar = COLUMNS_ACTIONS
 
     def __init__(self, desk: Desk, chosen: Sequence[str], layout: Layout) -> None:
         super().__init__(desk)

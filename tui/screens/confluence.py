@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.containers import Container
@@ -36,6 +37,7 @@ class ConfluenceScreen(DeskScreen):
     """One symbol on one timeframe: shown when a row is opened, or for the row under the watchlist's cursor."""
 
     SCOPE = SCOPE
+    CSS_PATH = Path(__file__).parents[1] / "css" / "confluence.tcss"
     ACTIONS: ClassVar = ACTIONS
     GLOSSARY: ClassVar = GLOSSARY
 

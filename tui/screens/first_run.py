@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from rich.text import Text
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
-
-ChoiceName = Literal["demo", "binance_us spot", "bybit spot", "bybit linear"]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What to watch. `venue` and `category` are settings values; the demo watches the embedded exchange."""
-
-    name: ChoiceName
-    title: str
-    about: str
-    venue: Literal["binance_us", "bybit"]
-    category: Literal["spot", "linear"]
-
-    @property
-    def is_demo(self) -> bool:
-        return self.name == "demo"
-
-
-WriteSettings = Callable[[Choice, Mapping[str, str]], Path]
-"""Writes a commented settings file for a choice and its looks (`section.key` to value) and tells where.
-
-Raises FileExistsError rather than overwrite one.
-"""
-
-CHOICES: tuple[Choice, ...] = (
-    Choice("demo", "Demo", "60 invented markets; no network, no key needed.", "binance_us", "spot"),
-    Choice("binance_us spot", "Binance.US spot", "live prices, paper trading; no key needed.", "binance_us", "spot"),
-    Choice("bybit spot", "Bybit spot", "live prices, paper trading; no key needed.", "bybit", "spot"),
-    Choice("bybit linear", "Bybit perpetuals", "live prices, paper trading; no key needed.", "bybit", "linear"),
-)
+from tui.screens.first_run_choices import ACTIONS, CHOICES, SCOPE, Choice, WriteSettings
 
 COMFORT = (120, 40)
 """Cells from which on no panel is left out."""
@@ -60,32 +27,8 @@ INTRODUCTION = (
 class FirstRunScreen(DeskScreen):
     """What will happen, four choices, and how it shall look; the looks are shown at once and written down with the choice."""
 
-    SCOPE = "first_run"
-    ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action("first_run.up", "up,k", "up", "Previous choice.", scope="first_run", palette=False),
-        Action("first_run.down", "down,j", "down", "Next choice.", scope="first_run", footer=10, palette=False),
-        Action("first_run.choose", "enter", "choose", "Take this choice.", scope="first_run", footer=20, palette=False),
-        Action(
-            "first_run.times",
-            "z",
-            "times",
-            "Times in UTC or in local time.",
-            scope="first_run",
-            footer=30,
-            palette=False,
-        ),
-        *(
-            Action(
-                f"first_run.take_{number}",
-                str(number),
-                choice.title,
-                f"Take choice {number}, {choice.title}.",
-                scope="first_run",
-                palette=False,
-            )
-            for number, choice in enumerate(CHOICES, 1)
-        ),
-    )
+    SCOPE = SCOPE
+    ACTIONS: ClassVar = ACTIONS
 
     def __init__(self, desk: Desk, write: WriteSettings, chosen: Callable[[Choice | None], None]) -> None:
         super().__init__(desk)

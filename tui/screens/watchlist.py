@@ -16,7 +16,7 @@ from core.settings import GROUPS
 from tui.actions import Action
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
-from tui.screens.columns import COLUMNS_ACTIONS, ColumnsScreen
+from tui.screens.columns_actions import COLUMNS_ACTIONS
 from tui.screens.kept_sort import KeptSort, Sort
 from tui.widgets.argument import ArgumentLine
 from tui.widgets.filter_line import FilterLine
@@ -286,6 +286,8 @@ class WatchlistScreen(DeskScreen):
 
     def act_columns(self) -> None:
         self._acted()
+        from tui.screens.columns import ColumnsScreen
+
         self.app.push_screen(ColumnsScreen(self.desk, self.table.chosen, self.table.arrangement), self._use_columns)
 
     def _use_columns(self, chosen: tuple[str, ...] | None) -> None:
