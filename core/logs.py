@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.handlers
 import re
@@ -10,6 +9,8 @@ import sys
 import threading
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from core.clock import iso_utc
 from core.settings import Log
@@ -71,7 +72,7 @@ class JsonLine(logging.Formatter):
                 line[name] = redact(f"{name}={value}").removeprefix(f"{name}=")
         if record.exc_info:
             line["trace"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return msgspec.json.encode(line).decode()
 
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import locale
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 GlyphChoice = Literal["auto", "unicode", "ascii"]
 
@@ -15,8 +16,7 @@ ASCII_TERMS = ("dumb", "vt100", "vt102", "vt220", "linux-16color")
 """Terminals that get ASCII whatever the locale says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(msgspec.Struct, frozen=True):
     """One set. `bars` and `spark` go from empty to full; every glyph is one cell wide."""
 
     name: str

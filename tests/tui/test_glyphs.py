@@ -1,10 +1,9 @@
 """Both glyph sets say the same, one cell a glyph, and the right one is chosen."""
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 from rich.cells import cell_len
 
 from tui.glyphs import ASCII, UNICODE, Glyphs, choose, plain_text
