@@ -14,6 +14,7 @@ from tests.bench import micro, paced, signals, smc, wire
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
+from tests.bench.screens import confluence_screen
 from tests.bench.timing import Figure, conditions
 
 LOAD_MINUTES = 10.5
@@ -33,6 +34,7 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),
     "cold150": lambda minutes: cold_start(150, 30),
+    "confluence": lambda minutes: confluence_screen(),
     "load": lambda minutes: under_load(minutes),
 }
 

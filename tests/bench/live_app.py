@@ -35,6 +35,7 @@ from providers.sandbox.child import SandboxAddress
 from tui.app import TradeApp
 from tui.compose import Run, at_sandbox, demo_settings, run_screen
 from tui.driver import GuardedDriver
+from tui.pump import Pump
 
 FAULTS_KEPT = 300
 WRITE_EVERY_S = 5
@@ -79,6 +80,8 @@ class Report(msgspec.Struct):
     market: MarketStats | None = None
     signals: SignalStats | None = None
     bus: BusStats | None = None
+    flushes_ms: dict[str, list[float]] = msgspec.field(default_factory=dict)
+    """Every flush of each screen, wall clock."""
     pictures: int = 0
     pictures_dropped: int = 0
     books: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
@@ -177,6 +180,17 @@ def at_first_frame(told: Callable[[], None]) -> None:
     TradeApp._painted = and_tell  # type: ignore[method-assign, assignment]
 
 
+def time_flushes(report: Report) -> None:
+    """Note how long every flush of every screen takes."""
+    flush = Pump.flush
+
+    def timed(pump: Pump, name: str, paint: Callable[[], None]) -> None:
+        flush(pump, name, paint)
+        report.flushes_ms.setdefault(name, []).append(pump.last_s * 1000)
+
+    Pump.flush = timed  # type: ignore[method-assign, assignment]
+
+
 def pictures_of(driver: Any) -> int:
     """Pictures the terminal got so far."""
     writer = getattr(driver, "_writer_thread", None)
@@ -193,6 +207,7 @@ def main() -> int:
     settings = at_sandbox(demo_settings(msgspec.structs.replace(base, sandbox=sandbox)), address.rest, address.stream)
 
     at_first_frame(observer.painted)
+    time_flushes(observer.report)
     state_folder().mkdir(parents=True, exist_ok=True)
     try:
         run = Run(settings, folder / "overrides.toml", folder, (), lambda: settings)
