@@ -293,7 +293,7 @@ async def test_a_symbol_in_focus_gets_its_recent_trades_oldest_first(stage):
     stage.bus.publish(TradeBatch(venue="fake", category="spot", symbol="AAA", trades=trades, received_ms=NOW))
     stage.bus.publish(Focus(symbol="AAA", timeframe="1h"))
     (recent,) = stage.of(RecentTrades)[1:]
-    assert (recent.symbol, recent.trades) == ("AAA", trades[-500:])
+    assert (recent.symbol, recent.trades) == ("AAA", trades[-200:])
     stage.bus.publish(Focus(symbol=""))
     stage.bus.publish(Focus(symbol="unknown"))
     assert len(stage.of(RecentTrades)) == 2
