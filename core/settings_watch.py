@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import Fault
+from core.saved_files import SavedFiles
 from core.settings import Settings
 from core.settings_live import LiveSettings
 from core.settings_load import SettingsError
 
 WATCH_S = 1.0
-
-Stamp = tuple[int, int, int]
-"""Inode, time of the last change and size: an editor that replaces the file is noticed as well."""
 
 
 class SettingsWatch:
@@ -28,9 +25,8 @@ class SettingsWatch:
         self._live = live
         self._bus = bus
         self._clock = clock
-        self._files = tuple(files)
+        self._files = SavedFiles(lambda: files)
         self._read = read
-        self._seen = self._stamps()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -40,10 +36,8 @@ class SettingsWatch:
 
     def look(self) -> bool:
         """Read again if a file changed since the last look; whether settings were taken."""
-        stamps = self._stamps()
-        if stamps == self._seen:
+        if not self._files.changed():
             return False
-        self._seen = stamps
         try:
             settings = self._read()
         except SettingsError as error:
@@ -53,14 +47,3 @@ class SettingsWatch:
             return False
         self._live.adopt(settings)
         return True
-
-    def _stamps(self) -> tuple[Stamp | None, ...]:
-        return tuple(_stamp(file) for file in self._files)
-
-
-def _stamp(file: Path) -> Stamp | None:
-    try:
-        found = os.stat(file)
-    except OSError:  # not there, or not readable: loading says why
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

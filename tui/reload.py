@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from core.messages import SettingChanged
+from core.saved_files import SavedFiles
 from themes.loader import DeskTheme, load_themes
 from tui.desk import Desk
 from tui.keymap import Keymap
 
 LOOK_S = 1.0
 KEYS = "keys."
-
-Stamps = tuple[tuple[str, int, int], ...]
 
 
 class OwnKeys:
@@ -49,7 +47,7 @@ class ThemeFiles:
         self._desk = desk
         self._folder = folder
         self._take = take
-        self._seen = self._stamps()
+        self._files = SavedFiles(lambda: sorted(folder.glob("*.toml")) if folder is not None else ())
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -59,21 +57,7 @@ class ThemeFiles:
 
     def look(self) -> bool:
         """Load again if something changed since the last look. A broken file leaves its theme out and is told."""
-        stamps = self._stamps()
-        if stamps == self._seen:
+        if not self._files.changed():
             return False
-        self._seen = stamps
         self._take(*load_themes(self._folder))
         return True
-
-    def _stamps(self) -> Stamps:
-        if self._folder is None or not self._folder.is_dir():
-            return ()
-        found = []
-        for file in sorted(self._folder.glob("*.toml")):
-            try:
-                known = os.stat(file)
-            except OSError:  # gone between the listing and the look: the next look sees that
-                continue
-            found.append((file.name, known.st_mtime_ns, known.st_size))
-        return tuple(found)

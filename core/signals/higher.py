@@ -154,13 +154,6 @@ class HigherFrames:
         frame = self._frames.get(timeframe)
         return frame is None or frame.add(open_ms, bar)
 
-    def closed_ms(self, timeframe: str) -> int:
-        """When the newest known bar of a timeframe closed; 0 while none is known."""
-        if timeframe == DAY:
-            return self._days[-1][0] + DAY_MS if self._days else 0
-        frame = self._frames.get(timeframe)
-        return frame.closes[-1] if frame is not None and frame.closes else 0
-
     def at(self, close_ms: int) -> tuple[HigherReading, ...]:
         """What the longer timeframes said at this moment, shortest first; one without a closed bar is not warm."""
         if self._answer_from_ms <= close_ms < self._answer_until_ms:

@@ -5,11 +5,9 @@ Moves on closed bars only. Calling twice with the same bars gives the same state
 
 from __future__ import annotations
 
+from core.label import wanted
 from core.messages import State
 from core.settings import ConfluenceSettings
-
-_ROUNDING = 1e-12
-"""A probability that is a threshold but for float rounding has reached it."""
 
 
 class Hysteresis:
@@ -51,16 +49,3 @@ class Hysteresis:
         self.state, self.since_ms, self.since_price = after, at_ms, price
         self.cooldown_until_ms = at_ms + round(settings.cooldown_s * 1000.0)
         return before
-
-
-def wanted(state: State, probability: float, settings: ConfluenceSettings) -> State:
-    """The state the thresholds ask for, cooldown aside. `probability` is P(up)."""
-    buy, sell = probability, 1.0 - probability
-    if max(buy, sell) >= settings.enter - _ROUNDING and buy != sell:
-        leader: State = "BUY" if buy > sell else "SELL"
-        if leader != state:
-            return leader
-    if state == "HOLD":
-        return "HOLD"
-    own = buy if state == "BUY" else sell
-    return "HOLD" if own <= settings.exit + _ROUNDING else state

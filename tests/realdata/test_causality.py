@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from core.label import wanted
 from core.scan import higher_frames
 from core.signals.confluence import explain
 from core.signals.drive import Judged
-from core.signals.hysteresis import wanted
 from core.signals.reading import REGISTRY, Memory, Scene, Step, Vote, detector
 from core.signals.series import SymbolSignals
 from core.venue import TIMEFRAME_MS, CandleBlock

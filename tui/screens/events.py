@@ -44,7 +44,7 @@ class EventsScreen(DeskScreen):
         self._order_before: list[str] = []
         self.list = EventList(desk)
         self.groups = RunLine(desk, "event-groups")
-        self.state_line = EventStateLine(desk)
+        self.state_line = EventStateLine(desk, "event-state")
         self.detail = EventDetail(desk)
         self.filter = FilterLine("symbol or words, such as  eth  or  429")
         self._counts = dict.fromkeys(GROUP_NAMES, 0)

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
-from tui.desk import Desk
 from tui.glyphs import plain_text
+from tui.widgets.group_line import Run, RunLine
 
-Run = tuple[str, str]
 
-
-class EventStateLine(Widget):
+class EventStateLine(RunLine):
     """A rule with words in it; the right ones stay when there is no room for all."""
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(id="event-state")
-        self._desk = desk
-        self._left: list[Run] = []
-        self._right: list[Run] = []
-
-    def show(self, left: list[Run], right: list[Run]) -> None:
-        """Say this; repainted only when it changed."""
-        if (left, right) != (self._left, self._right):
-            self._left, self._right = left, right
-            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         palette, glyphs, width = self._desk.palette, self._desk.glyphs, self.size.width

@@ -13,7 +13,9 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.messages import Confluence, EditSetting, State
+from core.label import wanted
+from core.messages import Confluence, EditSetting
+from core.settings import ConfluenceSettings
 from tui import format as fmt
 from tui.desk import Desk
 from tui.glyphs import Glyphs
@@ -22,11 +24,9 @@ from tui.widgets.line_panel import Line, LinePanel, width_of
 
 ALWAYS = ("confluence.enter", "confluence.exit", "confluence.cooldown_s")
 VALUE_AT, VALUE = 24, 8
+"""First cell and cells of a value."""
 ABOUT_FROM = 70
 """Narrower lines show the range alone; what the chosen one means stands under them."""
-"""First cell and cells of a value."""
-ROUNDING = 1e-12
-"""A probability that is a threshold but for float rounding has reached it."""
 
 
 class Knob(NamedTuple):
@@ -54,19 +54,6 @@ def knobs_for(desk: Desk, detector: str) -> list[Knob]:
     return [known[key] for key in ALWAYS] + mine
 
 
-def state_with(state: State, probability: float, enter: float, leave: float) -> State:
-    """The state these thresholds ask for, cooldown aside: the rule of the engine's own hysteresis."""
-    buy, sell = probability, 1.0 - probability
-    if max(buy, sell) >= enter - ROUNDING and buy != sell:
-        leader: State = "BUY" if buy > sell else "SELL"
-        if leader != state:
-            return leader
-    if state == "HOLD":
-        return "HOLD"
-    own = buy if state == "BUY" else sell
-    return "HOLD" if own <= leave + ROUNDING else state
-
-
 def number(text: str) -> float:
     """The number typed; NaN for anything else."""
     try:
@@ -92,7 +79,7 @@ def effect(knob: Knob, typed: str, view: Confluence | None, enter: str, leave: s
         return "no view yet to try it on", "dim"
     if view.hold_reason:
         return f"effect now: none, held: {view.hold_reason}", "text"
-    after = state_with(view.state, view.probability, begins, ends)
+    after = wanted(view.state, view.probability, ConfluenceSettings(enter=begins, exit=ends))
     if after == view.state:
         return f"effect now: stays {after} at P {fmt.probability(view.probability)}", "text"
     return f"effect now: {view.state} becomes {after} at P {fmt.probability(view.probability)}", "warn"

@@ -67,7 +67,7 @@ def test_a_frame_without_a_closed_bar_is_named_and_not_warm() -> None:
     assert [(r.timeframe, r.regime, r.closed_ms, r.warm) for r in readings] == [
         ("15m", "undefined", 0, False), ("1h", "undefined", 0, False),
     ]  # fmt: skip
-    assert (frames.closed_ms("15m"), frames.closed_ms("1h")) == (START_MS + 50 * QUARTER_MS, 0)
+    assert frames.at(START_MS + 60 * QUARTER_MS)[0].closed_ms == START_MS + 50 * QUARTER_MS
 
 
 def test_a_bar_that_leaves_a_hole_asks_for_loading_and_a_known_one_changes_nothing() -> None:
@@ -118,9 +118,8 @@ def test_a_day_that_closes_becomes_the_last_one() -> None:
     frames.load("1d", DAYS[:20])
     at_ms = int(DAYS[20, 0]) + DAY_MS
     assert frames.levels(at_ms).day_ms == DAYS[19, 0]
-    assert frames.closed_ms("1d") == DAYS[20, 0]
     assert frames.add("1d", int(DAYS[20, 0]), DAYS[20, 1:6].tolist())
-    assert (frames.levels(at_ms).day_ms, frames.closed_ms("1d")) == (DAYS[20, 0], at_ms)
+    assert frames.levels(at_ms).day_ms == DAYS[20, 0]
     assert frames.levels(at_ms - 1).day_ms == DAYS[19, 0]
     week = DAYS[21:28]
     for row in week:

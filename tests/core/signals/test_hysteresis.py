@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.label import wanted
 from core.messages import State
 from core.settings import ConfluenceSettings
-from core.signals.hysteresis import Hysteresis, wanted
+from core.signals.hysteresis import Hysteresis
 
 BAR_MS = 60_000
 NO_COOLDOWN = ConfluenceSettings(cooldown_s=0.0)

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from core.settings import ConfluenceSettings
-from core.signals.hysteresis import wanted
 from tests.tui.desk_builder import desk
-from tui.widgets.threshold_line import ALWAYS, Knob, effect, knobs_for, number, state_with
-
-SHARE = st.floats(0.0, 1.0)
-
-
-@given(st.sampled_from(("BUY", "SELL", "HOLD")), SHARE, SHARE, SHARE)
-def test_the_state_tried_is_the_state_the_engine_would_take(state, probability, enter, leave):
-    settings = ConfluenceSettings(enter=enter, exit=leave)
-    assert state_with(state, probability, enter, leave) == wanted(state, probability, settings)
+from tui.widgets.threshold_line import ALWAYS, Knob, effect, knobs_for, number
 
 
 def test_a_detector_brings_its_own_thresholds_behind_the_three_of_the_state():
