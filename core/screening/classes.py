@@ -48,7 +48,7 @@ CLASSES: tuple[AssetClass, ...] = (
     ),
     AssetClass(
         name="perpetual",
-        pattern=r":(?:perpetual|linear|inverse)$",
+        pattern=r":(?:perpetual|linear|inverse|linearperpetual|inverseperpetual)$",
         defaults=Thresholds(low_gate=0.0003, high_gate=0.003, atr_target=1.2, vol_z_threshold=2.75),
     ),
     AssetClass(
@@ -109,7 +109,7 @@ class Found(NamedTuple):
 
 
 def classify(base: str, quote: str, kind: str = "spot", patterns: Mapping[str, str] | None = None) -> Found:
-    """The class of a market. `kind` is the contract (`spot`, `perpetual`, `linear`, `inverse`); case does not matter.
+    """The class of a market. `kind` is the contract (`spot`, `perpetual`, `LinearPerpetual`, ...); case does not matter.
 
     `patterns`: other patterns by class name, as settings give them; the order stays.
     """
