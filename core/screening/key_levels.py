@@ -8,15 +8,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from core.screening.levels import DAY_MS, DailyLevels, pivots
+from core.screening.levels import DAY_MS, SWING_BARS, SWING_LIFE, DailyLevels, pivots
 from core.venue import CandleBlock
 
 Floats = NDArray[np.float64]
-
-SWING_BARS = 5
-"""A swing of the recommendation timeframe is the extreme of so many bars on either side, and known so many later."""
-SWING_LIFE = 200
-"""Bars for which such a swing is a level: about two days of 15m bars."""
 
 _OPEN, _HIGH, _LOW = 0, 2, 3
 
@@ -41,7 +36,8 @@ class KeyLevels(Struct, frozen=True, kw_only=True):
 def swing_levels(bars: CandleBlock) -> Floats:
     """Prices of the confirmed swings among the last `SWING_LIFE` closed bars, unordered, shape (k,).
 
-    The newest `SWING_BARS` bars cannot be swings yet, so nothing is taken back later.
+    They are the same swings as those of the breakout trigger, on the recommendation timeframe: nearer ones lie so dense
+    that hardly any target has room before the next. The newest `SWING_BARS` bars cannot be swings yet, so nothing is taken back later.
     """
     recent = bars[-SWING_LIFE - SWING_BARS :]
     highs, lows = np.ascontiguousarray(recent[:, _HIGH]), np.ascontiguousarray(recent[:, _LOW])

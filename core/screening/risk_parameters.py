@@ -64,8 +64,8 @@ class RiskParameters(Struct, frozen=True, kw_only=True):
     """A trade on the venue's tick. `optimal_entry` is (low, high); `tp_targets` go away from the entry, nearest first.
 
     `risk_reward_ratio` is TP1 over the stop at the worst edge of the zone, net of costs both ways; `gross_ratio` without.
-    `cost_r` is the round trip in units of the stop distance. `fees_exceed_move`: no stop that is allowed makes the ratio
-    acceptable on this ATR, and without costs one would.
+    `cost_r` is the round trip in units of the stop distance. `fees_exceed_move`: costs are more than the way to TP1, or
+    no stop that is allowed makes the ratio acceptable on this ATR while without costs one would.
     """
 
     side: Side

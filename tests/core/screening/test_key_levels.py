@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from core.screening.key_levels import SWING_BARS, key_levels, major_levels, swing_levels
-from core.screening.levels import DAY_MS, NO_DAILY_LEVELS, DailyLevels
+from core.screening.key_levels import key_levels, major_levels, swing_levels
+from core.screening.levels import DAY_MS, NO_DAILY_LEVELS, SWING_BARS, SWING_LIFE, DailyLevels
 from tests.core.screening.stage2 import bars_of
 
 NOW = 20 * DAY_MS + 5 * 900_000
@@ -22,7 +22,7 @@ def ending_now(closes, reach=0.5):
     return bars_of(closes, start=NOW - len(closes) * 900_000, reach=reach)
 
 
-def hill(peak, around=100.0, side=12):
+def hill(peak, around=100.0, side=SWING_BARS + 2):
     """Closes that rise to a peak and fall again."""
     up = np.linspace(around, peak, side)
     return np.concatenate([up, up[-2::-1]])
@@ -78,3 +78,10 @@ def test_a_swing_is_known_only_when_its_bars_have_closed():
     top = int(np.argmax(bars[:, 2]))
     assert 104.5 not in swing_levels(bars[: top + SWING_BARS])
     assert 104.5 in swing_levels(bars[: top + SWING_BARS + 1])
+
+
+@pytest.mark.parametrize(("since", "known"), [(SWING_LIFE - 1, True), (SWING_LIFE, False)])
+def test_a_swing_is_forgotten_after_its_life(since, known):
+    rise = hill(104.0)
+    rest = np.linspace(99.9, 99.0, since - len(rise) // 2)
+    assert (104.5 in swing_levels(ending_now(np.concatenate([rise, rest])))) is known
