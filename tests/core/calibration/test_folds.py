@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.calibration.folds import FoldSizes, backtest_paths, purged_splits, walk_forward
@@ -76,6 +76,7 @@ def test_six_groups_with_two_held_out_give_fifteen_splits_and_five_paths():
         assert all(group in splits[split].held_out for split in paths[:, group])
 
 
+@settings(deadline=None)
 @given(data=st.data(), groups=st.integers(2, 6), embargo=st.integers(0, 10))
 def test_training_spans_never_touch_test_spans_or_their_embargo(data, groups, embargo):
     count = data.draw(st.integers(groups, 60))

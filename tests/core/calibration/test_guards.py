@@ -112,7 +112,7 @@ def test_blocks_need_not_divide_the_observations():
     assert overfitting_probability(returns, blocks=6) == pytest.approx(naive_overfitting(returns, 6), abs=0.15)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_noise_is_overfitted_about_every_other_time(seed):
     mean = np.mean([overfitting_probability(noise((seed, run)), blocks=10) for run in range(40)])
@@ -133,7 +133,7 @@ def test_trials_that_are_all_the_same_prove_nothing():
 
 
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-6, 1e6))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_the_unit_of_the_results_does_not_matter(seed, scale):
     returns = noise(seed, 120, 6)
     assert overfitting_probability(returns * scale, blocks=6) == overfitting_probability(returns, blocks=6)

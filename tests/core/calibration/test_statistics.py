@@ -79,6 +79,11 @@ def test_profit_factor_is_capped_without_losses_and_unknown_without_trades():
     assert math.isnan(shrunk_profit_factor(np.array([0.0])))
 
 
+def test_a_trade_that_ends_at_nothing_is_no_win():
+    found = trade_statistics(np.array([0.0, 0.0, 1.0, -1.0]), days=1.0)
+    assert (found.wins, found.win_rate, found.profit_factor) == (1, 0.25, 1.0)
+
+
 def test_nothing_is_claimed_of_too_few_trades():
     none = trade_statistics(np.array([]), days=1.0)
     assert none.trades == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.learning.overlap import uniqueness
@@ -18,6 +18,7 @@ def test_uniqueness_of_the_method_sheet():
     assert found.sum() == pytest.approx(2.3333333, rel=1e-6)
 
 
+@settings(deadline=None)
 @given(spans=SPANS, shift=st.integers(0, 1_000_000))
 def test_uniqueness_equals_the_naive_one_wherever_history_begins(spans, shift):
     starts = np.array([start for start, _ in spans])

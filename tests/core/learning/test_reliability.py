@@ -93,7 +93,7 @@ def test_an_over_confident_forecaster_alarms():
     assert found.ece == calibration_error(np.clip(0.5 + 2.0 * (p - 0.5), 0.0, 1.0), y)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(pairs=FORECASTS)
 def test_the_error_is_a_share_and_the_report_repeats_itself(pairs):
     p, y = split(pairs)
