@@ -212,7 +212,9 @@ def test_a_worse_map_is_held_back():
 
 def test_a_map_that_is_worse_by_less_than_an_error_is_taken():
     true = ScoreMap(curve=PlattMap(0.4, 0.0), n_eff=5000.0)
-    found = [refit_map(true, *market(seed, 500), prior=np.full(500, 0.5)) for seed in range(12)]
+    prior = np.full(500, 0.5)
+    past = [market(seed, 500) for seed in range(12)]
+    found = [refit_map(true, scores, outcomes, prior) for scores, outcomes in past]
     assert [each.held for each in found] == [each.loss_difference > each.standard_error for each in found]
     assert any(each.loss_difference > 0.0 and not each.held for each in found)
 
