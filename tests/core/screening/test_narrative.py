@@ -15,7 +15,9 @@ from core.screening.anomalies import Anomaly, AnomalyKind
 from core.screening.language import TONGUES, Tongue, language
 from core.screening.narrative import narrate
 from core.screening.narrative_facts import Facts, Hint
-from core.screening.recommend import Action, Change, Code
+from core.screening.recommend import Action, Case, Change, Code, RecommendationRules, recommend
+from core.screening.risk_parameters import RiskParameters
+from tests.core.screening.stage2 import VOLATILE, confident, trade
 
 NAN = math.nan
 KINDS: tuple[AnomalyKind, ...] = get_args(AnomalyKind)
@@ -360,3 +362,54 @@ def test_hints_come_in_their_order_and_language() -> None:
 def test_a_label_against_its_own_side_is_refused() -> None:
     with pytest.raises(ValueError, match="label BUY with side SELL"):
         Facts(symbol="BTCUSDT", label="BUY", regime="range", side="SELL")
+
+
+@pytest.mark.parametrize(
+    ("case", "reason", "change"),
+    [
+        (
+            Case(confidence=confident(0.8, confirming=4), risk=trade(2.5), p_trade=0.6),
+            "Buy at the market: nothing stands out; probability 80%, 4 factors confirm.",
+            "The view changes on a probability under 75%.",
+        ),
+        (
+            Case(confidence=confident(0.6, confirming=3), risk=trade(2.5), p_trade=0.2),
+            "Wait, leaning to buy: nothing stands out; probability 60%, 3 factors confirm.",
+            "Needed for Buy: probability ≥ 75% (+15 pp), 1 more factor, target before stop > 31.4% (+11 pp).",
+        ),
+        (
+            Case(confidence=confident(0.45), risk=trade(1.5, fees_exceed_move=True)),
+            "Do not buy: fees exceed the move; in favour: nothing stands out.",
+            "Worth another look with: a larger move or lower costs, reward to risk ≥ 2.0, probability ≥ 50% (+5 pp).",
+        ),
+        (
+            Case(confidence=confident(0.7), risk=trade(2.5), anomalies=(VOLATILE,)),
+            "Too risky to buy: probability 70%, below 80%; in favour: nothing stands out.",
+            "Worth another look with: calmer volatility or probability ≥ 80% (+10 pp).",
+        ),
+        (
+            Case(confidence=None, risk=None, error="TimeoutError"),
+            "No recommendation, the analysis failed: TimeoutError.",
+            "Changes with the next run that succeeds; the log has the error.",
+        ),
+    ],
+)
+def test_what_a_recommendation_lacks_is_told_from_its_own_changes(case: Case, reason: str, change: str) -> None:
+    found = recommend(case, RecommendationRules())
+    told = narrate(
+        Facts(
+            symbol="BTCUSDT",
+            label=found.action,
+            regime="range",
+            side=found.side or "BUY",
+            anomalies=case.anomalies,
+            probability=case.confidence.probability if case.confidence else NAN,
+            calibrated=True,
+            factors=case.confidence.factors_confirmed if case.confidence else 0,
+            rr=case.risk.risk_reward_ratio if isinstance(case.risk, RiskParameters) else NAN,
+            changes=found.changes,
+            error=case.error,
+        ),
+        language("en"),
+    )
+    assert (told.reason, told.change) == (reason, change)
