@@ -29,6 +29,7 @@ VWAP_FLOOR = 0.001
 BREAKOUT_TICKS = 2.0
 TOUCH_ATR = 0.1
 DEPEG_SHARE = 0.005
+_LEAST = 1e-18
 
 
 class Reading(NamedTuple):
@@ -121,7 +122,7 @@ def reasons_for(only: tuple[str, ...] = ()) -> tuple[Trigger, ...]:
 )
 def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Robust z of the volume against the 50 bars before; the bar's direction is the side where it has a body."""
-    side = np.sign(columns.body) * (np.abs(columns.body) >= BODY_SHARE)
+    side = np.where(np.abs(columns.body) >= BODY_SHARE, np.sign(columns.body), 0.0)
     return _above(columns, columns.volume_z, thresholds.vol_z_threshold, side)
 
 
@@ -194,7 +195,7 @@ def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
 )
 def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Close far from the 30-bar VWAP: by `vwap_multiple` deviations of a random walk and 0.1 % at the least."""
-    sigma = np.where(columns.vwap_sigma > 0.0, columns.vwap_sigma, np.nan)
+    sigma = _positive(columns.vwap_sigma)
     threshold = np.maximum(thresholds.vwap_multiple, VWAP_FLOOR / sigma)
     return _above(columns, np.abs(columns.vwap_deviation) / sigma, threshold, -np.sign(columns.vwap_deviation))
 
@@ -279,6 +280,6 @@ def _beyond(columns: TriggerColumns, distance: Floats, thresholds: Thresholds, s
 
 
 def _positive(values: Floats) -> Floats:
-    """The values, NaN where they are not above zero."""
-    found: Floats = np.where(values > 0.0, values, np.nan)
+    """The values, NaN where they are zero but for rounding: nothing is measured in them then."""
+    found: Floats = np.where(values > _LEAST, values, np.nan)
     return found
