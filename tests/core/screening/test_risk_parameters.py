@@ -112,6 +112,27 @@ def test_targets_end_before_the_next_level_and_are_told_once():
     assert near.tp_targets == (Decimal("104.89"),)
 
 
+def test_a_short_takes_its_profit_before_the_support():
+    sell = risk_inputs(side="SELL", support=92.0, resistance=102.0, day_high=103.0)
+    found = risk_parameters(sell, FREE, RULES)
+    assert isinstance(found, RiskParameters)
+    assert found.tp_targets == (Decimal("94"), Decimal("92.1"))  # 92.092, on the tick that comes first
+
+
+@pytest.mark.parametrize(
+    ("side", "zone", "stop", "first"),
+    [("BUY", ("99.0", "100"), "96.7", "106"), ("SELL", ("100", "101.0"), "103.3", "94")],
+)
+def test_ticks_are_taken_at_the_cost_of_the_trade(side, zone, stop, first):
+    odd = risk_inputs(side=side, atr=2.003, support=98.0, resistance=102.0, day_high=103.0, tick_size=Decimal("0.1"))
+    ahead = {"resistance": 120.0} if side == "BUY" else {"support": 80.0}
+    found = risk_parameters(msgspec.structs.replace(odd, **ahead), FREE, RULES)
+    assert isinstance(found, RiskParameters)
+    assert found.optimal_entry == tuple(map(Decimal, zone))  # 98.9985 to 100: inward
+    assert found.sl_level == Decimal(stop)  # 96.7997: farther
+    assert found.tp_targets[0] == Decimal(first)  # 106.009: nearer
+
+
 def test_no_room_to_the_next_level_is_invalid():
     found = risk_parameters(risk_inputs(resistance=100.05), FREE, RULES)
     assert isinstance(found, InvalidData)
