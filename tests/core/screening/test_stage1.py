@@ -37,7 +37,7 @@ BROKEN = {"down_distance": 0.05}
 
 
 def judged(columns: TriggerColumns, **given_: Any) -> Judgement:
-    arguments = {
+    arguments: dict[str, Any] = {
         "symbol": "A", "at_ms": NOON, "thresholds": Thresholds(), "asset_class": SPOT, "circumstances": FINE,
         "memory": AlertMemory(), "rules": RULES,
     } | given_  # fmt: skip
@@ -56,7 +56,7 @@ def test_a_calm_bar_is_none() -> None:
 def test_one_family_is_normal_however_many_triggers() -> None:
     found = judged(row(**STRETCHED))
     assert codes(found) == ["RSI_STATIC", "RSI_DYNAMIC", "VWAP_DEVIATION"]
-    assert (found.signal, found.families) == ("NORMAL", {"MEANREV"})
+    assert (found.signal, set(found.families)) == ("NORMAL", {"MEANREV"})
     assert found.hints == ("1 of 2 families: MEANREV",)
     assert found.strength == max(reason.strength for reason in found.trigger_reasons)
 
@@ -234,7 +234,8 @@ _moment = st.tuples(
 def test_no_hour_has_more_alerts_than_its_budget(
     moments: list[tuple[int, dict[str, float]]], most: int, random: Any
 ) -> None:
-    rules, spent, at_ms = Rules(alerts_per_hour=most), (), NOON
+    rules, at_ms = Rules(alerts_per_hour=most), NOON
+    spent: tuple[int, ...] = ()
     told: list[int] = []
     for minutes, strengths in moments:
         at_ms += minutes * 60_000
