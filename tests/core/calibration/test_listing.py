@@ -83,6 +83,24 @@ def test_open_breakers_show_in_rows_and_top_line() -> None:
     assert summary(queue, T0 + 10 * MINUTE).open_breakers == 1
 
 
+def test_next_try_is_told_by_whichever_breaker_holds_longer() -> None:
+    queue = Queue(slots=1)
+    for symbol, at_ms in (("A", T0), ("B", T0), ("C", T0 + MINUTE)):
+        task = queue.ask(symbol, "1m", "normal", at_ms)
+        queue.take(at_ms)
+        queue.fail(task.id, at_ms, "exception", "ValueError")
+    assert by_symbol(queue, T0 + MINUTE)["A"].next_try_ms == T0 + 11 * MINUTE
+    own = Queue(slots=1)
+    for _ in range(3):
+        for symbol in "AB":
+            task = own.ask(symbol, "1m", "normal", T0)
+            own.take(T0)
+            own.fail(task.id, T0, "exception", "ValueError") if symbol == "A" else own.complete(task.id, T0)
+    own.ask("B", "1m", "normal", T0)
+    listed = by_symbol(own, T0)
+    assert (listed["A"].next_try_ms, listed["B"].next_try_ms) == (T0 + 10 * MINUTE, T0)
+
+
 def test_the_top_line_counts() -> None:
     told = summary(filled(), T0 + HOUR)
     assert (told.waiting, told.paused, told.running, told.slots, told.done, told.open_breakers, told.overall) == (

@@ -148,6 +148,17 @@ def test_asking_after_an_end_begins_a_new_task_and_keeps_the_expiry() -> None:
     assert len(queue.tasks()) == 1
 
 
+def test_a_new_task_carries_nothing_of_how_the_last_one_ended() -> None:
+    queue = Queue(slots=1)
+    fail_once(queue, "A", T0)
+    assert asked(queue, "A").cause is None
+    task = queue.take(T0)
+    assert task is not None
+    queue.complete(task.id, T0, partial=True, reason="best of 31 trials")
+    again = asked(queue, "A")
+    assert (again.partial, again.reason) == (False, "")
+
+
 # how tasks end
 
 
@@ -192,6 +203,7 @@ def test_what_the_guards_reject_is_no_failure_and_starts_the_count_again() -> No
     queue.take(T0 + 2)
     assert queue.reject(task.id, T0 + 2, "DSR 0.4 below 0.9").reason == "DSR 0.4 below 0.9"
     assert (queue.breaker_of("A", "1m").failures, queue.overall.failures) == (0, 0)
+    assert queue.asset_breakers() == {}
 
 
 def test_waiting_for_history_is_no_failure_and_starts_not_before_its_time() -> None:
