@@ -100,6 +100,4 @@ def _next_try_ms(queue: Queue, task: Task, now_ms: int) -> int | None:
     overall = breakers.next_try_ms(queue.overall, now_ms)
     if own is None or overall is None:
         return None
-    # A failed task's own wait for history is over; only the breakers hold its next one back.
-    not_before_ms = task.not_before_ms if task.state in WAITING else now_ms
-    return max(own, overall, not_before_ms)
+    return max(own, overall, task.not_before_ms)
