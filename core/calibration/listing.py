@@ -1,0 +1,103 @@
+"""The calibration queue as a screen shows it: one row per asset, and the figures of the top line."""
+
+from __future__ import annotations
+
+import msgspec
+
+from core.calibration import breaker as breakers
+from core.calibration.breaker import Phase
+from core.calibration.queue import Queue
+from core.calibration.task import WAITING, Cause, Priority, State, Task, order, waited_ms
+
+_STATE_ORDER: dict[State, int] = {
+    "in_progress": 0, "queued": 1, "queued_high": 1, "queued_urgent": 1, "paused": 2,
+    "failed": 3, "expired": 4, "rejected": 5, "completed": 6,
+}  # fmt: skip
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One asset in the queue. Times in milliseconds; None where the question does not arise."""
+
+    symbol: str
+    timeframe: str
+    task_id: int
+    state: State
+    priority: Priority
+    since_ms: int
+    position: int | None
+    """1 for the first of the waiting tasks, breakers and urgent share aside; None if it does not wait."""
+    waited_ms: int | None
+    """How long it waits, or waited before it started; None once it has ended."""
+    next_try_ms: int | None
+    """Of a waiting task the earliest moment it may start, of a failed one when its next could. Now, if nothing but a slot is
+    missing. None while a try of a half-open breaker decides, and for all others."""
+    expires_ms: int | None
+    breaker: Phase
+    failures: int
+    partial: bool
+    cause: Cause | None
+    reason: str
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The queue in one line. `open_breakers` counts assets whose breaker is not closed; `overall` is the one over all."""
+
+    waiting: int
+    paused: int
+    running: int
+    slots: int
+    done: int
+    open_breakers: int
+    overall: Phase
+
+
+def rows(queue: Queue, now_ms: int) -> list[Row]:
+    """All assets: in progress, then waiting in their order, paused, and the ended ones by what needs attention, then symbol."""
+    tasks = queue.tasks()
+    waiting = sorted((task for task in tasks if task.state in WAITING), key=lambda task: order(task, now_ms))
+    position = {task.id: place for place, task in enumerate(waiting, start=1)}
+    tasks.sort(key=lambda task: (_STATE_ORDER[task.state], position.get(task.id, 0), task.symbol, task.timeframe))
+    return [_row(queue, task, position.get(task.id), now_ms) for task in tasks]
+
+
+def summary(queue: Queue, now_ms: int) -> Summary:
+    """Counts for the top line."""
+    states = [task.state for task in queue.tasks()]
+    return Summary(
+        waiting=sum(state in WAITING for state in states),
+        paused=states.count("paused"),
+        running=states.count("in_progress"),
+        slots=queue.slots,
+        done=queue.done,
+        open_breakers=sum(breakers.phase(kept, now_ms) != "closed" for kept in queue.asset_breakers().values()),
+        overall=breakers.phase(queue.overall, now_ms),
+    )
+
+
+def _row(queue: Queue, task: Task, position: int | None, now_ms: int) -> Row:
+    own = queue.breaker_of(task.symbol, task.timeframe)
+    return Row(
+        symbol=task.symbol,
+        timeframe=task.timeframe,
+        task_id=task.id,
+        state=task.state,
+        priority=task.priority,
+        since_ms=task.since_ms,
+        position=position,
+        waited_ms=waited_ms(task, now_ms) if task.state in (*WAITING, "paused", "in_progress") else None,
+        next_try_ms=_next_try_ms(queue, task, now_ms) if task.state in (*WAITING, "failed") else None,
+        expires_ms=task.expires_ms,
+        breaker=breakers.phase(own, now_ms),
+        failures=own.failures,
+        partial=task.partial,
+        cause=task.cause,
+        reason=task.reason,
+    )
+
+
+def _next_try_ms(queue: Queue, task: Task, now_ms: int) -> int | None:
+    own = breakers.next_try_ms(queue.breaker_of(task.symbol, task.timeframe), now_ms)
+    overall = breakers.next_try_ms(queue.overall, now_ms)
+    if own is None or overall is None:
+        return None
+    return max(own, overall, task.not_before_ms)

@@ -1,0 +1,1 @@
+"""What outcomes teach: scores turned into probabilities, and how far those can be trusted."""

@@ -1,0 +1,277 @@
+"""Stage 1: what a closed one-minute bar comes to, NONE, NORMAL or ALERT, and which alerts the universe can afford.
+
+All of it is a function of its arguments; time is the close of the bar in ms and is handed in. Three steps on each
+close: `judge` every symbol, `ration` the alerts of that moment, `remember` per symbol what was told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from core.screening.classes import AssetClass
+from core.screening.columns import QUALITY_BARS, WARMUP, TriggerColumns
+from core.screening.thresholds import Thresholds
+from core.screening.triggers import Trigger, reasons_for
+
+Signal = Literal["NONE", "NORMAL", "ALERT"]
+
+HOUR_MS = 3_600_000
+OVER_BUDGET = "over budget"
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """How Stage 1 decides. Hours are UTC, 0 to 23, and the hour of a bar is the one it closes in."""
+
+    min_reasons_for_alert: int = 2
+    cooldown_s: int = 300
+    alerts_per_hour: int = 6
+    """Of all symbols together, in any 60 minutes."""
+    min_volume_usd: float = 10_000.0
+    """Quote volume of 24 hours; an asset class may ask for more."""
+    min_natr_1h: float = 0.002
+    exclude_hours: tuple[int, ...] = ()
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What the columns do not say about a symbol: of the last 24 hours, and of its one-hour bars. NaN: not known."""
+
+    quote_volume: float = math.nan
+    change: float = math.nan
+    high: float = math.nan
+    low: float = math.nan
+    natr_1h: float = math.nan
+    """ATR14 of one-hour bars as a share of the price."""
+    preferred_hours: tuple[int, ...] = ()
+    """Its most liquid hours; outside them only a hint is given. Empty: not known."""
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger that fired: by how much, on which side (1 BUY, −1 SELL, 0 neither), how strongly in [0, 1]."""
+
+    code: str
+    family: str
+    value: float
+    threshold: float
+    distance: float
+    side: int
+    strength: float
+    words: str
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures beside a judgement; NaN: not known. Shares, not percent."""
+
+    price: float
+    change: float
+    atr: float
+    natr: float
+    rsi: float
+    volume_mean: float
+    volume_std: float
+    volume_z: float
+    daily_high: float
+    daily_low: float
+    daily_range: float
+    vwap_deviation: float
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol at one close. `trigger_reasons` are told whatever `signal` is; `hints` say why it is not more."""
+
+    symbol: str
+    at_ms: int
+    signal: Signal
+    trigger_reasons: tuple[Reason, ...]
+    stats: Stats
+    hints: tuple[str, ...]
+    strength: float
+    """Sum over the families of their strongest reason: what alerts are ranked by."""
+
+    @property
+    def families(self) -> frozenset[str]:
+        """The distinct families that fired."""
+        return frozenset(reason.family for reason in self.trigger_reasons)
+
+
+class AlertMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a symbol's cooldown needs to know: when it was last in ALERT, and the families told since it began."""
+
+    alert_ms: int | None = None
+    families: frozenset[str] = frozenset()
+
+
+def judge(
+    symbol: str,
+    at_ms: int,
+    columns: TriggerColumns,
+    thresholds: Thresholds,
+    asset_class: AssetClass,
+    circumstances: Circumstances,
+    memory: AlertMemory,
+    rules: Rules,
+) -> Judgement:
+    """The newest bar of `columns`, closed at `at_ms`, before the budget of the universe is looked at."""
+    reasons, hints, stops, unknown = _read(columns, thresholds, reasons_for(asset_class.only))
+    stops = [
+        *_missing(columns, asset_class, unknown),
+        *_prefilters(at_ms, asset_class, circumstances, rules),
+        *stops,
+    ]
+    hour = at_ms // HOUR_MS % 24
+    if circumstances.preferred_hours and hour not in circumstances.preferred_hours:
+        hints.append(f"{hour:02d} h UTC is not among its most liquid hours")
+    hints += [f"{code} not known" for code in unknown]
+    signal: Signal = "NONE"
+    if not stops and reasons:
+        signal, why = _decide(at_ms, {reason.family for reason in reasons}, asset_class, memory, rules)
+        hints = [*why, *hints]
+    strongest: dict[str, float] = {}
+    for reason in reasons:
+        strongest[reason.family] = max(reason.strength, strongest.get(reason.family, 0.0))
+    return Judgement(
+        symbol=symbol,
+        at_ms=at_ms,
+        signal=signal,
+        trigger_reasons=tuple(reasons),
+        stats=_stats(columns, circumstances),
+        hints=(*stops, *hints),
+        strength=sum(strongest.values(), 0.0),
+    )
+
+
+class Rationed(NamedTuple):
+    """The judgements of one moment as they may be told, in the order given, and when alerts were told of late."""
+
+    judgements: list[Judgement]
+    spent_ms: tuple[int, ...]
+
+
+def ration(judgements: Sequence[Judgement], spent_ms: Sequence[int], at_ms: int, rules: Rules) -> Rationed:
+    """Let the strongest alerts of this moment through while the hour has room; the others become NORMAL.
+
+    `spent_ms`: when alerts were told before, as returned the last time. Equal strength is settled by symbol.
+    """
+    recent = [told_ms for told_ms in spent_ms if told_ms > at_ms - HOUR_MS]
+    alerts = [judgement for judgement in judgements if judgement.signal == "ALERT"]
+    alerts.sort(key=lambda judgement: (-judgement.strength, judgement.symbol))
+    room = max(0, rules.alerts_per_hour - len(recent))
+    refused = {judgement.symbol for judgement in alerts[room:]}
+    hint = f"{OVER_BUDGET}: {rules.alerts_per_hour} alerts an hour"
+    found = [
+        replace(judgement, signal="NORMAL", hints=(hint, *judgement.hints))
+        if judgement.symbol in refused and judgement.signal == "ALERT"
+        else judgement
+        for judgement in judgements
+    ]
+    return Rationed(found, (*recent, *[at_ms] * len(alerts[:room])))
+
+
+def remember(memory: AlertMemory, judgement: Judgement, rules: Rules) -> AlertMemory:
+    """The memory after a judgement was told: an ALERT begins the cooldown anew, also one let through by a new family."""
+    if judgement.signal != "ALERT":
+        return memory
+    before = memory.families if _cooling_s(memory, judgement.at_ms, rules) > 0.0 else frozenset()
+    return AlertMemory(alert_ms=judgement.at_ms, families=before | judgement.families)
+
+
+def _read(
+    columns: TriggerColumns, thresholds: Thresholds, entries: tuple[Trigger, ...]
+) -> tuple[list[Reason], list[str], list[str], list[str]]:
+    """Reasons that fired, words of hints, words of what suppresses, and codes of which nothing is known."""
+    reasons: list[Reason] = []
+    hints: list[str] = []
+    stops: list[str] = []
+    unknown: list[str] = []
+    for entry in entries:
+        value, threshold, distance, side, fires = (column.item(-1) for column in entry.read(columns, thresholds))
+        if fires and entry.role == "reason":
+            reasons.append(_reason(entry, value, threshold, distance, side))
+        elif fires:
+            (hints if entry.role == "hint" else stops).append(entry.reason(value, threshold, side))
+        elif value != value and entry.role == "reason":
+            unknown.append(entry.code)
+    return reasons, hints, stops, unknown
+
+
+def _reason(entry: Trigger, value: float, threshold: float, distance: float, side: float) -> Reason:
+    return Reason(
+        code=entry.code,
+        family=entry.family,
+        value=value,
+        threshold=threshold,
+        distance=distance,
+        side=int(side),
+        strength=entry.strength(value, threshold, distance),
+        words=entry.reason(value, threshold, side),
+    )
+
+
+def _decide(
+    at_ms: int, families: set[str], asset_class: AssetClass, memory: AlertMemory, rules: Rules
+) -> tuple[Signal, list[str]]:
+    needed = asset_class.min_families or rules.min_reasons_for_alert
+    if len(families) < needed:
+        return "NORMAL", [f"{len(families)} of {needed} families: {', '.join(sorted(families))}"]
+    left_s = _cooling_s(memory, at_ms, rules)
+    if left_s > 0.0 and families <= memory.families:
+        return "NORMAL", [f"alert told before: again in {left_s:.0f} s or with a new family"]
+    return "ALERT", []
+
+
+def _cooling_s(memory: AlertMemory, at_ms: int, rules: Rules) -> float:
+    """Seconds of cooldown left; 0 or less: over."""
+    return 0.0 if memory.alert_ms is None else rules.cooldown_s - (at_ms - memory.alert_ms) / 1000.0
+
+
+def _missing(columns: TriggerColumns, asset_class: AssetClass, unknown: list[str]) -> list[str]:
+    """Why the bars do not bear a judgement: too few of them, or poor ones."""
+    if asset_class.only:
+        return [f"warming up: {', '.join(unknown)} not known"] if unknown else []
+    if columns.rsi_low.item(-1) != columns.rsi_low.item(-1):
+        return [f"warming up: {WARMUP + 1} bars in a row are needed"]
+    if not columns.usable.item(-1):
+        return [f"the last {QUALITY_BARS} bars are not whole, hardly traded, or move less than two ticks"]
+    return []
+
+
+def _prefilters(at_ms: int, asset_class: AssetClass, circumstances: Circumstances, rules: Rules) -> list[str]:
+    """What keeps the market out whatever its bars say. What is not known keeps it out as well."""
+    found: list[str] = []
+    volume, least = circumstances.quote_volume, max(rules.min_volume_usd, asset_class.min_volume_usd)
+    if volume != volume:
+        found.append("24 h volume not known")
+    elif volume < least:
+        found.append(f"24 h volume {volume:,.0f} is below {least:,.0f}")
+    natr = circumstances.natr_1h
+    if not asset_class.only:
+        if natr != natr:
+            found.append("hourly ATR not known")
+        elif natr < rules.min_natr_1h:
+            found.append(f"hourly ATR {100.0 * natr:.2f} % is below {100.0 * rules.min_natr_1h:.2f} %")
+    hour = at_ms // HOUR_MS % 24
+    if hour in rules.exclude_hours:
+        found.append(f"{hour:02d} h UTC is excluded")
+    return found
+
+
+def _stats(columns: TriggerColumns, circumstances: Circumstances) -> Stats:
+    price, high, low = columns.close.item(-1), circumstances.high, circumstances.low
+    return Stats(
+        price=price,
+        change=circumstances.change,
+        atr=columns.atr.item(-1),
+        natr=columns.natr.item(-1),
+        rsi=columns.rsi.item(-1),
+        volume_mean=columns.volume_mean.item(-1),
+        volume_std=columns.volume_std.item(-1),
+        volume_z=columns.volume_z.item(-1),
+        daily_high=high,
+        daily_low=low,
+        daily_range=(high - low) / price if price > 0.0 else math.nan,
+        vwap_deviation=columns.vwap_deviation.item(-1),
+    )

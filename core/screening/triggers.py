@@ -1,0 +1,285 @@
+"""The triggers of Stage 1: what makes a bar unusual, each a small function over the columns and the thresholds.
+
+A trigger says how large its value is, from where on it fires, how far it is from firing and on which side of the market
+it stands; how many families fire together decides what becomes of it (`core.screening.stage1`). Adding one is a
+function and its registration here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.screening.columns import TriggerColumns
+from core.screening.thresholds import Thresholds
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Role = Literal["reason", "hint", "suppress"]
+"""`reason` counts toward a signal, `hint` is only told, `suppress` keeps the bar calm whatever else fires."""
+
+BODY_SHARE = 0.3
+"""A bar whose body is a smaller share of its range has no direction."""
+DIVERGENCE_POINTS = 2.0
+VWAP_FLOOR = 0.001
+"""Deviation from the VWAP that counts at the least, as a share (the specification's 0.1 %)."""
+BREAKOUT_TICKS = 2.0
+TOUCH_ATR = 0.1
+DEPEG_SHARE = 0.005
+_LEAST = 1e-18
+
+
+class Reading(NamedTuple):
+    """Arrays (k,), one value per bar; NaN where nothing is known, and there `fires` is False.
+
+    `value` and `threshold` are in the trigger's unit; `distance` says how far the value is from firing, in that unit:
+    negative is how far past it. `side`: 1 speaks for BUY, −1 for SELL, 0 for neither; also told while not firing.
+    """
+
+    value: Floats
+    threshold: Floats
+    distance: Floats
+    side: Floats
+    fires: Bools
+
+
+class Trigger(NamedTuple):
+    """One entry of the registry.
+
+    `words` is the reason as a template over `value`, `threshold`, `over` (how the value lies, by side) and `family`.
+    `full`: so far past the threshold, in the trigger's unit, strength is 1; `relative`: in thresholds instead.
+    """
+
+    code: str
+    family: str
+    unit: str
+    words: tuple[str, str, str]
+    """As a reason when the side is BUY, SELL or neither: templates with `{value}` and `{threshold}`."""
+    full: float
+    relative: bool
+    role: Role
+    reserved: bool
+    """Speaks only for asset classes that name it."""
+    read: Callable[[TriggerColumns, Thresholds], Reading]
+
+    def strength(self, value: float, threshold: float, distance: float) -> float:
+        """How far past its threshold, in [0, 1]; 0 when it does not fire."""
+        reach = self.full * threshold if self.relative else self.full
+        return min(1.0, max(0.0, -distance / reach)) if reach > 0.0 else 0.0
+
+    def reason(self, value: float, threshold: float, side: float) -> str:
+        """The reason in words."""
+        return self.words[0 if side > 0.0 else 1 if side < 0.0 else 2].format(value=abs(value), threshold=threshold)
+
+
+REGISTRY: dict[str, Trigger] = {}
+"""By reason code, in the order in which reasons are told."""
+
+_Read = Callable[[TriggerColumns, Thresholds], Reading]
+
+
+def trigger(
+    code: str,
+    *,
+    family: str,
+    unit: str,
+    words: tuple[str, str, str] | str,
+    full: float,
+    relative: bool = False,
+    role: Role = "reason",
+    reserved: bool = False,
+) -> Callable[[_Read], _Read]:
+    """Register a trigger. `words`: one template, or three for the sides BUY, SELL and neither."""
+
+    def register(read: _Read) -> _Read:
+        if code in REGISTRY:
+            raise ValueError(f"trigger {code} is registered twice: give one of them another code")
+        spoken = (words, words, words) if isinstance(words, str) else words
+        REGISTRY[code] = Trigger(code, family, unit, spoken, full, relative, role, reserved, read)
+        return read
+
+    return register
+
+
+def reasons_for(only: tuple[str, ...] = ()) -> tuple[Trigger, ...]:
+    """The triggers that speak for an asset class; empty: all that are not reserved."""
+    return tuple(entry for entry in REGISTRY.values() if (entry.code in only if only else not entry.reserved))
+
+
+@trigger(
+    "VOLUME_SPIKE",
+    family="VOLUME",
+    unit="σ",
+    words=(
+        "volume {value:.1f}σ above normal on a rising bar",
+        "volume {value:.1f}σ above normal on a falling bar",
+        "volume {value:.1f}σ above normal",
+    ),
+    full=3.0,
+)
+def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """Robust z of the volume against the 50 bars before; the bar's direction is the side where it has a body."""
+    side = np.where(np.abs(columns.body) >= BODY_SHARE, np.sign(columns.body), 0.0)
+    return _above(columns, columns.volume_z, thresholds.vol_z_threshold, side)
+
+
+@trigger(
+    "RSI_STATIC",
+    family="MEANREV",
+    unit="points",
+    words=("RSI {value:.0f} below {threshold:.0f}: oversold", "RSI {value:.0f} above {threshold:.0f}: overbought", ""),
+    full=20.0,
+)
+def rsi_static(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """RSI14 beyond fixed bounds (Wilder, 1978)."""
+    return _outside(columns, columns.rsi, thresholds.rsi_oversold, thresholds.rsi_overbought)
+
+
+@trigger(
+    "RSI_DYNAMIC",
+    family="MEANREV",
+    unit="points",
+    words=(
+        "RSI {value:.0f} below its own 5 % level {threshold:.0f}",
+        "RSI {value:.0f} above its own 95 % level {threshold:.0f}",
+        "",
+    ),
+    full=10.0,
+)
+def rsi_dynamic(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
+    """RSI14 beyond its own 5 % and 95 % levels of the 500 bars before."""
+    return _outside(columns, columns.rsi, columns.rsi_low, columns.rsi_high)
+
+
+@trigger(
+    "RSI_DIVERGENCE",
+    family="MEANREV",
+    unit="points",
+    words=(
+        "bullish divergence: lower low, RSI {value:.0f} points higher",
+        "bearish divergence: higher high, RSI {value:.0f} points lower",
+        "",
+    ),
+    full=8.0,
+)
+def rsi_divergence(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
+    """A pivot confirmed on this bar is more extreme than the one before while RSI14 at it is less so by 2 points."""
+    up, down = columns.divergence_up, columns.divergence_down
+    bullish = up >= down
+    return _above(columns, np.where(bullish, up, down), DIVERGENCE_POINTS, np.where(bullish, 1.0, -1.0))
+
+
+@trigger("BREAKOUT_UP", family="LEVEL", unit="ATR", words="close {value:.1f} ATR above a level it was below", full=0.5)
+def breakout_up(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """Close above a level by `breakout_atr` ATR and two ticks at the least, the previous close not above it."""
+    return _beyond(columns, columns.up_distance, thresholds, 1.0)
+
+
+@trigger(
+    "BREAKOUT_DOWN", family="LEVEL", unit="ATR", words="close {value:.1f} ATR below a level it was above", full=0.5
+)
+def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """Mirror of `breakout_up`."""
+    return _beyond(columns, columns.down_distance, thresholds, -1.0)
+
+
+@trigger(
+    "VWAP_DEVIATION",
+    family="MEANREV",
+    unit="σ",
+    words=("{value:.1f}σ under the 30-bar VWAP", "{value:.1f}σ over the 30-bar VWAP", ""),
+    full=2.0,
+)
+def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """Close far from the 30-bar VWAP: by `vwap_multiple` deviations of a random walk and 0.1 % at the least."""
+    sigma = _positive(columns.vwap_sigma)
+    threshold = np.maximum(thresholds.vwap_multiple, VWAP_FLOOR / sigma)
+    return _above(columns, np.abs(columns.vwap_deviation) / sigma, threshold, -np.sign(columns.vwap_deviation))
+
+
+@trigger(
+    "VOL_SPIKE",
+    family="VOLATILITY",
+    unit="%",
+    words="too volatile: ATR {value:.2f} % a bar, gate {threshold:.2f} %",
+    full=1.0,
+    relative=True,
+)
+def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """NATR14 above the high gate."""
+    value, threshold = 100.0 * columns.natr, np.full(len(columns), 100.0 * thresholds.high_gate)
+    return _reading(columns, value, threshold, threshold - value, np.zeros(len(columns)), value > threshold)
+
+
+@trigger(
+    "DEPEG",
+    family="PEG",
+    unit="%",
+    words=("{value:.2f} % below its peg for 3 bars", "{value:.2f} % above its peg for 3 bars", ""),
+    full=1.0,
+    reserved=True,
+)
+def depeg(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
+    """A stable coin more than 0.5 % off 1 on three bars in a row (methods sheet 4.3)."""
+    value, threshold = 100.0 * np.abs(columns.depeg), np.full(len(columns), 100.0 * DEPEG_SHARE)
+    return Reading(value, threshold, threshold - value, -np.sign(columns.depeg), value > threshold)
+
+
+@trigger("LEVEL_TOUCH", family="LEVEL", unit="ATR", words="{value:.2f} ATR from a level", full=TOUCH_ATR, role="hint")
+def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
+    """Close within 0.1 ATR of a level."""
+    value, threshold = columns.level_distance / _positive(columns.atr), np.full(len(columns), TOUCH_ATR)
+    return _reading(columns, value, threshold, value - threshold, np.zeros(len(columns)), value <= threshold)
+
+
+@trigger(
+    "QUIET",
+    family="VOLATILITY",
+    unit="%",
+    words="too quiet: ATR {value:.3f} % a bar, gate {threshold:.3f} %",
+    full=1.0,
+    relative=True,
+    role="suppress",
+)
+def quiet(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
+    """NATR14 below the low gate."""
+    value, threshold = 100.0 * columns.natr, np.full(len(columns), 100.0 * thresholds.low_gate)
+    return _reading(columns, value, threshold, value - threshold, np.zeros(len(columns)), value < threshold)
+
+
+def _reading(
+    columns: TriggerColumns, value: Floats, threshold: Floats, distance: Floats, side: Floats, fires: Bools
+) -> Reading:
+    return Reading(value, threshold, distance, side, fires & (columns.usable > 0.0))
+
+
+def _above(columns: TriggerColumns, value: Floats, threshold: Floats | float, side: Floats) -> Reading:
+    """Fires at the threshold and above."""
+    bounds = np.full(len(columns), threshold) if isinstance(threshold, float) else threshold
+    return _reading(columns, value, bounds, bounds - value, side, value >= bounds)
+
+
+def _outside(columns: TriggerColumns, value: Floats, low: Floats | float, high: Floats | float) -> Reading:
+    """Fires below `low` (BUY) and above `high` (SELL), not at them; otherwise tells of the nearer one."""
+    to_low, to_high = value - low, high - value
+    lower = to_low <= to_high
+    distance = np.where(lower, to_low, to_high)
+    return _reading(columns, value, np.where(lower, low, high), distance, np.where(lower, 1.0, -1.0), distance < 0.0)
+
+
+def _beyond(columns: TriggerColumns, distance: Floats, thresholds: Thresholds, side: float) -> Reading:
+    atr = _positive(columns.atr)
+    threshold = np.maximum(thresholds.breakout_atr, BREAKOUT_TICKS * columns.tick / atr)
+    value = distance / atr
+    # A close on the level itself is not beyond it, however small the distance asked for.
+    fires = (value >= threshold) & (value > 0.0)
+    return _reading(columns, value, threshold, threshold - value, np.full(len(columns), side), fires)
+
+
+def _positive(values: Floats) -> Floats:
+    """The values, NaN where they are zero but for rounding: nothing is measured in them then."""
+    found: Floats = np.where(values > _LEAST, values, np.nan)
+    return found
