@@ -7,6 +7,7 @@ One venue and category per process, so inside the program `symbol` alone is a ke
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -17,8 +18,27 @@ Severity = Literal["info", "warning", "error"]
 HostKind = Literal["SANDBOX", "RECORDED", "TESTNET", "LIVE DATA"]
 LinkState = Literal["connecting", "up", "down", "rotating", "banned", "stopped"]
 Channel = Literal["kline", "trade", "quote", "depth", "mark"]
-EventKind = Literal["state", "link", "channel", "book", "ban", "fault", "setting", "universe", "engine"]
+EventKind = Literal[
+    "state", "alert", "recommendation", "calibration",
+    "link", "channel", "book", "ban", "fault", "setting", "universe", "engine",
+]  # fmt: skip
 Regime = Literal["trend_up", "trend_down", "range", "undefined"]
+Signal = Literal["NONE", "NORMAL", "ALERT"]
+Trend = Literal["UP", "DOWN", "SIDEWAYS", "UNKNOWN"]
+Volatility = Literal["LOW", "NORMAL", "HIGH", "UNKNOWN"]
+AnomalyKind = Literal["VOLATILITY", "BREAKOUT_WITH_VOLUME", "TREND_REVERSAL", "RELATIVE_STRENGTH", "LIQUIDITY_THIN"]
+Action = Literal["SYSTEM_FAILURE", "INVALID_DATA", "AVOID_HIGH_RISK", "AVOID", "BUY", "SELL", "WAIT_FOR_CONFIRMATION"]
+ChangeCode = Literal[
+    "ERROR", "DATA", "VOLATILITY", "PROBABILITY", "RATIO", "FEES", "SHORTS", "FACTORS", "P_TRADE", "STOP"
+]
+ThresholdSource = Literal["class", "adaptive", "calibrated", "operator"]
+CalibrationPriority = Literal["urgent", "high", "normal"]
+CalibrationState = Literal[
+    "queued", "queued_high", "queued_urgent", "in_progress", "completed", "rejected", "failed", "expired", "paused"
+]
+CalibrationCause = Literal["exception", "time_limit", "lost_worker", "no_feasible_trial", "stale_data"]
+BreakerPhase = Literal["closed", "open", "half_open"]
+Verdict = Literal["accept", "keep", "waiting", "failed"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True, gc=False):
@@ -482,6 +502,497 @@ class SignalStats(VenueMessage, frozen=True, kw_only=True, gc=False):
     at_ms: int
 
 
+# --- core.screening --------------------------------------------------------------------------------------------------
+
+
+class TriggerReason(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger that fired: by how much, on which side (1 BUY, -1 SELL, 0 neither), how strongly in [0, 1].
+
+    `distance` says how far the value is from firing, in its own unit: negative is past it.
+    """
+
+    code: str
+    family: str
+    value: float
+    threshold: float
+    distance: float
+    side: int
+    strength: float
+    words: str
+
+
+class TriggerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures beside a Stage 1 judgement; NaN: not known. Shares, not percent."""
+
+    price: float
+    change: float
+    atr: float
+    natr: float
+    rsi: float
+    volume_mean: float
+    volume_std: float
+    volume_z: float
+    daily_high: float
+    daily_low: float
+    daily_range: float
+    vwap_deviation: float
+
+
+class Screening(SymbolMessage, frozen=True, kw_only=True):
+    """Stage 1: what one closed one-minute bar comes to. Reasons are told whatever `signal` is; `hints` say why not more.
+
+    `strength` is the sum over the families of their strongest reason. `alerted_ms` is the close at which the symbol was
+    last in ALERT (0: never), `cooldown_until_ms` until when the same families will not alert again. `replayed`: said
+    again on `Replay`, nothing may be set off by it.
+    """
+
+    signal: Signal
+    trigger_reasons: tuple[TriggerReason, ...]
+    stats: TriggerStats
+    hints: tuple[str, ...]
+    strength: float
+    asset_class: str
+    preferred_hours: tuple[int, ...] = ()
+    alerted_ms: int = 0
+    cooldown_until_ms: int = 0
+    replayed: bool = False
+    occurred_at: int
+    known_at: int
+
+
+class KeyLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """Levels around one price; NaN: there is none. Support is below the price, resistance above it.
+
+    Immediate ones are the nearest of swings and daily levels. `next_major_above` and `next_major_below` are daily levels
+    beyond them, `next_major_level` the one the trend points at, without a trend the nearer. `day_low` and `day_high` are
+    of the current UTC day so far, the price included.
+    """
+
+    immediate_support: float
+    immediate_resistance: float
+    next_major_level: float
+    next_major_above: float
+    next_major_below: float
+    day_low: float
+    day_high: float
+
+
+class Correlation(msgspec.Struct, frozen=True, kw_only=True):
+    """Pearson correlation, its 95 % interval and the number of returns behind it. NaN: too few, or one did not move."""
+
+    rho: float
+    low: float
+    high: float
+    observations: int
+
+
+class MarketContext(msgspec.Struct, frozen=True, kw_only=True):
+    """The context of a recommendation. `hints` say in words what is not known, `atr` is the recommendation timeframe's."""
+
+    trend: Trend
+    trend_confidence: float
+    trend_age_bars: int
+    volatility: Volatility
+    natr: float
+    natr_percentile: float
+    atr: float
+    key_levels: KeyLevels
+    correlation_with_reference: Correlation
+    reference_trend: Trend
+    regime: Regime
+    regime_confidence: float
+    regime_age_bars: int
+    hints: tuple[str, ...] = ()
+
+
+class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """One anomaly. `side` is None where it has no direction; `value` reached `threshold` (NaN: a fact, not a number)."""
+
+    kind: AnomalyKind
+    reason: str
+    side: Side | None = None
+    value: float = float("nan")
+    threshold: float = float("nan")
+
+
+class AnomalyDetection(msgspec.Struct, frozen=True, kw_only=True):
+    """What is unusual now, the most important first."""
+
+    detected: bool
+    anomalies: tuple[Anomaly, ...]
+
+
+class Penalty(msgspec.Struct, frozen=True):
+    """What a circumstance takes off the logit of the confidence."""
+
+    code: str
+    logit: float
+    reason: str
+
+
+class ConfidenceMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Confidence in `side`. `composite_score` in [-1, 1]; `factors` is signed evidence by factor, `weights` their shares.
+
+    `raw_probability` is P(side) of the confluence, `calibrated_probability` what past outcomes make of it (the same
+    while `calibrated` is false but for the blend with the prior), `probability` that after the penalties: decisions use it.
+    `outcomes` is how many outcomes the calibration rests on.
+    """
+
+    side: Side
+    composite_score: float
+    factors_confirmed: int
+    factors: dict[str, float]
+    weights: dict[str, float]
+    missing: tuple[str, ...]
+    raw_probability: float
+    calibrated_probability: float
+    probability: float
+    calibrated: bool
+    outcomes: float
+    penalties: tuple[Penalty, ...]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What would change a recommendation: a quantity, where it is (NaN: no number), where it would have to be, in words."""
+
+    code: ChangeCode
+    value: float
+    limit: float
+    text: str
+
+
+class RiskParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade on the venue's tick. `optimal_entry` is (low, high); `tp_targets` go away from the entry, nearest first.
+
+    `risk_reward_ratio` is TP1 over the stop at the worst edge of the zone, net of costs both ways; `gross_ratio` without.
+    `cost_r` is the round trip in units of the stop distance. `fees_exceed_move`: costs are more than the way to TP1, or
+    no stop that is allowed makes the ratio acceptable on this ATR while without costs one would.
+    """
+
+    side: Side
+    optimal_entry: tuple[Decimal, Decimal]
+    tp_targets: tuple[Decimal, ...]
+    sl_level: Decimal
+    risk_reward_ratio: float
+    gross_ratio: float
+    cost_r: float
+    fees_exceed_move: bool
+
+    @property
+    def worst_entry(self) -> Decimal:
+        """The edge of the zone from which the trade pays least."""
+        return self.optimal_entry[1] if self.side == "BUY" else self.optimal_entry[0]
+
+    @property
+    def break_even(self) -> float:
+        """The P(TP1 before stop) above which the trade pays: (1 + cost_R) / (1 + RR), RR before costs."""
+        return (1.0 + self.cost_r) / (1.0 + self.gross_ratio)
+
+
+class CalibrationParams(msgspec.Struct, frozen=True, kw_only=True):
+    """The thresholds an analysis used; `source` is the strongest among them, `is_default` that none was fitted or typed."""
+
+    low_gate: float
+    high_gate: float
+    atr_target: float
+    vol_z_threshold: float
+    rsi_oversold: float
+    rsi_overbought: float
+    vwap_multiple: float
+    breakout_atr: float
+    tp_mult: float
+    sl_mult: float
+    source: ThresholdSource
+    is_default: bool
+    expired: bool = False
+    expires_ms: int = 0
+
+
+class QualityMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """What the analysis rested on: bars of the recommendation timeframe, detectors that spoke and that warm up, bars
+    made up to fill gaps among the newest, days of history behind distributions, how long it took (0 under a simulated clock).
+    """
+
+    bars: int
+    readings: int
+    warming: int
+    synthetic_bars: int
+    history_days: float
+    duration_ms: float
+
+
+class Analysis(SymbolMessage, frozen=True, kw_only=True):
+    """Stage 2: from an alert or a change of state to a recommendation.
+
+    Published as `pending` when it is asked for, then once as `completed`, `skipped` (too late, or asked for again before
+    its turn) or `error`. Parts that are not known yet are None. `cause` is what set it off; `reasons` say why this
+    recommendation, `changes` what would make it another one. `p_trade` is P(TP1 before stop), `break_even` the p_trade
+    above which the trade pays. `narrative` is `narrative_parts` (fact, reason, risk, change) as one text in `language`.
+    `validation_passed`: the recommendation is a trade and every input was sound. `expires_ms`: older than this it no
+    longer speaks of the market.
+    """
+
+    timestamp: int
+    stage2_status: Literal["pending", "processing", "completed", "skipped", "error"]
+    cause: Literal["alert", "state", "calibration", "operator"]
+    timeframe: str = ""
+    recommendation: Action | None = None
+    side: Side | None = None
+    price: float = float("nan")
+    market_context: MarketContext | None = None
+    anomaly_detection: AnomalyDetection | None = None
+    confidence_metrics: ConfidenceMetrics | None = None
+    trigger_reasons: tuple[TriggerReason, ...] = ()
+    reasons: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    p_trade: float = float("nan")
+    break_even: float = float("nan")
+    narrative: str = ""
+    narrative_parts: tuple[str, ...] = ()
+    language: str = "en"
+    validation_passed: bool = False
+    risk_parameters: RiskParameters | None = None
+    calibration_params: CalibrationParams | None = None
+    quality_metrics: QualityMetrics | None = None
+    hints: tuple[str, ...] = ()
+    error: str = ""
+    expires_ms: int = 0
+    replayed: bool = False
+
+
+class ThresholdInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One threshold: its name, smallest and largest value, unit and meaning."""
+
+    name: str
+    least: float
+    most: float
+    unit: str
+    about: str
+
+
+class ThresholdCatalogue(Message, frozen=True, kw_only=True):
+    """Every per-asset threshold there is. Published at start and on `Replay`."""
+
+    thresholds: tuple[ThresholdInfo, ...]
+
+
+class ThresholdsInForce(SymbolMessage, frozen=True, kw_only=True):
+    """The thresholds a symbol is watched with, by name, each with its source. Published at every change and on `Replay`.
+
+    `source` is the strongest of `sources`. `expires_ms` 0: nothing of it expires. `blended`: expired, so each fitted
+    value stands half way back to its class default. `previous` counts the sets that can be gone back to.
+    """
+
+    asset_class: str
+    class_hint: str
+    values: dict[str, float]
+    sources: dict[str, ThresholdSource]
+    source: ThresholdSource
+    is_default: bool
+    since_ms: int
+    expires_ms: int
+    blended: bool
+    previous: int
+    at_ms: int
+
+
+class HitRate(msgspec.Struct, frozen=True, kw_only=True):
+    """How often calls of one kind came right: target before stop. `low` to `high` is the 90 % interval (Wilson, 1927)."""
+
+    name: str
+    outcomes: int
+    hits: int
+    rate: float
+    low: float
+    high: float
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin of a reliability diagram: forecast against observed share, with the band a perfect forecaster stays in."""
+
+    forecast: float
+    observed: float
+    low: float
+    high: float
+    count: int
+
+
+class ReliabilityReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How honest probabilities were. `ece_noise` is what a perfect forecaster stays below in 95 % of samples this large."""
+
+    outcomes: int
+    brier: float
+    brier_skill: float
+    log_loss: float
+    ece: float
+    ece_noise: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+class TrackRecord(VenueMessage, frozen=True, kw_only=True):
+    """What became of past calls. `calls` were kept, `resolved` of them have an outcome.
+
+    `maps` tells per asset class which score map is in use: `uncalibrated`, `platt`, `beta` or `isotonic`.
+    """
+
+    calls: int
+    resolved: int
+    by_symbol: tuple[HitRate, ...]
+    by_detector: tuple[HitRate, ...]
+    by_recommendation: tuple[HitRate, ...]
+    reliability: ReliabilityReport | None
+    maps: dict[str, str]
+    at_ms: int
+
+
+# --- core.calibration ------------------------------------------------------------------------------------------------
+
+
+class CalibrationTask(msgspec.Struct, frozen=True, kw_only=True):
+    """One asset in the queue. Times in milliseconds; None where the question does not arise.
+
+    `position` is 1 for the first of the waiting tasks; `waited_ms` how long it waits or waited before it started;
+    `next_try_ms` of a waiting task the earliest moment it may start, of a failed one when its next could.
+    """
+
+    symbol: str
+    timeframe: str
+    task_id: int
+    state: CalibrationState
+    priority: CalibrationPriority
+    since_ms: int
+    position: int | None
+    waited_ms: int | None
+    next_try_ms: int | None
+    expires_ms: int | None
+    breaker: BreakerPhase
+    failures: int
+    partial: bool
+    cause: CalibrationCause | None
+    reason: str
+
+
+class CalibrationQueue(VenueMessage, frozen=True, kw_only=True):
+    """The queue as it stands: in progress first, then waiting in their order, paused, ended. Published on every move.
+
+    `overall` is the breaker over all assets, `open_breakers` counts assets whose own is not closed. `bars_wanted` is how
+    many stored bars a calibration needs. `where`: `local`, or the address of the cluster that computes.
+    """
+
+    tasks: tuple[CalibrationTask, ...]
+    waiting: int
+    paused: int
+    running: int
+    slots: int
+    done: int
+    open_breakers: int
+    overall: BreakerPhase
+    bars_wanted: int
+    where: str
+    enabled: bool
+    at_ms: int
+
+
+class CalibrationProgress(VenueMessage, frozen=True, kw_only=True):
+    """How far a running calibration is: `share` of the whole in [0, 1], `left_s` NaN while it cannot be told."""
+
+    symbol: str
+    timeframe: str
+    task_id: int
+    slot: int
+    trial: int
+    trials: int
+    fold: int
+    folds: int
+    share: float
+    left_s: float
+    at_ms: int
+
+
+class TradeFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Closed trades in numbers: rates and drawdown as fractions, expectancy and its lower bound in R. NaN: too few to say."""
+
+    trades: int
+    profit_factor: float
+    shrunk_profit_factor: float
+    win_rate: float
+    win_rate_low: float
+    win_rate_high: float
+    expectancy_r: float
+    lower_bound_r: float
+    t_value: float
+    max_drawdown: float
+    trades_per_day: float
+
+
+class CalibrationFold(msgspec.Struct, frozen=True, kw_only=True):
+    """One walk-forward fold: where its test begins and ends (ms), and what the parameters found before it made there."""
+
+    test_from_ms: int
+    test_until_ms: int
+    trades: int
+    expectancy_r: float
+    profit_factor: float
+    current_expectancy_r: float
+    trials: int
+    parameters: dict[str, float]
+
+
+class CalibrationCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of acceptance: what was found, what it was held against, and both in words."""
+
+    code: str
+    passed: bool
+    found: float
+    bound: float
+    text: str
+
+
+class CalibrationReport(VenueMessage, frozen=True, kw_only=True):
+    """What a calibration found and what became of it. Out of sample is what counts; in sample is shown beside it.
+
+    `verdict`: `accept` (new thresholds are in force), `keep` (the old ones stay: `reason`), `waiting` (for history) or
+    `failed`. `parameters` are the thresholds found, shrunk toward the class default by 1 - `shrunk_lambda`; `previous`
+    those in force before. `current` is what the previous ones made on the same test folds. `importance` is by parameter
+    and adds to 1. `accepted_by_operator`: the guards said keep, the operator took it all the same.
+    """
+
+    symbol: str
+    timeframe: str
+    verdict: Verdict
+    reason: str
+    parameters: dict[str, float]
+    previous: dict[str, float]
+    in_sample: TradeFigures | None
+    out_of_sample: TradeFigures | None
+    current: TradeFigures | None
+    dsr: float
+    pbo: float
+    folds: int
+    trials: int
+    seed: int
+    seconds: float
+    objective: str = ""
+    asset_class: str = ""
+    bars: int = 0
+    bars_missing: int = 0
+    from_ms: int = 0
+    until_ms: int = 0
+    trials_pruned: int = 0
+    trials_failed: int = 0
+    effective_trials: float = float("nan")
+    min_track_record: float = float("nan")
+    cost_r: float = float("nan")
+    shrunk_lambda: float = 1.0
+    partial: bool = False
+    fold_table: tuple[CalibrationFold, ...] = ()
+    checks: tuple[CalibrationCheck, ...] = ()
+    importance: dict[str, float] = {}
+    task_id: int = 0
+    accepted_by_operator: bool = False
+    at_ms: int = 0
+
+
 # --- core.engine, core.settings, core.events -------------------------------------------------------------------------
 
 
@@ -620,3 +1131,55 @@ class PinSymbol(Command, frozen=True, kw_only=True):
 
 class Replay(Command, frozen=True, kw_only=True):
     """A screen that starts late asks for the current state: every part publishes its newest messages again."""
+
+
+class EditThreshold(Command, frozen=True, kw_only=True):
+    """Set one threshold of one symbol by hand; `value` as typed. It expires like any other."""
+
+    symbol: str
+    name: str
+    value: str
+
+
+class RevertThresholds(Command, frozen=True, kw_only=True):
+    """Back to the thresholds a symbol had before the newest change."""
+
+    symbol: str
+
+
+class Analyse(Command, frozen=True, kw_only=True):
+    """Analyse this symbol now, whatever Stage 1 says."""
+
+    symbol: str
+
+
+class CalibrateNow(Command, frozen=True, kw_only=True):
+    """Queue a calibration of this symbol ahead of all that are not urgent."""
+
+    symbol: str
+
+
+class PauseCalibration(Command, frozen=True, kw_only=True):
+    """Hold back a waiting calibration, or let it go on. An empty symbol means the whole queue."""
+
+    symbol: str
+    paused: bool
+
+
+class CancelCalibration(Command, frozen=True, kw_only=True):
+    """Take a symbol's waiting or running calibration out of the queue; the thresholds in force stay."""
+
+    symbol: str
+
+
+class PrioritiseCalibration(Command, frozen=True, kw_only=True):
+    """Give a symbol's waiting calibration another priority."""
+
+    symbol: str
+    priority: CalibrationPriority
+
+
+class AcceptCalibration(Command, frozen=True, kw_only=True):
+    """Take the thresholds of the newest report of this symbol although the guards kept the old ones."""
+
+    symbol: str

@@ -35,7 +35,7 @@ from core.settings_rules import broken_rules
 
 log = logging.getLogger("tradetui.settings")
 
-LIVE_SECTIONS = ("confluence", "detectors")
+LIVE_SECTIONS = ("confluence", "detectors", "screening", "calibration")
 LIVE_KEYS = (
     "events.rules",
     "screen.theme",

@@ -57,6 +57,21 @@ RULES: tuple[Rule, ...] = (
         lambda v: bool(v["feed.stale_floor_s"] <= v["feed.stale_ceiling_s"]),
         "the floor must not be above the ceiling",
     ),
+    (
+        ("calibration.random_trials", "calibration.trials"),
+        lambda v: bool(v["calibration.random_trials"] <= v["calibration.trials"]),
+        "more random trials than trials; lower random_trials or raise trials",
+    ),
+    (
+        ("calibration.shrink_trades", "calibration.min_trades"),
+        lambda v: bool(v["calibration.shrink_trades"] <= v["calibration.min_trades"]),
+        "shrink_trades must not be above min_trades; lower it",
+    ),
+    (
+        ("screening.exclude_hours",),
+        lambda v: all(0 <= hour <= 23 for hour in v["screening.exclude_hours"]),
+        "hours are 0 to 23 in UTC; write for example [0, 1, 23]",
+    ),
 )
 
 

@@ -29,6 +29,27 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             undo INTEGER NOT NULL)""",
     ),
     ("ALTER TABLE events ADD COLUMN change TEXT",),
+    (
+        """CREATE TABLE thresholds (
+            instrument TEXT PRIMARY KEY, in_force TEXT NOT NULL, at_ms INTEGER NOT NULL)""",
+        """CREATE TABLE threshold_history (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, instrument TEXT NOT NULL, in_force TEXT NOT NULL, by TEXT NOT NULL,
+            at_ms INTEGER NOT NULL)""",
+        "CREATE INDEX threshold_history_of ON threshold_history (instrument, id)",
+        """CREATE TABLE calibrations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, instrument TEXT NOT NULL, at_ms INTEGER NOT NULL, report TEXT NOT NULL)""",
+        "CREATE INDEX calibrations_of ON calibrations (instrument, id)",
+        """CREATE TABLE calibration_queue (
+            market TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER NOT NULL)""",
+        """CREATE TABLE calls (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, instrument TEXT NOT NULL, kind TEXT NOT NULL, at_ms INTEGER NOT NULL,
+            fact TEXT NOT NULL UNIQUE, call TEXT NOT NULL, resolved_ms INTEGER, outcome TEXT)""",
+        "CREATE INDEX calls_open ON calls (resolved_ms, at_ms)",
+        "CREATE INDEX calls_of ON calls (instrument, at_ms)",
+        """CREATE TABLE score_maps (
+            market TEXT NOT NULL, asset_class TEXT NOT NULL, timeframe TEXT NOT NULL, map TEXT NOT NULL,
+            at_ms INTEGER NOT NULL, PRIMARY KEY (market, asset_class, timeframe))""",
+    ),
 )
 """Step k brings a file from schema version k to k + 1. Steps are never changed, only added."""
 
@@ -68,14 +89,14 @@ class Store:
         rows = [(e.kind, e.severity, e.symbol, e.text, e.at_ms, fact, _change_text(e)) for e, fact in events]
         columns = "kind, severity, symbol, text, at_ms, fact, change"
         insert = f"INSERT OR IGNORE INTO events ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        await self._run(lambda db: db.executemany(insert, rows))
+        await self.run(lambda db: db.executemany(insert, rows))
 
     async def events(self, newest: int) -> list[Event]:
         """The newest events, oldest first."""
         query = (
             "SELECT event_id, kind, severity, symbol, text, at_ms, change FROM events ORDER BY event_id DESC LIMIT ?"
         )
-        rows = await self._run(lambda db: db.execute(query, (newest,)).fetchall())
+        rows = await self.run(lambda db: db.execute(query, (newest,)).fetchall())
         return [
             Event(
                 event_id=i, kind=kind, severity=severity, symbol=symbol, text=text, at_ms=at_ms, change=_change(change)
@@ -86,23 +107,23 @@ class Store:
     async def facts(self, since_ms: int) -> set[str]:
         """Names of the facts kept at or after this time."""
         query = "SELECT fact FROM events WHERE fact IS NOT NULL AND at_ms >= ?"
-        return {fact for (fact,) in await self._run(lambda db: db.execute(query, (since_ms,)).fetchall())}
+        return {fact for (fact,) in await self.run(lambda db: db.execute(query, (since_ms,)).fetchall())}
 
     async def last_event_id(self) -> int:
         """The highest event id ever given, 0 for none."""
         query = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
-        row = await self._run(lambda db: db.execute(query).fetchone())
+        row = await self.run(lambda db: db.execute(query).fetchone())
         return int(row[0]) if row else 0
 
     async def add_edit(self, edit: SettingChanged) -> None:
         """Keep one live edit of a setting."""
         row = (edit.at_ms, edit.key, edit.old, edit.new, edit.by, int(edit.undo))
-        await self._run(lambda db: db.execute("INSERT INTO setting_edits VALUES (?, ?, ?, ?, ?, ?)", row))
+        await self.run(lambda db: db.execute("INSERT INTO setting_edits VALUES (?, ?, ?, ?, ?, ?)", row))
 
     async def edits(self) -> list[SettingChanged]:
         """Every kept edit, oldest first."""
         query = "SELECT at_ms, key, old, new, by, undo FROM setting_edits ORDER BY rowid"
-        rows = await self._run(lambda db: db.execute(query).fetchall())
+        rows = await self.run(lambda db: db.execute(query).fetchall())
         return [
             SettingChanged(at_ms=at_ms, key=key, old=old, new=new, by=by, undo=bool(undo))
             for at_ms, key, old, new, by, undo in rows
@@ -110,7 +131,7 @@ class Store:
 
     async def forget_events(self, before_ms: int) -> int:
         """Drop events older than this; returns how many."""
-        return await self._run(lambda db: db.execute("DELETE FROM events WHERE at_ms < ?", (before_ms,)).rowcount)
+        return await self.run(lambda db: db.execute("DELETE FROM events WHERE at_ms < ?", (before_ms,)).rowcount)
 
     async def close(self) -> None:
         """Finish what waits, fold the write-ahead log into the file and close it. Safe to call twice."""
@@ -120,8 +141,8 @@ class Store:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown(wait=False)
 
-    async def _run(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """One transaction on the writer thread."""
+    async def run(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction on the writer thread, for a part that keeps its own tables. Raises `StoreError`."""
         if self._closed:
             raise StoreError(f"{self.path}: is closed")
 

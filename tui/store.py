@@ -42,51 +42,12 @@ from core.messages import (
     SignalStats,
     StateChange,
     Ticker,
-    Trade,
     TradeBatch,
     Universe,
     VenueClock,
 )
-
-TAPE_KEPT = 200
-
-
-class Looked:
-    """What only the symbol and timeframe the operator looks at have: chart, forming bar, ladder, tape, every reading.
-
-    Each part carries its own version, so that a widget repaints only when its part moved. `timeframe` is the one shown.
-    """
-
-    __slots__ = (
-        "bar",
-        "bar_version",
-        "chart",
-        "chart_version",
-        "confluence",
-        "ladder",
-        "ladder_version",
-        "readings",
-        "symbol",
-        "tape",
-        "tape_version",
-        "timeframe",
-        "version",
-    )
-
-    def __init__(self, symbol: str, timeframe: str) -> None:
-        self.symbol = symbol
-        self.timeframe = timeframe
-        self.chart: Chart | None = None
-        self.bar: Bar | None = None
-        """The forming bar of the timeframe shown."""
-        self.ladder: Ladder | None = None
-        self.confluence: Confluence | None = None
-        """The view of the timeframe shown; the deciding one is in the symbol's row as well."""
-        self.readings: dict[str, Reading] = {}
-        """By detector, silent and warming ones too."""
-        self.tape: deque[Trade] = deque(maxlen=TAPE_KEPT)
-        """Newest last."""
-        self.chart_version = self.bar_version = self.ladder_version = self.tape_version = self.version = 0
+from tui.looked import Looked
+from tui.screening_store import ScreeningStore
 
 
 class MarketRow:
@@ -150,6 +111,7 @@ class ViewStore:
 
     def __init__(self, events_shown: int = 2000) -> None:
         self.rows: dict[str, MarketRow] = {}
+        self.screening = ScreeningStore()
         self.looked = Looked("", "")
         self.detectors: dict[str, DetectorInfo] = {}
         self.universe: tuple[str, ...] = ()
@@ -318,6 +280,7 @@ class ViewStore:
         watched = set(message.symbols)
         for symbol in [known for known in self.rows if known not in watched]:
             del self.rows[symbol]
+        self.screening.on_universe(message)
         self.universe_version += 1
 
     def on_event(self, message: Event) -> None:
@@ -371,12 +334,16 @@ class ViewStore:
     def on_setting_changed(self, message: SettingChanged) -> None:
         if message.key == "market.pinned":
             self.pinned = set(tomllib.loads(f"pinned = {message.new}")["pinned"])
-        verb = "undone" if message.undo else "set"
-        self.say(f"{message.key} {verb}: {message.old} → {message.new}", "info", message.at_ms)
+        self.say(
+            f"{message.key} {'undone' if message.undo else 'set'}: {message.old} → {message.new}", "info", message.at_ms
+        )
 
     def on_setting_rejected(self, message: SettingRejected) -> None:
-        what = f"{message.key} = {message.value} refused: " if message.key else ""
-        self.say(what + message.reason, "error", message.at_ms)
+        self.say(
+            (f"{message.key} = {message.value} refused: " if message.key else "") + message.reason,
+            "error",
+            message.at_ms,
+        )
 
     def say(self, text: str, severity: str, at_ms: int) -> None:
         """One line for the operator, shown by the current screen for a few seconds."""
@@ -385,7 +352,7 @@ class ViewStore:
 
     def handlers(self) -> dict[type[Message], Any]:
         """Which handler takes which message class."""
-        return {
+        own: dict[type[Message], Any] = {
             Quote: self.on_quote,
             TradeBatch: self.on_trades,
             Ticker: self.on_ticker,
@@ -416,3 +383,4 @@ class ViewStore:
             SettingChanged: self.on_setting_changed,
             SettingRejected: self.on_setting_rejected,
         }
+        return own | self.screening.handlers()

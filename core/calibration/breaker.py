@@ -12,11 +12,9 @@ machinery worked.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Phase = Literal["closed", "open", "half_open"]
+from core.messages import BreakerPhase
 
 FAILURES_TO_OPEN = 3
 FIRST_WAIT_MS = 600_000
@@ -37,7 +35,7 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 CLOSED = Breaker()
 
 
-def phase(breaker: Breaker, now_ms: int) -> Phase:
+def phase(breaker: Breaker, now_ms: int) -> BreakerPhase:
     """Where the breaker stands at `now_ms`."""
     if breaker.wait_ms == 0:
         return "closed"

@@ -5,38 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from core.calibration import breaker as breakers
-from core.calibration.breaker import Phase
 from core.calibration.queue import Queue
-from core.calibration.task import WAITING, Cause, Priority, State, Task, order, waited_ms
+from core.calibration.task import WAITING, Task, order, waited_ms
+from core.messages import BreakerPhase, CalibrationState, CalibrationTask
 
-_STATE_ORDER: dict[State, int] = {
+_STATE_ORDER: dict[CalibrationState, int] = {
     "in_progress": 0, "queued": 1, "queued_high": 1, "queued_urgent": 1, "paused": 2,
     "failed": 3, "expired": 4, "rejected": 5, "completed": 6,
 }  # fmt: skip
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One asset in the queue. Times in milliseconds; None where the question does not arise."""
-
-    symbol: str
-    timeframe: str
-    task_id: int
-    state: State
-    priority: Priority
-    since_ms: int
-    position: int | None
-    """1 for the first of the waiting tasks, breakers and urgent share aside; None if it does not wait."""
-    waited_ms: int | None
-    """How long it waits, or waited before it started; None once it has ended."""
-    next_try_ms: int | None
-    """Of a waiting task the earliest moment it may start, of a failed one when its next could. Now, if nothing but a slot is
-    missing. None while a try of a half-open breaker decides, and for all others."""
-    expires_ms: int | None
-    breaker: Phase
-    failures: int
-    partial: bool
-    cause: Cause | None
-    reason: str
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +24,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     done: int
     open_breakers: int
-    overall: Phase
+    overall: BreakerPhase
 
 
-def rows(queue: Queue, now_ms: int) -> list[Row]:
+def rows(queue: Queue, now_ms: int) -> list[CalibrationTask]:
     """All assets: in progress, then waiting in their order, paused, and the ended ones by what needs attention, then symbol."""
     tasks = queue.tasks()
     waiting = sorted((task for task in tasks if task.state in WAITING), key=lambda task: order(task, now_ms))
@@ -74,9 +50,9 @@ def summary(queue: Queue, now_ms: int) -> Summary:
     )
 
 
-def _row(queue: Queue, task: Task, position: int | None, now_ms: int) -> Row:
+def _row(queue: Queue, task: Task, position: int | None, now_ms: int) -> CalibrationTask:
     own = queue.breaker_of(task.symbol, task.timeframe)
-    return Row(
+    return CalibrationTask(
         symbol=task.symbol,
         timeframe=task.timeframe,
         task_id=task.id,

@@ -21,24 +21,13 @@ import msgspec
 from core.calibration import breaker as breakers
 from core.calibration.breaker import CLOSED, Breaker
 from core.calibration.expiry import expiry_ms
-from core.calibration.task import (
-    ENDED,
-    QUEUED_AS,
-    WAITING,
-    Cause,
-    Move,
-    Priority,
-    State,
-    Task,
-    UnknownTask,
-    moved,
-    order,
-)
+from core.calibration.task import ENDED, QUEUED_AS, WAITING, Move, Task, UnknownTask, moved, order
+from core.messages import CalibrationCause, CalibrationPriority, CalibrationState
 
 TIME_LIMIT_MS = 120_000
 Key = tuple[str, str]
 Outcome = Literal["completed", "rejected", "failed"]
-_LEAST_URGENT_FIRST: tuple[Priority, ...] = ("normal", "high", "urgent")
+_LEAST_URGENT_FIRST: tuple[CalibrationPriority, ...] = ("normal", "high", "urgent")
 
 
 class AssetBreaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +92,7 @@ class Queue:
 
     # asking and taking
 
-    def ask(self, symbol: str, timeframe: str, priority: Priority, now_ms: int, reason: str = "") -> Task:
+    def ask(self, symbol: str, timeframe: str, priority: CalibrationPriority, now_ms: int, reason: str = "") -> Task:
         """Ask for a calibration. Returns the asset's task.
 
         A waiting or paused one is raised to `priority` if that is higher, and keeps its age (a paused one stays paused); one in
@@ -160,7 +149,7 @@ class Queue:
         """The guards said no: what was in force stays. Not a failure."""
         return self._worked(moved(self._find(task_id, "reject"), "reject", "rejected", now_ms, reason=reason))
 
-    def fail(self, task_id: int, now_ms: int, cause: Cause, reason: str) -> Task:
+    def fail(self, task_id: int, now_ms: int, cause: CalibrationCause, reason: str) -> Task:
         """The task failed, for instance with its worker (`lost_worker`). Counts for both breakers."""
         failed = moved(self._find(task_id, "fail"), "fail", "failed", now_ms, cause=cause, reason=reason)
         self._breakers[failed.key] = breakers.failed(self.breaker_of(*failed.key), task_id, now_ms)
@@ -220,7 +209,7 @@ class Queue:
         queued_ms = task.queued_ms + max(0, now_ms - task.since_ms)
         return self._keep(moved(task, "resume", QUEUED_AS[task.priority], now_ms, queued_ms=queued_ms))
 
-    def reprioritise(self, task_id: int, now_ms: int, priority: Priority) -> Task:
+    def reprioritise(self, task_id: int, now_ms: int, priority: CalibrationPriority) -> Task:
         """Give a waiting or paused task another priority, up or down. It keeps its age."""
         return self._set_priority(self._find(task_id, "reprioritise"), priority, now_ms, None)
 
@@ -269,8 +258,8 @@ class Queue:
         waits = task.state in WAITING and now_ms >= task.not_before_ms
         return waits and breakers.allows(self.breaker_of(*task.key), now_ms)
 
-    def _set_priority(self, task: Task, priority: Priority, now_ms: int, reason: str | None) -> Task:
-        to: State = "paused" if task.state == "paused" else QUEUED_AS[priority]
+    def _set_priority(self, task: Task, priority: CalibrationPriority, now_ms: int, reason: str | None) -> Task:
+        to: CalibrationState = "paused" if task.state == "paused" else QUEUED_AS[priority]
         kept = task.reason if reason is None else reason
         return self._keep(moved(task, "reprioritise", to, now_ms, priority=priority, reason=kept))
 
@@ -302,5 +291,5 @@ class Queue:
         return task
 
 
-def _is_higher(priority: Priority, than: Priority) -> bool:
+def _is_higher(priority: CalibrationPriority, than: CalibrationPriority) -> bool:
     return _LEAST_URGENT_FIRST.index(priority) > _LEAST_URGENT_FIRST.index(than)

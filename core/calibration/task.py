@@ -18,21 +18,22 @@ from typing import Literal
 
 import msgspec
 
-Priority = Literal["urgent", "high", "normal"]
-State = Literal[
-    "queued", "queued_high", "queued_urgent", "in_progress", "completed", "rejected", "failed", "expired", "paused"
-]
+from core.messages import CalibrationCause, CalibrationPriority, CalibrationState
+
 Move = Literal[
     "start", "complete", "reject", "fail", "requeue", "cancel", "pause", "resume", "reprioritise", "expire", "ask_again"
 ]
-Cause = Literal["exception", "time_limit", "lost_worker", "no_feasible_trial", "stale_data"]
 
-Targets = Mapping[Move, tuple[State, ...]]
+Targets = Mapping[Move, tuple[CalibrationState, ...]]
 
-WAITING: tuple[State, ...] = ("queued", "queued_high", "queued_urgent")
-ENDED: tuple[State, ...] = ("completed", "rejected", "failed", "expired")
+WAITING: tuple[CalibrationState, ...] = ("queued", "queued_high", "queued_urgent")
+ENDED: tuple[CalibrationState, ...] = ("completed", "rejected", "failed", "expired")
 
-QUEUED_AS: Mapping[Priority, State] = {"normal": "queued", "high": "queued_high", "urgent": "queued_urgent"}
+QUEUED_AS: Mapping[CalibrationPriority, CalibrationState] = {
+    "normal": "queued",
+    "high": "queued_high",
+    "urgent": "queued_urgent",
+}
 
 _FROM_WAITING: Targets = {
     "start": ("in_progress",),
@@ -42,7 +43,7 @@ _FROM_WAITING: Targets = {
 }
 _FROM_ENDED: Targets = {"expire": ("expired",), "ask_again": WAITING}
 
-LEGAL: Mapping[State, Targets] = {
+LEGAL: Mapping[CalibrationState, Targets] = {
     "queued": _FROM_WAITING,
     "queued_high": _FROM_WAITING,
     "queued_urgent": _FROM_WAITING,
@@ -68,8 +69,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     symbol: str
     timeframe: str
-    priority: Priority
-    state: State
+    priority: CalibrationPriority
+    state: CalibrationState
     since_ms: int
     """When it entered `state`: of a task in progress when it started, of an ended one when it ended."""
     queued_ms: int
@@ -79,7 +80,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
     """When the thresholds in force of this asset expire; None while the queue knows of none."""
     partial: bool = False
-    cause: Cause | None = None
+    cause: CalibrationCause | None = None
     reason: str = ""
 
     @property
@@ -112,7 +113,7 @@ class UnknownTask(Exception):
         self.move = move
 
 
-def moved(task: Task, move: Move, to: State, now_ms: int, **changes: object) -> Task:
+def moved(task: Task, move: Move, to: CalibrationState, now_ms: int, **changes: object) -> Task:
     """The task after a move, checked against the table. Raises IllegalMove. `since_ms` stays if the state does."""
     if to not in LEGAL[task.state].get(move, ()):
         raise IllegalMove(task, move)
@@ -121,12 +122,12 @@ def moved(task: Task, move: Move, to: State, now_ms: int, **changes: object) -> 
 
 
 _HOUR_MS = 3_600_000
-_BASE_HUNDREDTHS: Mapping[Priority, int] = {"urgent": 10, "high": 30, "normal": 50}
+_BASE_HUNDREDTHS: Mapping[CalibrationPriority, int] = {"urgent": 10, "high": 30, "normal": 50}
 _STEP_HUNDREDTHS = 5
 _FLOOR_HUNDREDTHS = 5
 
 
-def effective_priority(priority: Priority, waited_ms: int) -> float:
+def effective_priority(priority: CalibrationPriority, waited_ms: int) -> float:
     """max(0.05, p0 − 0.05 · hours waiting), p0 = 0.1 urgent, 0.3 high, 0.5 normal. Lower goes first.
 
     Computed in integers up to the last division: what is equal by the formula is equal here, so ties are ties.

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 from msgspec import Struct
 
-from core.messages import Side
-from core.screening.context import Volatility
+from core.messages import Anomaly, Side, Volatility
 from core.screening.correlation import RelativeStrength
-
-AnomalyKind = Literal["VOLATILITY", "BREAKOUT_WITH_VOLUME", "TREND_REVERSAL", "RELATIVE_STRENGTH", "LIQUIDITY_THIN"]
 
 BREAKOUT_VOLUME_Z = 2.0
 STRENGTH_Z = 2.0
@@ -42,16 +38,6 @@ class AnomalyFacts(Struct, frozen=True, kw_only=True):
     spread_median: float = math.nan
     depth: float = math.nan
     depth_median: float = math.nan
-
-
-class Anomaly(Struct, frozen=True, kw_only=True):
-    """One anomaly. `side` is None where it has no direction; `value` reached `threshold` (NaN: a fact, not a number)."""
-
-    kind: AnomalyKind
-    reason: str
-    side: Side | None = None
-    value: float = math.nan
-    threshold: float = math.nan
 
 
 Rule = Callable[[AnomalyFacts], Anomaly | None]

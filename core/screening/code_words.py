@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from core.messages import Side
+from core.messages import Action, Side
 from core.screening.language import Language
 from core.screening.narrative_facts import Hint
-from core.screening.recommend import Action
 
 Unit = Literal["number", "percent", "price", "count", "text", "text and ratio", ""]
 Sides = tuple[Side | None, ...]

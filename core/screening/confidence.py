@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from msgspec import Struct
 
-from core.messages import Side
-from core.screening.anomalies import Anomaly
-from core.screening.context import MarketContext
+from core.messages import Anomaly, MarketContext, Penalty, Side
+from core.screening.correlation import dependent, same_bet
 from core.signals.confluence import logit, sigmoid
 from core.venue import CandleBlock
 
@@ -77,14 +76,6 @@ class Composite(Struct, frozen=True, kw_only=True):
         """Factors with at least 0.3 of evidence toward this side."""
         sign = 1.0 if side == "BUY" else -1.0
         return sum(factor.evidence * sign >= CONFIRMED_FROM for factor in self.factors)
-
-
-class Penalty(Struct, frozen=True):
-    """What a circumstance takes off the logit of the confidence."""
-
-    code: str
-    logit: float
-    reason: str
 
 
 class Confidence(Struct, frozen=True, kw_only=True):
@@ -160,7 +151,7 @@ def volume_profile(bars: CandleBlock, atr: float) -> float:
 def market_against(context: MarketContext, side: Side) -> bool:
     """True when the reference trends the other way and this market goes with it (correlation >= 0.7)."""
     other = "DOWN" if side == "BUY" else "UP"
-    return context.reference_trend == other and context.correlation_with_reference.dependent
+    return context.reference_trend == other and dependent(context.correlation_with_reference)
 
 
 def penalties(
@@ -204,7 +195,7 @@ def confidence(
     if applied and not math.isnan(raw):
         bounded = min(1.0 - _NEAR_CERTAIN, max(_NEAR_CERTAIN, raw))
         reduced = min(raw, sigmoid(logit(bounded) - math.fsum(part.logit for part in applied)))
-    if context.correlation_with_reference.same_bet and market_against(context, side):
+    if same_bet(context.correlation_with_reference) and market_against(context, side):
         factors = Composite(score=factors.score * SAME_BET_FACTOR, factors=factors.factors, missing=factors.missing)
     return Confidence(
         side=side, raw=raw, probability=reduced, calibrated=calibrated, composite=factors, penalties=applied

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from msgspec import Struct
@@ -11,14 +10,11 @@ from msgspec import Struct
 from core.market.indicators import load_talib
 from core.market.regime import RegimeReading, RegimeTracker
 from core.market.volatility import NatrSample
-from core.messages import Regime
-from core.screening.correlation import Correlation, aligned_returns, correlation
-from core.screening.key_levels import KeyLevels, key_levels
+from core.messages import MarketContext, Regime, Trend, Volatility
+from core.screening.correlation import aligned_returns, correlation
+from core.screening.key_levels import key_levels
 from core.screening.levels import DailyLevels
 from core.venue import CandleBlock
-
-Trend = Literal["UP", "DOWN", "SIDEWAYS", "UNKNOWN"]
-Volatility = Literal["LOW", "NORMAL", "HIGH", "UNKNOWN"]
 
 LOW_SHARE = 0.20
 HIGH_SHARE = 0.80
@@ -59,25 +55,6 @@ class ContextInputs(Struct, frozen=True, kw_only=True):
     reference_trend: Regime
     close: float
     now_ms: int
-
-
-class MarketContext(Struct, frozen=True, kw_only=True):
-    """The context of a recommendation. `hints` say in words what is not known, `atr` is the recommendation timeframe's."""
-
-    trend: Trend
-    trend_confidence: float
-    trend_age_bars: int
-    volatility: Volatility
-    natr: float
-    natr_percentile: float
-    atr: float
-    key_levels: KeyLevels
-    correlation_with_reference: Correlation
-    reference_trend: Trend
-    regime: Regime
-    regime_confidence: float
-    regime_age_bars: int
-    hints: tuple[str, ...] = ()
 
 
 def read_frame(bars: CandleBlock) -> FrameReading:

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from core.messages import Correlation
 from core.venue import CandleBlock
 
 Floats = NDArray[np.float64]
@@ -30,25 +31,6 @@ DEPENDENT = 0.70
 _Z95 = 1.96
 
 
-class Correlation(Struct, frozen=True, kw_only=True):
-    """Pearson correlation, its 95 % interval and the number of returns behind it. NaN: too few, or one did not move."""
-
-    rho: float
-    low: float
-    high: float
-    observations: int
-
-    @property
-    def same_bet(self) -> bool:
-        """True when both markets are one risk."""
-        return self.rho >= SAME_BET
-
-    @property
-    def dependent(self) -> bool:
-        """True when the reference's trend concerns this market."""
-        return self.rho >= DEPENDENT
-
-
 class RelativeStrength(Struct, frozen=True, kw_only=True):
     """The last hour's return beyond beta times the reference's. NaN: too few returns.
 
@@ -59,6 +41,16 @@ class RelativeStrength(Struct, frozen=True, kw_only=True):
     residual: float
     z: float
     observations: int
+
+
+def same_bet(found: Correlation) -> bool:
+    """True when both markets are one risk."""
+    return found.rho >= SAME_BET
+
+
+def dependent(found: Correlation) -> bool:
+    """True when the reference's trend concerns this market."""
+    return found.rho >= DEPENDENT
 
 
 def aligned_returns(own: CandleBlock, reference: CandleBlock, count: int = OBSERVATIONS) -> tuple[Floats, Floats]:

@@ -5,32 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
+from core.messages import KeyLevels
 from core.screening.levels import DAY_MS, SWING_BARS, SWING_LIFE, DailyLevels, pivots
 from core.venue import CandleBlock
 
 Floats = NDArray[np.float64]
 
 _OPEN, _HIGH, _LOW = 0, 2, 3
-
-
-class KeyLevels(Struct, frozen=True, kw_only=True):
-    """Levels around one price; NaN: there is none. Support is below the price, resistance above it.
-
-    Immediate ones are the nearest of swings and daily levels. `next_major_above` and `next_major_below` are daily levels
-    beyond them, `next_major_level` the one the trend points at, without a trend the nearer. `day_low` and `day_high` are
-    of the current UTC day so far, the price included.
-    """
-
-    immediate_support: float
-    immediate_resistance: float
-    next_major_level: float
-    next_major_above: float
-    next_major_below: float
-    day_low: float
-    day_high: float
 
 
 def swing_levels(bars: CandleBlock) -> Floats:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import math
 
-from core.messages import Contribution
-from core.screening.anomalies import Anomaly
+from core.messages import Anomaly, Change, ChangeCode, Contribution
 from core.screening.code_words import hint_words
 from core.screening.language import Language
 from core.screening.narrative_facts import Facts, Narrative, Price
 from core.screening.reason_words import contribution_words
-from core.screening.recommend import Change, Code
 
 _FAILED = ("INVALID_DATA", "SYSTEM_FAILURE")
 _SIDED_FACTS = ("BREAKOUT_WITH_VOLUME", "TREND_REVERSAL", "RELATIVE_STRENGTH")
-_PLAIN: dict[Code, str] = {"FEES": "condition.fees", "SHORTS": "condition.shorts", "VOLATILITY": "condition.calm"}
+_PLAIN: dict[ChangeCode, str] = {"FEES": "condition.fees", "SHORTS": "condition.shorts", "VOLATILITY": "condition.calm"}
 _MOST = 4
 """Decimals at the most where a value is told beside its limit."""
 
@@ -178,7 +176,7 @@ def _condition(change: Change, language: Language) -> str:
     return language.text(key) if key else ""
 
 
-def _limit(code: Code, facts: Facts) -> float:
+def _limit(code: ChangeCode, facts: Facts) -> float:
     return next((change.limit for change in facts.changes if change.code == code), math.nan)
 
 

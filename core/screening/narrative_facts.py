@@ -6,9 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from core.messages import Contribution, Regime, Side
-from core.screening.anomalies import Anomaly
-from core.screening.recommend import Action, Change
+from core.messages import Action, Anomaly, Change, Contribution, Regime, Side
 
 NAN = float("nan")
 

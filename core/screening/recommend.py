@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 from msgspec import Struct
 
-from core.messages import Side
-from core.screening.anomalies import Anomaly
+from core.messages import Action, Anomaly, Change, RiskParameters, Side
 from core.screening.confidence import Confidence
-from core.screening.risk_parameters import InvalidData, RiskParameters
+from core.screening.risk_parameters import InvalidData
 from core.signals.confluence import short
-
-Action = Literal["SYSTEM_FAILURE", "INVALID_DATA", "AVOID_HIGH_RISK", "AVOID", "BUY", "SELL", "WAIT_FOR_CONFIRMATION"]
-Code = Literal["ERROR", "DATA", "VOLATILITY", "PROBABILITY", "RATIO", "FEES", "SHORTS", "FACTORS", "P_TRADE", "STOP"]
 
 
 class RecommendationRules(Struct, frozen=True, kw_only=True):
@@ -45,15 +40,6 @@ class Case(Struct, frozen=True, kw_only=True):
     p_trade: float = math.nan
     invalid: tuple[InvalidData, ...] = ()
     error: str = ""
-
-
-class Change(Struct, frozen=True):
-    """What would change the recommendation: a quantity, where it is (NaN: no number), where it would have to be, in words."""
-
-    code: Code
-    value: float
-    limit: float
-    text: str
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import Struct
 
-from core.messages import Side
+from core.messages import RiskParameters, Side
 from core.screening.costs import Costs
 
 TARGET_STEPS = (1.0, 1.5, 2.0)
@@ -58,39 +58,6 @@ class InvalidData(Struct, frozen=True):
     field: str
     value: float
     reason: str
-
-
-class RiskParameters(Struct, frozen=True, kw_only=True):
-    """A trade on the venue's tick. `optimal_entry` is (low, high); `tp_targets` go away from the entry, nearest first.
-
-    `risk_reward_ratio` is TP1 over the stop at the worst edge of the zone, net of costs both ways; `gross_ratio` without.
-    `cost_r` is the round trip in units of the stop distance. `fees_exceed_move`: costs are more than the way to TP1, or
-    no stop that is allowed makes the ratio acceptable on this ATR while without costs one would.
-    """
-
-    side: Side
-    optimal_entry: tuple[Decimal, Decimal]
-    tp_targets: tuple[Decimal, ...]
-    sl_level: Decimal
-    risk_reward_ratio: float
-    gross_ratio: float
-    cost_r: float
-    fees_exceed_move: bool
-
-    @property
-    def worst_entry(self) -> Decimal:
-        """The edge of the zone from which the trade pays least."""
-        return self.optimal_entry[1] if self.side == "BUY" else self.optimal_entry[0]
-
-    @property
-    def break_even(self) -> float:
-        """The P(TP1 before stop) above which the trade pays."""
-        return break_even(self.gross_ratio, self.cost_r)
-
-
-def break_even(gross_ratio: float, cost_r: float) -> float:
-    """(1 + cost_R) / (1 + RR): the probability of the target above which a trade pays. RR is before costs."""
-    return (1.0 + cost_r) / (1.0 + gross_ratio)
 
 
 def reward_to_risk(side: Side, entry: float, target: float, stop: float, costs: Costs) -> float:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from core.messages import Signal, TriggerReason, TriggerStats
 from core.screening.classes import AssetClass
 from core.screening.columns import QUALITY_BARS, WARMUP, TriggerColumns
 from core.screening.thresholds import Thresholds
 from core.screening.triggers import Trigger, reasons_for
-
-Signal = Literal["NONE", "NORMAL", "ALERT"]
 
 HOUR_MS = 3_600_000
 OVER_BUDGET = "over budget"
@@ -50,44 +49,14 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """Its most liquid hours; outside them only a hint is given. Empty: not known."""
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """A trigger that fired: by how much, on which side (1 BUY, −1 SELL, 0 neither), how strongly in [0, 1]."""
-
-    code: str
-    family: str
-    value: float
-    threshold: float
-    distance: float
-    side: int
-    strength: float
-    words: str
-
-
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures beside a judgement; NaN: not known. Shares, not percent."""
-
-    price: float
-    change: float
-    atr: float
-    natr: float
-    rsi: float
-    volume_mean: float
-    volume_std: float
-    volume_z: float
-    daily_high: float
-    daily_low: float
-    daily_range: float
-    vwap_deviation: float
-
-
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol at one close. `trigger_reasons` are told whatever `signal` is; `hints` say why it is not more."""
 
     symbol: str
     at_ms: int
     signal: Signal
-    trigger_reasons: tuple[Reason, ...]
-    stats: Stats
+    trigger_reasons: tuple[TriggerReason, ...]
+    stats: TriggerStats
     hints: tuple[str, ...]
     strength: float
     """Sum over the families of their strongest reason: what alerts are ranked by."""
@@ -181,9 +150,9 @@ def remember(memory: AlertMemory, judgement: Judgement, rules: Rules) -> AlertMe
 
 def _read(
     columns: TriggerColumns, thresholds: Thresholds, entries: tuple[Trigger, ...]
-) -> tuple[list[Reason], list[str], list[str], list[str]]:
+) -> tuple[list[TriggerReason], list[str], list[str], list[str]]:
     """Reasons that fired, words of hints, words of what suppresses, and codes of which nothing is known."""
-    reasons: list[Reason] = []
+    reasons: list[TriggerReason] = []
     hints: list[str] = []
     stops: list[str] = []
     unknown: list[str] = []
@@ -198,8 +167,8 @@ def _read(
     return reasons, hints, stops, unknown
 
 
-def _reason(entry: Trigger, value: float, threshold: float, distance: float, side: float) -> Reason:
-    return Reason(
+def _reason(entry: Trigger, value: float, threshold: float, distance: float, side: float) -> TriggerReason:
+    return TriggerReason(
         code=entry.code,
         family=entry.family,
         value=value,
@@ -259,9 +228,9 @@ def _prefilters(at_ms: int, asset_class: AssetClass, circumstances: Circumstance
     return found
 
 
-def _stats(columns: TriggerColumns, circumstances: Circumstances) -> Stats:
+def _stats(columns: TriggerColumns, circumstances: Circumstances) -> TriggerStats:
     price, high, low = columns.close.item(-1), circumstances.high, circumstances.low
-    return Stats(
+    return TriggerStats(
         price=price,
         change=circumstances.change,
         atr=columns.atr.item(-1),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from core.market.volatility import NatrSample
-
-Source = Literal["class", "adaptive", "calibrated", "operator"]
+from core.messages import ThresholdSource
 
 LOW_GATE_SHARE = 0.10
 HIGH_GATE_SHARE = 0.95
@@ -84,7 +83,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     values: Thresholds
-    sources: dict[str, Source]
+    sources: dict[str, ThresholdSource]
     since_ms: int = 0
     expires_ms: int = 0
     blended: bool = False
@@ -101,7 +100,7 @@ def from_class(values: Thresholds) -> InForce:
     return InForce(values=values, sources=dict.fromkeys(NAMES, "class"))
 
 
-def changed(current: InForce, source: Source, now_ms: int, expires_ms: int, **values: float) -> InForce:
+def changed(current: InForce, source: ThresholdSource, now_ms: int, expires_ms: int, **values: float) -> InForce:
     """`current` with some values set by `source`. Raises ValueError that says what is wrong with them."""
     unknown = sorted(set(values) - set(NAMES))
     if unknown:

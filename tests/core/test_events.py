@@ -240,17 +240,17 @@ async def test_only_the_newest_are_shown_again(tmp_path: Path, store: Store) -> 
 async def test_a_store_that_refuses_is_reported_and_tried_again(tmp_path: Path, store: Store, monkeypatch) -> None:
     book = Book(tmp_path, store)
     await book.recorder.start()
-    transaction = store._run
+    transaction = store.run
 
     async def full(_act):
         raise StoreError("store.sqlite: database or disk is full; check space")
 
-    monkeypatch.setattr(store, "_run", full)
+    monkeypatch.setattr(store, "run", full)
     book.say(change())
     await book.clock.advance(5)
     assert [f.count for f in book.faults] == [1, 10]
     assert "disk is full" in book.faults[0].message
-    monkeypatch.setattr(store, "_run", transaction)
+    monkeypatch.setattr(store, "run", transaction)
     await book.recorder.close()
     kept = await store.events(10)
     assert kept[0].symbol == "SOLUSDT"

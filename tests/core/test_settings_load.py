@@ -227,7 +227,7 @@ def test_event_rules_load_in_order_and_are_rendered_as_tables(tmp_path: Path) ->
     [
         ('knd = "fault"', "events.rules[1].knd: no such key; did you mean kind?"),
         ("zzz = 1", "events.rules[1].zzz: no such key; there are kind, symbol, level, text, do, run, every_s"),
-        ('kind = "fualt"', "events.rules[1].kind: 'fualt' is not allowed: one of any, ban,"),
+        ('kind = "fualt"', "events.rules[1].kind: 'fualt' is not allowed: one of alert, any, ban,"),
         ('kind = "fualt"', "did you mean fault?"),
         ("kind = 3", "events.rules[1].kind: 3 is not allowed: one of"),
         ("symbol = 3", "events.rules[1].symbol: 3 is not allowed: text"),

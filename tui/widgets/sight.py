@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from core.messages import Confluence
 from tui.desk import Desk
-from tui.store import Looked, MarketRow, ViewStore
+from tui.looked import Looked
+from tui.store import MarketRow, ViewStore
 from tui.widgets.market_facts import Facts, derive, fault_words, halt_words, loading_words, quiet_words
 
 

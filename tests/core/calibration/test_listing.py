@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from core.calibration.expiry import expiry_ms
-from core.calibration.listing import Row, rows, summary
+from core.calibration.listing import rows, summary
 from core.calibration.queue import Queue
+from core.messages import CalibrationTask
 
 T0 = 1_700_000_000_000
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 
-def by_symbol(queue: Queue, now_ms: int) -> dict[str, Row]:
+def by_symbol(queue: Queue, now_ms: int) -> dict[str, CalibrationTask]:
     return {row.symbol: row for row in rows(queue, now_ms)}
 
 

@@ -8,7 +8,8 @@ import pytest
 from core.calibration.breaker import phase
 from core.calibration.expiry import expiry_ms
 from core.calibration.queue import TIME_LIMIT_MS, Queue, QueueState
-from core.calibration.task import IllegalMove, Priority, Task, UnknownTask
+from core.calibration.task import IllegalMove, Task, UnknownTask
+from core.messages import CalibrationPriority
 
 T0 = 1_700_000_000_000
 MINUTE = 60_000
@@ -16,7 +17,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 
-def asked(queue: Queue, symbol: str, priority: Priority = "normal", at_ms: int = T0) -> Task:
+def asked(queue: Queue, symbol: str, priority: CalibrationPriority = "normal", at_ms: int = T0) -> Task:
     return queue.ask(symbol, "1m", priority, at_ms)
 
 

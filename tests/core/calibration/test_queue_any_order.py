@@ -19,13 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from core.calibration.breaker import allows, next_try_ms, phase
 from core.calibration.listing import rows, summary
 from core.calibration.queue import Queue, QueueState
-from core.calibration.task import LEGAL, IllegalMove, Move, Priority, Task, UnknownTask
+from core.calibration.task import LEGAL, IllegalMove, Move, Task, UnknownTask
+from core.messages import CalibrationPriority
 
 T0 = 1_700_000_000_000
 HOUR = 3_600_000
 LIMIT_MS = 120_000
 ASSETS = [(symbol, timeframe) for symbol in ("ADA", "BTC", "ETH", "SOL") for timeframe in ("1m", "5m")][:5]
-PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+PRIORITIES: tuple[CalibrationPriority, ...] = get_args(CalibrationPriority)
 QUEUED = {"normal": "queued", "high": "queued_high", "urgent": "queued_urgent"}
 OPEN_STATES = (*QUEUED.values(), "paused", "in_progress")
 STEPS_MS = [1, 60_000, LIMIT_MS - 1, LIMIT_MS, 599_999, 600_000, HOUR, 4 * HOUR, 13 * 24 * HOUR]
@@ -69,7 +70,7 @@ class BreakerModel:
 
 
 class ModelTask:
-    def __init__(self, key: tuple[str, str], priority: Priority, now_ms: int) -> None:
+    def __init__(self, key: tuple[str, str], priority: CalibrationPriority, now_ms: int) -> None:
         self.key, self.priority, self.queued_ms, self.not_before_ms = key, priority, now_ms, 0
         self.state = QUEUED[priority]
         self.since_ms = now_ms
@@ -107,7 +108,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.now_ms += step_ms
 
     @rule(key=st.sampled_from(ASSETS), priority=st.sampled_from(PRIORITIES))
-    def ask(self, key: tuple[str, str], priority: Priority) -> None:
+    def ask(self, key: tuple[str, str], priority: CalibrationPriority) -> None:
         task = self.queue.ask(*key, priority, self.now_ms)
         before = self.current.get(key)
         if before is None or self.model[before].state not in OPEN_STATES:
@@ -212,7 +213,7 @@ class QueueMachine(RuleBasedStateMachine):
         ),
         priority=st.sampled_from(PRIORITIES),
     )
-    def anyone_moves_any_task(self, data: st.DataObject, move: Move, priority: Priority) -> None:
+    def anyone_moves_any_task(self, data: st.DataObject, move: Move, priority: CalibrationPriority) -> None:
         """Also tasks that ended long ago, and moves that are not legal."""
         self._play(data.draw(st.sampled_from(sorted(self.model))), move, priority)
 
@@ -235,7 +236,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     # what a move means
 
-    def _play(self, task_id: int, move: Move, priority: Priority) -> None:
+    def _play(self, task_id: int, move: Move, priority: CalibrationPriority) -> None:
         known = self.model[task_id]
         before = self.queue.dump()
         if self.current[known.key] != task_id:
@@ -252,7 +253,7 @@ class QueueMachine(RuleBasedStateMachine):
         self._call(task_id, move, priority)
         self._ended(task_id, move, priority)
 
-    def _call(self, task_id: int, move: Move, priority: Priority) -> Task:
+    def _call(self, task_id: int, move: Move, priority: CalibrationPriority) -> Task:
         queue, now_ms = self.queue, self.now_ms
         calls: dict[Move, Callable[[], Task]] = {
             "complete": lambda: queue.complete(task_id, now_ms),
@@ -267,7 +268,7 @@ class QueueMachine(RuleBasedStateMachine):
         }
         return calls[move]()
 
-    def _ended(self, task_id: int, move: Move, priority: Priority = "normal") -> None:
+    def _ended(self, task_id: int, move: Move, priority: CalibrationPriority = "normal") -> None:
         known = self.model[task_id]
         both = (self.breakers[known.key], self.overall)
         if move in ("complete", "reject", "fail"):

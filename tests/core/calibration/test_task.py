@@ -9,42 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.calibration.task import (
-    LEGAL,
-    WAITING,
-    IllegalMove,
-    Move,
-    Priority,
-    State,
-    Task,
-    effective_priority,
-    moved,
-    order,
-)
+from core.calibration.task import LEGAL, WAITING, IllegalMove, Move, Task, effective_priority, moved, order
+from core.messages import CalibrationPriority, CalibrationState
 
 HOUR = 3_600_000
 
 
-def task(state: State = "queued", **changes: object) -> Task:
+def task(state: CalibrationState = "queued", **changes: object) -> Task:
     plain = {"id": 7, "symbol": "BTCUSDT", "timeframe": "1m", "priority": "normal", "since_ms": 100, "queued_ms": 100}
     return Task(state=state, **{**plain, **changes})  # type: ignore[arg-type]
 
 
 def test_the_table_covers_every_state_and_every_move() -> None:
-    assert set(LEGAL) == set(get_args(State))
+    assert set(LEGAL) == set(get_args(CalibrationState))
     assert {move for targets in LEGAL.values() for move in targets} == set(get_args(Move))
 
 
 def test_every_state_can_be_reached_and_left() -> None:
     reached = {to for targets in LEGAL.values() for states in targets.values() for to in states}
-    assert reached == set(get_args(State))
+    assert reached == set(get_args(CalibrationState))
     assert all(LEGAL.values())
 
 
-@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("state", get_args(CalibrationState))
 @pytest.mark.parametrize("move", get_args(Move))
-def test_a_move_outside_the_table_names_task_state_and_move(state: State, move: Move) -> None:
-    for to in get_args(State):
+def test_a_move_outside_the_table_names_task_state_and_move(state: CalibrationState, move: Move) -> None:
+    for to in get_args(CalibrationState):
         if to in LEGAL[state].get(move, ()):
             assert moved(task(state), move, to, 200).state == to
             continue
@@ -73,14 +63,18 @@ def test_since_changes_with_the_state_only() -> None:
     ],
 )  # fmt: skip
 def test_effective_priority_ages_by_a_twentieth_an_hour_down_to_its_floor(
-    priority: Priority, hours: float, expected: float
+    priority: CalibrationPriority, hours: float, expected: float
 ) -> None:
     assert effective_priority(priority, round(hours * HOUR)) == pytest.approx(expected, abs=1e-15)
 
 
-@given(st.lists(st.tuples(st.sampled_from(get_args(Priority)), st.integers(0, 12 * HOUR)), min_size=2, max_size=2))
-def test_effective_priorities_compare_as_the_exact_formula_does(two: list[tuple[Priority, int]]) -> None:
-    def exact(priority: Priority, waited_ms: int) -> Fraction:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(get_args(CalibrationPriority)), st.integers(0, 12 * HOUR)), min_size=2, max_size=2
+    )
+)
+def test_effective_priorities_compare_as_the_exact_formula_does(two: list[tuple[CalibrationPriority, int]]) -> None:
+    def exact(priority: CalibrationPriority, waited_ms: int) -> Fraction:
         base = {"urgent": Fraction(1, 10), "high": Fraction(3, 10), "normal": Fraction(1, 2)}[priority]
         return max(Fraction(1, 20), base - Fraction(1, 20) * Fraction(waited_ms, HOUR))
 

@@ -9,12 +9,9 @@ import msgspec
 import numpy as np
 
 from core.market.regime import RegimeReading
-from core.screening.anomalies import Anomaly
+from core.messages import Anomaly, Correlation, KeyLevels, MarketContext, RiskParameters
 from core.screening.confidence import Confidence, composite
-from core.screening.context import MarketContext
-from core.screening.correlation import Correlation
-from core.screening.key_levels import KeyLevels
-from core.screening.risk_parameters import RiskInputs, RiskParameters
+from core.screening.risk_parameters import RiskInputs
 
 VOLATILE = Anomaly(kind="VOLATILITY", reason="volatility high", value=0.9, threshold=0.8)
 RANGE = RegimeReading("range", 0.5, 3)

@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
+from core.messages import Action
 from core.screening.code_words import HINTS, TRIGGERS, hint_words, label_words, trigger_words
 from core.screening.language import TONGUES, Tongue, language
 from core.screening.narrative_facts import Hint
-from core.screening.recommend import Action
 from core.screening.triggers import REGISTRY
 
 NAN = float("nan")

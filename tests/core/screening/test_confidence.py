@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import core.signals.series  # noqa: F401  registers the detectors
-from core.screening.anomalies import Anomaly
+from core.messages import Anomaly
 from core.screening.confidence import (
     FACTOR_DETECTORS,
     FACTOR_WEIGHTS,

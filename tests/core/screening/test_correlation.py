@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from core.screening.correlation import INTERVAL_MS, aligned_returns, correlation, relative_strength
+from core.screening.correlation import INTERVAL_MS, aligned_returns, correlation, dependent, relative_strength, same_bet
 from tests.core.screening.stage2 import bars_of
 
 RNG = np.random.default_rng(5)
@@ -26,16 +26,16 @@ def test_correlation_and_fisher_interval():
     assert found.rho == pytest.approx(rho)
     assert found.low == pytest.approx(math.tanh(math.atanh(rho) - 1.96 / math.sqrt(285)))
     assert found.high == pytest.approx(math.tanh(math.atanh(rho) + 1.96 / math.sqrt(285)))
-    assert found.dependent == (rho >= 0.7)
+    assert dependent(found) == (rho >= 0.7)
 
 
 def test_the_reference_itself_is_one_and_a_still_market_unknown():
     same = correlation(BASE, BASE)
     assert [same.rho, same.low, same.high] == pytest.approx([1.0, 1.0, 1.0])
-    assert same.same_bet
+    assert same_bet(same)
     still = correlation(np.zeros(288), BASE[:288])
     assert math.isnan(still.rho)
-    assert not still.dependent
+    assert not dependent(still)
     assert math.isnan(correlation(BASE[:59], NOISE[:59]).rho)
     assert correlation(np.empty(0), np.empty(0)).observations == 0
 

@@ -10,13 +10,11 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from core.messages import Contribution, Regime, Side
-from core.screening.anomalies import Anomaly, AnomalyKind
+from core.messages import Action, Anomaly, AnomalyKind, Change, ChangeCode, Contribution, Regime, RiskParameters, Side
 from core.screening.language import TONGUES, Tongue, language
 from core.screening.narrative import narrate
 from core.screening.narrative_facts import Facts, Hint
-from core.screening.recommend import Action, Case, Change, Code, RecommendationRules, recommend
-from core.screening.risk_parameters import RiskParameters
+from core.screening.recommend import Case, RecommendationRules, recommend
 from tests.core.screening.stage2 import VOLATILE, confident, trade
 
 NAN = math.nan
@@ -284,7 +282,7 @@ def test_anomaly_label_and_regime_each_change_the_words(tongue: Tongue) -> None:
 def test_every_code_of_a_change_is_understood(tongue: Tongue) -> None:
     spoken = language(tongue)
     confirmation = spoken.text("condition.confirmation")
-    for code in get_args(Code):
+    for code in get_args(ChangeCode):
         facts = replace(WAIT, changes=(Change(code, 0.0, 1.0, ""),))
         stated_elsewhere = code in ("ERROR", "DATA", "STOP")
         assert (confirmation in narrate(facts, spoken).change) == stated_elsewhere, code

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.screening.recommend import Action, Case, RecommendationRules, recommend
+from core.messages import Action
+from core.screening.recommend import Case, RecommendationRules, recommend
 from core.screening.risk_parameters import InvalidData
 from tests.core.screening.stage2 import VOLATILE, confident, trade
 

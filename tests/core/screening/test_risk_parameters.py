@@ -10,15 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.messages import RiskParameters
 from core.screening.costs import FREE, Costs
-from core.screening.risk_parameters import (
-    InvalidData,
-    RiskParameters,
-    RiskRules,
-    break_even,
-    reward_to_risk,
-    risk_parameters,
-)
+from core.screening.risk_parameters import InvalidData, RiskRules, reward_to_risk, risk_parameters
 from tests.core.screening.stage2 import NOT_NUMBERS, risk_inputs
 
 RULES = RiskRules()
@@ -65,11 +59,6 @@ def test_costs_lower_the_ratio_by_hand():
     assert found.gross_ratio == pytest.approx(6.0 / 3.2)
     assert found.cost_r == pytest.approx(0.2 / 3.2)
     assert found.break_even == pytest.approx((1 + 0.0625) / (1 + 6.0 / 3.2))
-
-
-def test_break_even_of_a_free_trade_is_its_base_rate():
-    assert break_even(2.0, 0.0) == pytest.approx(1 / 3)
-    assert break_even(2.0, 0.2) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
