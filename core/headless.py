@@ -1,4 +1,4 @@
-"""Bus messages as JSON lines: `type` names the message, times are ms UTC, NaN is null.
+"""Bus messages as JSON lines: `type` names the message, times are ms UTC, prices are numbers, NaN is null.
 
 Lines are written by a thread, so that a slow reader never holds up the event loop.
 """
@@ -38,7 +38,7 @@ class JsonLines:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:  # made outside a loop: `on_broken` is then called on the writer's thread
             self._loop = None
-        self._encoder = msgspec.json.Encoder()
+        self._encoder = msgspec.json.Encoder(decimal_format="number")
         self._buffer = bytearray()
         self._changed = threading.Condition()
         self._closing = False
