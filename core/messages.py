@@ -876,7 +876,8 @@ class CalibrationQueue(VenueMessage, frozen=True, kw_only=True):
     """The queue as it stands: in progress first, then waiting in their order, paused, ended. Published on every move.
 
     `overall` is the breaker over all assets, `open_breakers` counts assets whose own is not closed. `bars_wanted` is how
-    many stored bars a calibration needs. `where`: `local`, or the address of the cluster that computes.
+    many stored bars a calibration needs. `where`: `local`, or the address of the cluster that computes. `enabled`: as
+    settings say; `held`: the operator paused the whole queue.
     """
 
     tasks: tuple[CalibrationTask, ...]
@@ -890,6 +891,7 @@ class CalibrationQueue(VenueMessage, frozen=True, kw_only=True):
     bars_wanted: int
     where: str
     enabled: bool
+    held: bool = False
     at_ms: int
 
 
