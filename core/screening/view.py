@@ -26,8 +26,8 @@ class SampleView(Protocol):
     def sample(self, symbol: str, timeframe: str) -> NatrSample:
         """NATR of seven days at bars of this timeframe; empty while nothing is stored."""
 
-    def preferred_hours(self, symbol: str) -> tuple[int, ...]:
-        """Its most liquid hours of the day (UTC), rising; empty while unknown."""
+    def preferred_hours(self, symbol: str, count: int) -> tuple[int, ...]:
+        """Its `count` most liquid hours of the day (UTC), rising; empty while unknown."""
 
 
 class MapView(Protocol):
