@@ -58,6 +58,10 @@ HINTS: dict[str, Unit] = {
     "SAME_BET": "text and ratio",
     "MARKET_AGAINST": "text",
     "NO_SUPPORT": "",
+    "NO_VOLATILITY": "",
+    "NO_CORRELATION": "text",
+    "NO_QUOTES": "",
+    "TOO_LATE": "count",
 }
 """Hint codes and what they carry: bars, seconds or outcomes to count, a volume, a share of 1, a price, a symbol."""
 

@@ -47,6 +47,11 @@ VELOCITY_BARS = 5
 SIGMA_BARS = 60
 PROFILE_BARS = 240
 _PROFILE_BINS = 48
+BARRIER_BARS = 12
+BARRIER_SIGMA = 1.5
+BARRIER_SPAN = 60
+"""P(up) is about the first of two barriers 1.5 sigma sqrt(12) bars away, sigma an EWMA of span 60 (methods sheet 7.1)."""
+_BARRIER_HISTORY = 300
 _NEAR_CERTAIN = 1e-6
 
 
@@ -200,6 +205,17 @@ def confidence(
     return Confidence(
         side=side, raw=raw, probability=reduced, calibrated=calibrated, composite=factors, penalties=applied
     )
+
+
+def barrier_distance(bars: CandleBlock) -> float:
+    """How far the barriers of P(up) are from the last close of these decision bars, in price; NaN while unknown."""
+    closes = bars[-_BARRIER_HISTORY - 1 :, 4]
+    if len(closes) <= BARRIER_SPAN or not ((closes > 0.0) & (closes < math.inf)).all():
+        return math.nan
+    squares = np.diff(np.log(closes)) ** 2
+    weights = (1.0 - 2.0 / (BARRIER_SPAN + 1.0)) ** np.arange(len(squares) - 1, -1, -1)
+    sigma = math.sqrt(float(np.average(squares, weights=weights)))
+    return float(closes[-1]) * math.expm1(BARRIER_SIGMA * sigma * math.sqrt(BARRIER_BARS))
 
 
 def trade_probability(probability: float, reward: float, risk: float, barrier: float) -> float:

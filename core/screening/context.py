@@ -21,7 +21,7 @@ HIGH_SHARE = 0.80
 """Shares of the last seven days' NATR below and above which volatility is low or high."""
 FRAME_BARS = 600
 """Bars of a timeframe that are read: ADX14 and EMA50 no longer depend on the start after 295 (methods sheet 1.3)."""
-_WARMUP = 295
+WARMUP_BARS = 295
 _ATR = 14
 
 UNKNOWN_REGIME = RegimeReading("undefined", 0.0, 0)
@@ -55,6 +55,7 @@ class ContextInputs(Struct, frozen=True, kw_only=True):
     reference_trend: Regime
     close: float
     now_ms: int
+    minutes: CandleBlock | None = None
 
 
 def read_frame(bars: CandleBlock) -> FrameReading:
@@ -66,7 +67,7 @@ def read_frame(bars: CandleBlock) -> FrameReading:
     if not np.isfinite(recent[:, 1:5]).all():
         return _unknown("a price of the 15m bars is not a number")
     if len(recent) <= 2 * _ATR:
-        return _unknown(f"{len(recent)} of {_WARMUP} bars of history")
+        return _unknown(f"{len(recent)} of {WARMUP_BARS} bars of history")
     talib = load_talib()
     high, low, close = (np.ascontiguousarray(recent[:, column]) for column in (2, 3, 4))
     rows = np.stack([talib.ADX(high, low, close, 14), *(talib.EMA(close, bars) for bars in (9, 20, 50))], axis=1)
@@ -78,7 +79,7 @@ def read_frame(bars: CandleBlock) -> FrameReading:
         confidence=reading.confidence,
         age_bars=reading.age_bars,
         atr=float(talib.ATR(high, low, close, _ATR)[-1]),
-        warm=len(recent) >= _WARMUP,
+        warm=len(recent) >= WARMUP_BARS,
     )
 
 
@@ -108,7 +109,7 @@ def market_context(inputs: ContextInputs) -> MarketContext:
     found = correlation(*aligned_returns(inputs.own, inputs.reference))
     hints = []
     if not frame.warm:
-        hints.append(f"trend not known: {frame.problem or f'{len(inputs.frame)} of {_WARMUP} bars of history'}")
+        hints.append(f"trend not known: {frame.problem or f'{len(inputs.frame)} of {WARMUP_BARS} bars of history'}")
     if math.isnan(percentile):
         hints.append("volatility class not known: no NATR history of seven days")
     if math.isnan(found.rho):
@@ -121,7 +122,7 @@ def market_context(inputs: ContextInputs) -> MarketContext:
         natr=natr,
         natr_percentile=percentile,
         atr=frame.atr,
-        key_levels=key_levels(inputs.frame, inputs.daily, inputs.close, inputs.now_ms, direction),
+        key_levels=key_levels(inputs.frame, inputs.daily, inputs.close, inputs.now_ms, direction, inputs.minutes),
         correlation_with_reference=found,
         reference_trend=trend_of(inputs.reference_trend),
         regime=inputs.regime.regime,

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from msgspec import Struct
+
+from core.settings import Screening
+from core.venue import CandleBlock
 
 SLIPPAGE_FLOOR = 0.5e-4
 SLIPPAGE_IMPACT = 0.1
+IMPACT_BARS = 60
+"""One-minute bars behind the volume and the deviation that slippage is reckoned from."""
 
 
 class Costs(Struct, frozen=True, kw_only=True):
@@ -51,3 +57,37 @@ def slippage(quantity: float, minute_volume: float, minute_sigma: float) -> floa
     if not (minute_volume > 0.0 and minute_sigma >= 0.0 and quantity >= 0.0):
         return SLIPPAGE_FLOOR
     return max(SLIPPAGE_FLOOR, SLIPPAGE_IMPACT * minute_sigma * math.sqrt(quantity / minute_volume))
+
+
+def fee_of(category: str, settings: Screening) -> float:
+    """Taker fee per side as a fraction: of spot, or of perpetuals for every other category."""
+    percent = settings.spot_fee_percent if category == "spot" else settings.linear_fee_percent
+    return percent / 100.0
+
+
+def shorts_allowed(category: str, settings: Screening) -> bool:
+    """Whether SELL may be recommended; `auto`: where the market can be sold short, which spot cannot."""
+    return settings.shorts == "on" or (settings.shorts == "auto" and category != "spot")
+
+
+def trade_costs(
+    minutes: CandleBlock, price: float, spread: float, tick: float, *, fee: float, notional: float
+) -> Costs:
+    """What a trade of this notional at this price would cost now.
+
+    `spread` is a share of the price; one that is not known, or narrower than the tick, counts as one tick. Slippage is
+    reckoned from the last hour of one-minute bars.
+    """
+    least = tick / price if price > 0.0 else math.nan
+    wide = spread if spread > least else least
+    recent = minutes[-IMPACT_BARS - 1 :]
+    closes, volume = recent[:, 4], recent[1:, 5]
+    sigma = mean = math.nan
+    if len(recent) > IMPACT_BARS and (closes > 0.0).all() and np.isfinite(closes).all() and np.isfinite(volume).all():
+        sigma, mean = float(np.std(np.diff(np.log(closes)))), float(volume.mean())
+    return Costs(
+        fee_in=fee,
+        fee_out=fee,
+        half_spread=0.5 * wide,
+        slippage=slippage(notional / price if price > 0.0 else math.nan, mean, sigma),
+    )

@@ -36,16 +36,25 @@ def major_levels(daily: DailyLevels, now_ms: int) -> Floats:
     return levels[np.isfinite(levels)]
 
 
-def key_levels(bars: CandleBlock, daily: DailyLevels, close: float, now_ms: int, trend: int = 0) -> KeyLevels:
+def key_levels(
+    bars: CandleBlock,
+    daily: DailyLevels,
+    close: float,
+    now_ms: int,
+    trend: int = 0,
+    minutes: CandleBlock | None = None,
+) -> KeyLevels:
     """Levels around `close` at `now_ms`. `bars`: closed ones, oldest first; `trend`: 1 up, -1 down, 0 none.
 
-    A close that is not a number has no levels.
+    `minutes` complete the day since the last of `bars` ended. A close that is not a number has no levels.
     """
     major = major_levels(daily, now_ms)
     known = np.concatenate([swing_levels(bars), major])
     support, resistance = _below(known, close), _above(known, close)
     major_below, major_above = _below(major, support), _above(major, resistance)
-    today = bars[bars[:, _OPEN] >= now_ms // DAY_MS * DAY_MS]
+    day_ms = now_ms // DAY_MS * DAY_MS
+    parts = (bars,) if minutes is None else (bars, minutes)
+    today = np.concatenate([part[part[:, _OPEN] >= day_ms] for part in parts])
     return KeyLevels(
         immediate_support=support,
         immediate_resistance=resistance,
