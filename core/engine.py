@@ -113,13 +113,23 @@ class Engine:
         keeper = UniverseKeeper(self._bus, self._clock, live.current, provider)
         self._bus.subscribe(SettingChanged, lambda _: keeper.use(live.current.market), name="engine.universe settings")
         desk = MarketDesk(self._bus, self._clock, live.current, provider, candles)
-        sampler = VolatilitySampler(self._bus, self._clock, provider, candles, live.current.market.decision_timeframe)
+        decision = live.current.market.decision_timeframe
+        sampled = tuple(dict.fromkeys((decision, "1m", "1h", live.current.screening.timeframe)))
+        sampler = VolatilitySampler(self._bus, self._clock, provider, candles, sampled)
 
         async def stored(symbol: str, timeframe: str, start_ms: int, end_ms: int) -> CandleBlock:
             key = series_key(provider, symbol, timeframe)
             return await candles.read(key, start_ms=start_ms, end_ms=end_ms)
 
-        signals = SignalDesk(self._bus, self._clock, live, desk, sampler.sample, desk.taker_flow, stored)
+        signals = SignalDesk(
+            self._bus,
+            self._clock,
+            live,
+            desk,
+            lambda symbol: sampler.sample(symbol, decision),
+            desk.taker_flow,
+            stored,
+        )
         self._supervisor.start("signals", signals.run)
         self._supervisor.start("market", desk.run)
         symbols = await self._persist("universe", keeper.refresh)

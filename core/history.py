@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from core.market.volatility import NatrSample, natr_sample
 from core.venue import CANDLE_COLUMNS, TIMEFRAME_MS, CandleBlock, MarketProvider
 
 T = TypeVar("T")
@@ -195,13 +194,6 @@ class CandleStore:
                 db.execute("DELETE FROM absent WHERE series = ?", (series,))
 
         await self._run(job)
-
-    async def natr_sample(self, key: SeriesKey, timeframe: str = "1m", days: float = 7.0) -> NatrSample:
-        """Distribution of NATR14 at `timeframe` over the newest `days`, from the one-minute bars of `key`'s symbol."""
-        minutes = key._replace(timeframe="1m")
-        limit = int((days + 1) * 1440)
-        interval_ms = TIMEFRAME_MS[timeframe]
-        return await self._run(lambda db: natr_sample(self._read(db, minutes, None, None, limit), interval_ms, days))
 
     async def size_mb(self) -> float:
         """Megabytes in use inside the file."""

@@ -170,25 +170,3 @@ async def test_after_closing_every_call_says_so(tmp_path):
     await store.close()
     with pytest.raises(StoreError, match="closed"):
         await store.read(KEY)
-
-
-async def test_natr_distribution_says_how_deep_it_is(store):
-    assert await store.natr_sample(KEY) == ((), 0.0)
-    block = walk(3 * 1440)
-    await store.write(KEY, block)
-    sample = await store.natr_sample(KEY)
-    assert sample.days == pytest.approx(3.0, abs=0.01)
-    assert len(sample.quantiles) == 101
-    assert list(sample.quantiles) == sorted(sample.quantiles)
-    slower = await store.natr_sample(KEY, "15m")
-    assert slower.quantile(0.5) > sample.quantile(0.5)
-
-
-async def test_natr_distribution_covers_seven_days_at_most(store):
-    quiet, wild = walk(3 * 1440), walk(8 * 1440, start=START + 3 * 1440 * MINUTE)
-    quiet[:, 2], quiet[:, 3] = quiet[:, 1] * 2, quiet[:, 1] / 2
-    await store.write(KEY, quiet)
-    await store.write(KEY, wild)
-    sample = await store.natr_sample(KEY)
-    assert sample.days == pytest.approx(7.0, abs=0.01)
-    assert sample.quantiles[-1] < 0.1  # nothing of the older, absurdly wide bars
