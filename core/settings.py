@@ -7,6 +7,7 @@ Layers, later wins: these defaults, the settings file, the environment (`TRADETU
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -314,6 +315,14 @@ class AssetClassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     breakout_atr: Annotated[float, _about("ATR beyond a level that count as broken.", ge=0, le=3)] = 0.0
     tp_mult: Annotated[float, _about("First target in ATR.", ge=0, le=20)] = 0.0
     sl_mult: Annotated[float, _about("Stop in ATR.", ge=0, le=10)] = 0.0
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What is wrong with values that are allowed one by one: (key, what to do)."""
+        try:
+            re.compile(self.pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            return [("pattern", f"{self.pattern!r} is no regular expression ({error}); write for example ^(PEPE|WIF)/")]
+        return []
 
 
 class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
