@@ -30,7 +30,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def rows(queue: Queue, now_ms: int) -> list[CalibrationTask]:
     """All assets: in progress, then waiting in their order, paused, and the ended ones by what needs attention, then symbol."""
     tasks = queue.tasks()
-    waiting = sorted((task for task in tasks if task.state in WAITING), key=lambda task: order(task, now_ms))
+    waiting = sorted(
+        (task for task in tasks if task.state in WAITING), key=lambda task: order(task, now_ms, queue.aging_per_hour)
+    )
     position = {task.id: place for place, task in enumerate(waiting, start=1)}
     tasks.sort(key=lambda task: (_STATE_ORDER[task.state], position.get(task.id, 0), task.symbol, task.timeframe))
     return [_row(queue, task, position.get(task.id), now_ms) for task in tasks]

@@ -21,7 +21,7 @@ import msgspec
 from core.calibration import breaker as breakers
 from core.calibration.breaker import CLOSED, Breaker
 from core.calibration.expiry import expiry_ms
-from core.calibration.task import ENDED, QUEUED_AS, WAITING, Move, Task, UnknownTask, moved, order
+from core.calibration.task import AGING_PER_HOUR, ENDED, QUEUED_AS, WAITING, Move, Task, UnknownTask, moved, order
 from core.messages import CalibrationCause, CalibrationPriority, CalibrationState
 
 TIME_LIMIT_MS = 120_000
@@ -47,18 +47,22 @@ class QueueState(msgspec.Struct, frozen=True, kw_only=True):
     next_id: int = 1
     urgent_had_turn: bool = False
     done: int = 0
+    held: bool = False
 
 
 class Queue:
     """The tasks of all assets, the breakers and the slots.
 
-    `slots` is how many tasks may be in progress (0 starts none), `limit_ms` how long one may take. Both may be set while it
-    runs: fewer slots end no task, they only let none start until enough have ended.
+    `slots` is how many tasks may be in progress (0 starts none), `limit_ms` how long one may take, `aging_per_hour` by how
+    much waiting improves a priority. All may be set while it runs: fewer slots end no task, they only let none start until
+    enough have ended. `held`: the operator paused the whole queue; nothing starts.
     """
 
     def __init__(self, slots: int, limit_ms: int = TIME_LIMIT_MS) -> None:
         self.slots = slots
         self.limit_ms = limit_ms
+        self.aging_per_hour = AGING_PER_HOUR
+        self.held = False
         self.overall = CLOSED
         self.done = 0
         """Tasks that ended as completed or rejected by the guards, since the queue began."""
@@ -92,44 +96,67 @@ class Queue:
 
     # asking and taking
 
-    def ask(self, symbol: str, timeframe: str, priority: CalibrationPriority, now_ms: int, reason: str = "") -> Task:
+    def ask(
+        self,
+        symbol: str,
+        timeframe: str,
+        priority: CalibrationPriority,
+        now_ms: int,
+        reason: str = "",
+        by_operator: bool = False,
+    ) -> Task:
         """Ask for a calibration. Returns the asset's task.
 
         A waiting or paused one is raised to `priority` if that is higher, and keeps its age (a paused one stays paused); one in
-        progress already answers the request and is left alone.
+        progress already answers the request and is left alone. `by_operator`: it goes as far in front as an urgent one, and
+        is looked at again at once if it waits for history.
         """
         task = self._tasks.get((symbol, timeframe))
         if task is None:
             state = QUEUED_AS[priority]
             task = Task(
                 id=self._next_id, symbol=symbol, timeframe=timeframe, priority=priority, state=state,
-                since_ms=now_ms, queued_ms=now_ms, reason=reason,
+                since_ms=now_ms, queued_ms=now_ms, reason=reason, by_operator=by_operator,
             )  # fmt: skip
         elif task.state in ENDED:
             task = moved(
                 task, "ask_again", QUEUED_AS[priority], now_ms,
                 id=self._next_id, priority=priority, queued_ms=now_ms, not_before_ms=0, partial=False, cause=None, reason=reason,
+                by_operator=by_operator,
             )  # fmt: skip
-        elif task.state == "in_progress" or not _is_higher(priority, task.priority):
+        elif task.state == "in_progress":
             return task
         else:
+            if by_operator:
+                queued_ms = min(task.queued_ms, now_ms)
+                task = msgspec.structs.replace(
+                    task, by_operator=True, not_before_ms=0, queued_ms=queued_ms, reason=reason
+                )
+                self._keep(task)
+            if not _is_higher(priority, task.priority):
+                return task
             return self._set_priority(task, priority, now_ms, reason)
         self._next_id += 1
         return self._keep(task)
 
-    def take(self, now_ms: int) -> Task | None:
-        """Start the next task that may start, or None. Its deadline is `limit_ms` after its `since_ms`."""
+    def take(self, now_ms: int, pressing_only: bool = False) -> Task | None:
+        """Start the next task that may start, or None. Its deadline is `limit_ms` after its `since_ms`.
+
+        `pressing_only`: nothing but what is urgent or was asked for by hand.
+        """
         running = [task for task in self._tasks.values() if task.state == "in_progress"]
-        if len(running) >= self.slots or not breakers.allows(self.overall, now_ms):
+        if self.held or len(running) >= self.slots or not breakers.allows(self.overall, now_ms):
             return None
         ready = [task for task in self._tasks.values() if self._is_ready(task, now_ms)]
+        if pressing_only:
+            ready = [task for task in ready if task.priority == "urgent" or task.by_operator]
         others = [task for task in ready if task.priority != "urgent"]
         urgent_running = sum(task.priority == "urgent" for task in running)
         turn_is_over = self.slots == 1 and self._urgent_had_turn and bool(others)
         candidates = others if urgent_running >= self.urgent_slots() or turn_is_over else ready
         if not candidates:
             return None
-        task = min(candidates, key=lambda candidate: order(candidate, now_ms))
+        task = min(candidates, key=lambda candidate: order(candidate, now_ms, self.aging_per_hour))
         started = moved(task, "start", "in_progress", now_ms)
         self._breakers[task.key] = breakers.begun(self.breaker_of(*task.key), task.id, now_ms)
         self.overall = breakers.begun(self.overall, task.id, now_ms)
@@ -138,10 +165,15 @@ class Queue:
 
     # how a task in progress ends
 
-    def complete(self, task_id: int, now_ms: int, partial: bool = False, reason: str = "") -> Task:
-        """New thresholds are in force; they expire 14 days ± 10 % from now. `partial`: best found at the search's time limit."""
+    def complete(
+        self, task_id: int, now_ms: int, partial: bool = False, reason: str = "", expires_ms: int | None = None
+    ) -> Task:
+        """New thresholds are in force until `expires_ms`, 14 days ± 10 % from now unless given.
+
+        `partial`: best found at the search's time limit.
+        """
         task = self._find(task_id, "complete")
-        expires_ms = expiry_ms(task.symbol, now_ms)
+        expires_ms = expiry_ms(task.symbol, now_ms) if expires_ms is None else expires_ms
         ended = moved(task, "complete", "completed", now_ms, partial=partial, reason=reason, expires_ms=expires_ms)
         return self._worked(ended)
 
@@ -192,12 +224,20 @@ class Queue:
             moved(task, "expire", "expired", now_ms, expires_ms=None, reason=f"{reason}; before, {before}")
         )
 
+    def note_expiry(self, symbol: str, timeframe: str, expires_ms: int | None) -> bool:
+        """When the thresholds in force expire changed: set by hand, gone back, accepted. True if a task was changed."""
+        task = self.task_of(symbol, timeframe)
+        if task is None or task.expires_ms == expires_ms or task.state == "expired":
+            return False
+        self._keep(msgspec.structs.replace(task, expires_ms=expires_ms))
+        return True
+
     # the operator
 
-    def cancel(self, task_id: int, now_ms: int) -> Task:
+    def cancel(self, task_id: int, now_ms: int, reason: str = "cancelled by the operator") -> Task:
         """Do without this task: it ends as rejected. The worker of one in progress still runs: end it."""
         task = self._find(task_id, "cancel")
-        return self._without_result(moved(task, "cancel", "rejected", now_ms, reason="cancelled by the operator"))
+        return self._without_result(moved(task, "cancel", "rejected", now_ms, reason=reason))
 
     def pause(self, task_id: int, now_ms: int) -> Task:
         """Do not start this waiting task until `resume`."""
@@ -228,6 +268,7 @@ class Queue:
             next_id=self._next_id,
             urgent_had_turn=self._urgent_had_turn,
             done=self.done,
+            held=self.held,
         )
 
     @classmethod
@@ -237,7 +278,7 @@ class Queue:
         Raises ValueError if two tasks share an asset or a number, or a number is still to be given.
         """
         queue = cls(slots, limit_ms)
-        queue.overall, queue.done = state.overall, state.done
+        queue.overall, queue.done, queue.held = state.overall, state.done, state.held
         queue._next_id, queue._urgent_had_turn = state.next_id, state.urgent_had_turn
         queue._breakers = {(kept.symbol, kept.timeframe): kept.breaker for kept in state.breakers}
         for task in state.tasks:

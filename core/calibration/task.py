@@ -82,6 +82,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     cause: CalibrationCause | None = None
     reason: str = ""
+    by_operator: bool = False
+    """Asked for by hand: as far in front as an urgent one, but not counted as such."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -121,19 +123,21 @@ def moved(task: Task, move: Move, to: CalibrationState, now_ms: int, **changes: 
     return msgspec.structs.replace(task, state=to, since_ms=since_ms, **changes)
 
 
+AGING_PER_HOUR = 0.05
 _HOUR_MS = 3_600_000
-_BASE_HUNDREDTHS: Mapping[CalibrationPriority, int] = {"urgent": 10, "high": 30, "normal": 50}
-_STEP_HUNDREDTHS = 5
-_FLOOR_HUNDREDTHS = 5
+_UNIT = 1_000_000
+_BASE: Mapping[CalibrationPriority, int] = {"urgent": 100_000, "high": 300_000, "normal": 500_000}
+_FLOOR = 50_000
 
 
-def effective_priority(priority: CalibrationPriority, waited_ms: int) -> float:
-    """max(0.05, p0 − 0.05 · hours waiting), p0 = 0.1 urgent, 0.3 high, 0.5 normal. Lower goes first.
+def effective_priority(priority: CalibrationPriority, waited_ms: int, aging_per_hour: float = AGING_PER_HOUR) -> float:
+    """max(0.05, p0 − aging · hours waiting), p0 = 0.1 urgent, 0.3 high, 0.5 normal. Lower goes first.
 
-    Computed in integers up to the last division: what is equal by the formula is equal here, so ties are ties.
+    Computed in integers of a millionth up to the last division: what is equal by the formula is equal here, so ties are
+    ties.
     """
-    hundredths_ms = _BASE_HUNDREDTHS[priority] * _HOUR_MS - _STEP_HUNDREDTHS * max(0, waited_ms)
-    return max(_FLOOR_HUNDREDTHS * _HOUR_MS, hundredths_ms) / (100 * _HOUR_MS)
+    millionths_ms = _BASE[priority] * _HOUR_MS - round(aging_per_hour * _UNIT) * max(0, waited_ms)
+    return max(_FLOOR * _HOUR_MS, millionths_ms) / (_UNIT * _HOUR_MS)
 
 
 def waited_ms(task: Task, now_ms: int) -> int:
@@ -142,7 +146,8 @@ def waited_ms(task: Task, now_ms: int) -> int:
     return max(0, until_ms - task.queued_ms)
 
 
-def order(task: Task, now_ms: int) -> tuple[float, int, str, str]:
+def order(task: Task, now_ms: int, aging_per_hour: float = AGING_PER_HOUR) -> tuple[float, int, str, str]:
     """What sorts waiting tasks: effective priority, then the older one, then symbol, then timeframe."""
-    effective = effective_priority(task.priority, waited_ms(task, now_ms))
+    stands_as = "urgent" if task.by_operator else task.priority
+    effective = effective_priority(stands_as, waited_ms(task, now_ms), aging_per_hour)
     return (effective, task.queued_ms, task.symbol, task.timeframe)
