@@ -321,7 +321,9 @@ class AssetClassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
         try:
             re.compile(self.pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            return [("pattern", f"{self.pattern!r} is no regular expression ({error}); write for example ^(PEPE|WIF)/")]
+            return [
+                ("pattern", f"{self.pattern[:60]!r} is no regular expression ({error}); write for example ^(PEPE|WIF)/")
+            ]
         return []
 
 
