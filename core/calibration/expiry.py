@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 DAY_MS = 86_400_000
-HOLDS_MS = 14 * DAY_MS
+HOLDS_DAYS = 14.0
 JITTER = 0.10
 """Share of the time by which symbols differ, so that assets calibrated together do not all expire together."""
 FRESH_MS = DAY_MS
@@ -18,9 +18,9 @@ def jitter(symbol: str) -> float:
     return 2.0 * (int.from_bytes(digest, "big") / _HASH_MAX) - 1.0
 
 
-def expiry_ms(symbol: str, accepted_ms: int) -> int:
-    """When thresholds accepted at `accepted_ms` expire: after 14 days ± 10 %, seeded by the symbol."""
-    return accepted_ms + round(HOLDS_MS * (1.0 + JITTER * jitter(symbol)))
+def expiry_ms(symbol: str, accepted_ms: int, days: float = HOLDS_DAYS) -> int:
+    """When thresholds accepted at `accepted_ms` expire: after so many days ± 10 %, seeded by the symbol."""
+    return accepted_ms + round(days * DAY_MS * (1.0 + JITTER * jitter(symbol)))
 
 
 def alert_is_urgent(*, is_default: bool, since_ms: int, expires_ms: int | None, now_ms: int) -> bool:

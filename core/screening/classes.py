@@ -6,12 +6,14 @@ Patterns are tried in order and the first match wins. Adding a class is one entr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from core.screening.thresholds import Thresholds
+from core.screening.thresholds import NAMES, Thresholds, problems
+from core.settings import AssetClassSettings
 
 DEPEG = "DEPEG"
 
@@ -108,13 +110,48 @@ class Found(NamedTuple):
     hint: str
 
 
-def classify(base: str, quote: str, kind: str = "spot", patterns: Mapping[str, str] | None = None) -> Found:
+def classify(base: str, quote: str, kind: str = "spot", classes: Sequence[AssetClass] = CLASSES) -> Found:
     """The class of a market. `kind` is the contract (`spot`, `perpetual`, `LinearPerpetual`, ...); case does not matter.
 
-    `patterns`: other patterns by class name, as settings give them; the order stays.
+    `classes`: in order, the last is for what matches none; see `configured`.
     """
     subject = f"{base.upper()}/{quote.upper()}:{kind.lower()}"
-    for entry in CLASSES:
-        if re.search((patterns or {}).get(entry.name, entry.pattern), subject):
+    for entry in classes:
+        if re.search(entry.pattern, subject):
             return Found(entry, "")
-    return Found(CLASSES[-1], UNKNOWN_HINT)
+    return Found(classes[-1], UNKNOWN_HINT)
+
+
+def configured(tables: Sequence[AssetClassSettings]) -> tuple[AssetClass, ...]:
+    """The classes with what `[[calibration.classes]]` says of them, in their own order; a later table adds to an earlier.
+
+    0 and an empty pattern leave what the class has. Defaults that make no sense together leave the class's own:
+    `unsound` tells of them.
+    """
+    found = []
+    for entry in CLASSES:
+        merged = _merged(entry, tables)
+        if problems(merged.defaults):
+            merged = replace(merged, defaults=entry.defaults)
+        found.append(merged)
+    return tuple(found)
+
+
+def unsound(tables: Sequence[AssetClassSettings]) -> list[str]:
+    """What is wrong with the defaults of classes once the tables are put over the built-in ones, in words."""
+    merged = [_merged(entry, tables) for entry in CLASSES]
+    return [f"class {entry.name}: {text}" for entry in merged for text in problems(entry.defaults)]
+
+
+def _merged(entry: AssetClass, tables: Sequence[AssetClassSettings]) -> AssetClass:
+    for table in tables:
+        if table.name != entry.name:
+            continue
+        given = {name: value for name in NAMES if (value := getattr(table, name)) != 0.0}
+        entry = replace(
+            entry,
+            pattern=table.pattern or entry.pattern,
+            min_volume_usd=table.min_volume_usd or entry.min_volume_usd,
+            defaults=replace(entry.defaults, **given),
+        )
+    return entry

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from core.screening.classes import CLASSES, UNKNOWN_HINT, classify
+from core.screening.classes import CLASSES, UNKNOWN_HINT, classify, configured, unsound
 from core.screening.thresholds import problems
 from core.screening.triggers import REGISTRY
+from core.settings import AssetClassSettings
+from core.settings_check import BadValue, check_key
 
 
 @pytest.mark.parametrize(
@@ -35,11 +38,37 @@ def test_a_stable_coin_against_bitcoin_is_no_peg() -> None:
     assert classify("USDC", "BTC").asset_class.name == "spot"
 
 
-def test_patterns_of_the_settings_stand_in_for_ours_in_the_same_order() -> None:
-    patterns = {"meme": r"^BTC/", "spot": r"^XYZ/"}
-    assert classify("BTC", "USDT", "spot", patterns).asset_class.name == "meme"
-    assert classify("DOGE", "USDT", "spot", patterns).hint == UNKNOWN_HINT
-    assert classify("XYZ", "USDT", "spot", patterns).hint == ""
+def test_tables_of_the_settings_change_patterns_and_defaults_in_the_same_order() -> None:
+    tables = (
+        AssetClassSettings(name="meme", pattern=r"^BTC/", vol_z_threshold=2.2, min_volume_usd=5.0),
+        AssetClassSettings(name="spot", pattern=r"^XYZ/"),
+        AssetClassSettings(name="meme", tp_mult=4.0),
+    )
+    classes = configured(tables)
+    assert [entry.name for entry in classes] == [entry.name for entry in CLASSES]
+    meme, hint = classify("BTC", "USDT", "spot", classes)
+    assert (meme.name, hint, meme.min_volume_usd) == ("meme", "", 5.0)
+    own = CLASSES[2].defaults
+    assert meme.defaults == msgspec.structs.replace(own, vol_z_threshold=2.2, tp_mult=4.0)
+    assert classify("DOGE", "USDT", "spot", classes).hint == UNKNOWN_HINT
+    assert classify("XYZ", "USDT", "spot", classes).hint == ""
+    assert configured(()) == CLASSES
+    assert unsound(tables) == []
+
+
+def test_defaults_that_make_no_sense_together_are_told_and_leave_those_of_the_class() -> None:
+    tables = (AssetClassSettings(name="defi", low_gate=0.01), AssetClassSettings(name="ai", vol_z_threshold=0.5))
+    assert unsound(tables) == [
+        "class ai: vol_z_threshold is 0.5: give a number from 1 to 10",
+        "class defi: low_gate 0.01 is not below high_gate 0.004: move one of them",
+    ]
+    assert configured(tables) == CLASSES
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 5000, "*"])
+def test_a_pattern_that_is_no_regular_expression_is_refused_when_settings_load(pattern: str) -> None:
+    with pytest.raises(BadValue, match=r"\[1\].pattern: .* is no regular expression \(.*\); write for example"):
+        check_key("calibration.classes", [{"name": "meme", "pattern": pattern}])
 
 
 def test_every_class_is_sound() -> None:
