@@ -91,7 +91,7 @@ def _places(symbols: Sequence[str], value: Mapping[str, float]) -> dict[str, flo
     return {symbol: place / max(1, len(rising) - 1) for place, symbol in enumerate(rising)}
 
 
-def reference_symbol(instruments: Mapping[str, Instrument], market: Market) -> str:
+def reference_symbol(instruments: Mapping[str, Instrument | Listing], market: Market) -> str:
     """The market reference: the setting, or the venue's BTC pair in USDT or USD; empty when there is none."""
     if market.reference_symbol:
         return market.reference_symbol

@@ -13,23 +13,18 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.market.indicators import load_talib
 from core.messages import (
     Analysis,
     Anomaly,
     AnomalyDetection,
-    CalibrationParams,
-    ConfidenceMetrics,
     Contribution,
     MarketContext,
-    QualityMetrics,
     RiskParameters,
     Side,
-    ThresholdSource,
 )
 from core.screening.analysis_inputs import AnalysisInputs
+from core.screening.analysis_message import confidence_metrics, failed_analysis, message, price_decimals
 from core.screening.anomalies import AnomalyFacts, anomalies
-from core.screening.code_words import hint_words
 from core.screening.confidence import (
     Confidence,
     barrier_distance,
@@ -42,17 +37,14 @@ from core.screening.confidence import (
     velocity,
     volume_profile,
 )
-from core.screening.context import ContextInputs, market_context
+from core.screening.context import ContextInputs, market_context, natr_of
 from core.screening.correlation import aligned_returns, relative_strength
 from core.screening.costs import Costs, trade_costs
 from core.screening.hints import data_hints, market_hints, trade_hints
-from core.screening.language import language
-from core.screening.narrative import narrate
 from core.screening.narrative_facts import NAN, Facts, Hint
 from core.screening.recommend import Case, Recommendation, RecommendationRules, recommend
 from core.screening.risk_parameters import InvalidData, RiskInputs, RiskRules, risk_parameters
-from core.screening.thresholds import NAMES, InForce
-from core.venue import TIMEFRAME_MS, CandleBlock
+from core.venue import CandleBlock
 
 AT_LEVEL_ATR = 0.5
 """A price this near a support or a resistance is at it."""
@@ -60,9 +52,9 @@ BROKEN_ATR = 1.0
 """A level this far behind the price may be the one it broke."""
 TURN_FROM = 0.3
 """Evidence of a change of structure or a divergence that is still fresh: it fades with time."""
-NATR_BARS = 300
+TELLABLE = 1e15
+"""A price beyond is a broken number that no narrative repeats."""
 _UNKNOWN_TICK = Decimal("NaN")
-_STRENGTH: tuple[ThresholdSource, ...] = ("operator", "calibrated", "adaptive", "class")
 
 
 class _Sure(Struct, frozen=True):
@@ -89,7 +81,8 @@ def stages(inputs: AnalysisInputs) -> Generator[None, None, Analysis]:
     try:
         return (yield from _stages(inputs))
     except Exception as error:  # Fallback: a failed analysis says so itself; whoever asked for it counts it.
-        return _failed(inputs, error)
+        who = (inputs.venue, inputs.category, inputs.symbol)
+        return failed_analysis(*who, inputs.now_ms, inputs.cause, inputs.screening, error)
 
 
 def _stages(inputs: AnalysisInputs) -> Generator[None, None, Analysis]:
@@ -109,7 +102,7 @@ def _stages(inputs: AnalysisInputs) -> Generator[None, None, Analysis]:
         )
     )
     yield
-    minute_natr = _minute_natr(inputs.minutes)
+    minute_natr = natr_of(inputs.minutes)
     found = anomalies(_facts(inputs, context, reference, minute_natr))
     sure = _sure(inputs)
     surety = _confidence(inputs, context, found, sure)
@@ -133,7 +126,7 @@ def _stages(inputs: AnalysisInputs) -> Generator[None, None, Analysis]:
         told,
         market_context=replace(context, hints=told.hints[: len(unknown)]),
         anomaly_detection=AnomalyDetection(detected=bool(found), anomalies=found),
-        confidence_metrics=_metrics(surety, sure),
+        confidence_metrics=confidence_metrics(surety, sure.said, sure.outcomes),
         p_trade=advice.p_trade,
         break_even=advice.break_even,
         risk_parameters=trade,
@@ -273,8 +266,8 @@ def _narrative(
         reference=inputs.reference_name or "BTC",
         reason=_strongest(inputs.contributions, side),
         contrary=_strongest(inputs.contributions, "SELL" if side == "BUY" else "BUY"),
-        price=inputs.price,
-        price_decimals=_decimals(inputs),
+        price=inputs.price if 0.0 < inputs.price < TELLABLE else NAN,
+        price_decimals=price_decimals(inputs),
         entry_low=trade.optimal_entry[0] if trade else NAN,
         entry_high=trade.optimal_entry[1] if trade else NAN,
         target=trade.tp_targets[0] if trade else NAN,
@@ -288,95 +281,10 @@ def _narrative(
         hints=hints,
         error="; ".join(advice.reasons) if advice.action == "INVALID_DATA" else "",
     )
-    return _message(inputs, facts, advice)
-
-
-def _message(inputs: AnalysisInputs, facts: Facts, advice: Recommendation) -> Analysis:
-    spoken = language(inputs.screening.language)
-    words = narrate(facts, spoken)
-    return Analysis(
-        venue=inputs.venue,
-        category=inputs.category,
-        symbol=inputs.symbol,
-        timestamp=inputs.now_ms,
-        stage2_status="completed",
-        cause=inputs.cause,
-        timeframe=inputs.screening.timeframe,
-        recommendation=advice.action,
-        side=advice.side,
-        price=inputs.price,
-        trigger_reasons=inputs.trigger_reasons,
-        reasons=advice.reasons,
-        changes=advice.changes,
-        narrative=words.text,
-        narrative_parts=(words.fact, words.reason, words.risk, words.change),
-        language=spoken.tongue,
-        calibration_params=_params(inputs.in_force),
-        quality_metrics=QualityMetrics(
-            bars=len(inputs.frame),
-            readings=inputs.readings,
-            warming=inputs.warming,
-            synthetic_bars=inputs.synthetic_bars,
-            history_days=inputs.sample.days,
-            duration_ms=0.0,
-        ),
-        hints=tuple(hint_words(hint, spoken, facts.price_decimals) for hint in facts.hints),
-        expires_ms=expires_ms(inputs),
-    )
-
-
-def _failed(inputs: AnalysisInputs, error: Exception) -> Analysis:
-    """An analysis that broke: what is known without computing anything, and the error in words."""
-    text = f"{type(error).__name__}: {error}"
-    advice = recommend(Case(confidence=None, risk=None, error=text), _rules(inputs))
-    facts = Facts(symbol=inputs.symbol, label="SYSTEM_FAILURE", regime="undefined", changes=advice.changes, error=text)
-    return replace(_message(inputs, facts, advice), stage2_status="error", error=text)
-
-
-def expires_ms(inputs: AnalysisInputs) -> int:
-    """One bar of the recommendation timeframe from now on: by then a closed bar has moved its ATR and its levels."""
-    return inputs.now_ms + TIMEFRAME_MS[inputs.screening.timeframe]
-
-
-def _metrics(surety: Confidence, sure: _Sure) -> ConfidenceMetrics:
-    up = surety.side == "BUY"
-    factors = surety.composite.factors
-    return ConfidenceMetrics(
-        side=surety.side,
-        composite_score=surety.composite.score,
-        factors_confirmed=surety.factors_confirmed,
-        factors={factor.name: factor.evidence for factor in factors},
-        weights={factor.name: factor.weight for factor in factors},
-        missing=surety.composite.missing,
-        raw_probability=sure.said if up else 1.0 - sure.said,
-        calibrated_probability=surety.raw,
-        probability=surety.probability,
-        calibrated=sure.calibrated,
-        outcomes=sure.outcomes,
-        penalties=surety.penalties,
-    )
-
-
-def _params(in_force: InForce) -> CalibrationParams:
-    sources = set(in_force.sources.values())
-    return CalibrationParams(
-        **{name: getattr(in_force.values, name) for name in NAMES},
-        source=next((source for source in _STRENGTH if source in sources), "class"),
-        is_default=in_force.is_default,
-        expired=in_force.blended,
-        expires_ms=in_force.expires_ms,
-    )
+    return message(inputs, facts, advice)
 
 
 # --- small facts -----------------------------------------------------------------------------------------------------
-
-
-def _minute_natr(minutes: CandleBlock) -> float:
-    recent = minutes[-NATR_BARS:]
-    if len(recent) <= 2 * 14 or not np.isfinite(recent[:, 2:5]).all() or not recent[-1, 4] > 0.0:
-        return NAN
-    high, low, close = (np.ascontiguousarray(recent[:, column]) for column in (2, 3, 4))
-    return float(load_talib().ATR(high, low, close, 14)[-1]) / float(close[-1])
 
 
 def _turn(evidence: float) -> Side | None:
@@ -408,14 +316,3 @@ def _strongest(parts: Iterable[Contribution], side: Side) -> Contribution | None
     sign = 1.0 if side == "BUY" else -1.0
     toward = [part for part in parts if math.isfinite(part.gain) and sign * part.gain > 0.0]
     return max(toward, key=lambda part: sign * part.gain, default=None)
-
-
-def _decimals(inputs: AnalysisInputs) -> int:
-    """Decimals of the tick; enough for five significant digits where it is not known."""
-    tick = inputs.tick
-    if tick is not None and tick.is_finite() and tick > 0:
-        exponent = tick.normalize().as_tuple().exponent
-        return max(0, -exponent) if isinstance(exponent, int) else 2
-    if math.isfinite(inputs.price) and inputs.price > 0.0:
-        return min(12, max(0, 4 - math.floor(math.log10(inputs.price))))
-    return 2

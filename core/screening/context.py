@@ -23,6 +23,8 @@ FRAME_BARS = 600
 """Bars of a timeframe that are read: ADX14 and EMA50 no longer depend on the start after 295 (methods sheet 1.3)."""
 WARMUP_BARS = 295
 _ATR = 14
+NATR_BARS = 300
+"""ATR14 no longer depends on the start after 195."""
 
 UNKNOWN_REGIME = RegimeReading("undefined", 0.0, 0)
 
@@ -85,6 +87,15 @@ def read_frame(bars: CandleBlock) -> FrameReading:
 
 def _unknown(problem: str) -> FrameReading:
     return FrameReading(regime="undefined", confidence=0.0, age_bars=0, atr=math.nan, warm=False, problem=problem)
+
+
+def natr_of(bars: CandleBlock) -> float:
+    """ATR14 of the newest of these bars as a share of the close; NaN while unknown."""
+    recent = bars[-NATR_BARS:]
+    if len(recent) <= 2 * _ATR or not np.isfinite(recent[:, 2:5]).all() or not recent[-1, 4] > 0.0:
+        return math.nan
+    high, low, close = (np.ascontiguousarray(recent[:, column]) for column in (2, 3, 4))
+    return float(load_talib().ATR(high, low, close, _ATR)[-1]) / float(close[-1])
 
 
 def trend_of(regime: Regime) -> Trend:

@@ -79,7 +79,7 @@ def trade_costs(
     reckoned from the last hour of one-minute bars.
     """
     least = tick / price if price > 0.0 else math.nan
-    wide = spread if spread > least else least
+    wide = max((share for share in (spread, least) if share > 0.0), default=0.0)
     recent = minutes[-IMPACT_BARS - 1 :]
     closes, volume = recent[:, 4], recent[1:, 5]
     sigma = mean = math.nan

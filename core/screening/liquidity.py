@@ -1,6 +1,6 @@
 """Spread and depth of a market against their own medians, and which side of the book is heavier (methods sheet 4.2).
 
-Quotes come thousands of times a second, so a quote costs one comparison; a sample is taken every few seconds.
+Quotes come thousands of times a second, so one of every few seconds is sampled and the others cost a comparison.
 """
 
 from __future__ import annotations
@@ -43,25 +43,22 @@ NOT_KNOWN = Liquidity()
 class LiquidityMeter:
     """One symbol's book, sampled from its quotes."""
 
-    __slots__ = ("_depths", "_imbalance", "_next_ms", "_spreads", "_taken_ms")
+    __slots__ = ("_depths", "_imbalance", "_spreads", "_taken_ms", "next_ms")
 
     def __init__(self) -> None:
-        self._next_ms = 0
+        self.next_ms = 0
+        """When the next sample is due: quotes received before need not be handed over."""
         self._taken_ms = 0
         self._imbalance = math.nan
         self._spreads: deque[float] = deque(maxlen=SAMPLES)
         self._depths: deque[float] = deque(maxlen=SAMPLES)
 
-    def take(self, quote: Quote) -> None:
-        """A quote as it comes; most only cost this comparison. A crossed or empty one is no sample."""
-        if quote.received_ms >= self._next_ms:
-            self._sample(quote)
-
-    def _sample(self, quote: Quote) -> None:
+    def sample(self, quote: Quote) -> None:
+        """A quote received at `next_ms` or later. A crossed or empty one is no sample."""
         middle, sizes = 0.5 * (quote.bid + quote.ask), quote.bid_size + quote.ask_size
         if not (0.0 < quote.bid < quote.ask < math.inf and 0.0 < sizes < math.inf):
             return
-        self._next_ms = quote.received_ms + SAMPLE_MS
+        self.next_ms = quote.received_ms + SAMPLE_MS
         heavier = (quote.bid_size - quote.ask_size) / sizes
         known = not math.isnan(self._imbalance) and quote.received_ms - self._taken_ms <= STALE_MS
         self._imbalance = self._imbalance + IMBALANCE_SHARE * (heavier - self._imbalance) if known else heavier

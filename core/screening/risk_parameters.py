@@ -15,6 +15,8 @@ from core.messages import RiskParameters, Side
 from core.screening.costs import Costs
 
 TARGET_STEPS = (1.0, 1.5, 2.0)
+_MOST_ATR = 1000.0
+_MOST_TICKS = 1e15
 
 
 class RiskRules(Struct, frozen=True, kw_only=True):
@@ -124,13 +126,16 @@ def _problem(inputs: RiskInputs, costs: Costs, rules: RiskRules) -> InvalidData 
             return InvalidData(name, value, f"{name} is {value}; without costs there is no ratio")
     for name in ("tp_mult", "sl_mult"):
         value = getattr(rules, name)
-        if not (math.isfinite(value) and value > 0.0):
-            return InvalidData(name, value, f"{name} is {value}; it must be a number above 0")
+        if not 0.0 < value <= _MOST_ATR:
+            return InvalidData(name, value, f"{name} is {value}; it must be a number above 0, at most {_MOST_ATR:g}")
     if inputs.atr >= inputs.close:
         return InvalidData("atr", inputs.atr, f"atr {inputs.atr:g} is not below the price {inputs.close:g}")
     tick = inputs.tick_size
     if not (tick.is_finite() and tick > 0):
         return InvalidData("tick_size", float(tick), f"tick_size is {tick}; the venue's rules are not known")
+    if not inputs.close <= _MOST_TICKS * float(tick):
+        reason = f"close {inputs.close:g} is more than {_MOST_TICKS:g} ticks of {tick}: no such price"
+        return InvalidData("close", inputs.close, reason)
     for name, value, beyond in (
         ("support", inputs.support, inputs.support > inputs.close),
         ("resistance", inputs.resistance, inputs.resistance < inputs.close),

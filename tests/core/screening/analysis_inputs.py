@@ -42,7 +42,7 @@ def market(seed=3, days=8, volatility=0.001):
     return minutes, coarser(minutes, "5m"), coarser(minutes, "15m"), coarser(minutes, "1d")
 
 
-def sound(seed=3, volatility=0.001, **changed):
+def sound(seed: int = 3, volatility: float = 0.001, **changed: object) -> AnalysisInputs:
     """An alert in a market with eight days of history, one with a reference that moves on its own."""
     minutes, fives, quarters, days = market(seed, volatility=volatility)
     other = market(seed + 1, volatility=volatility)[1]

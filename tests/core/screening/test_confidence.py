@@ -14,6 +14,7 @@ from core.messages import Anomaly
 from core.screening.confidence import (
     FACTOR_DETECTORS,
     FACTOR_WEIGHTS,
+    barrier_distance,
     composite,
     confidence,
     factors_of,
@@ -160,3 +161,20 @@ def test_trade_probability_rises_with_direction_and_falls_with_reward(probabilit
 def test_trade_probability_takes_any_number(probability, reward, risk, barrier):
     found = trade_probability(probability, reward, risk, barrier)
     assert math.isnan(found) or 0.0 <= found <= 1.0
+
+
+def test_barriers_are_one_and_a_half_sigma_of_twelve_bars_away():
+    closes = 100.0 * 1.01 ** np.array([0, 1] * 100)
+    found = barrier_distance(bars_of(closes))
+    assert found == pytest.approx(closes[-1] * math.expm1(1.5 * math.log(1.01) * math.sqrt(12.0)))
+    assert math.isnan(barrier_distance(bars_of(closes[:60])))
+    assert barrier_distance(bars_of([100.0] * 100)) == 0.0
+    calmer = np.concatenate([closes, 100.0 * 1.001 ** np.array([0, 1] * 100)])
+    assert barrier_distance(bars_of(calmer)) < 0.2 * found
+
+
+def test_barriers_of_a_price_that_is_no_number_are_not_known():
+    for number in (math.nan, math.inf, 0.0, -1.0):
+        closes = np.full(100, 100.0)
+        closes[50] = number
+        assert math.isnan(barrier_distance(bars_of(closes)))

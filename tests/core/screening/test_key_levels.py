@@ -85,3 +85,15 @@ def test_a_swing_is_forgotten_after_its_life(since, known):
     rise = hill(104.0)
     rest = np.linspace(99.9, 99.0, since - len(rise) // 2)
     assert (104.5 in swing_levels(ending_now(np.concatenate([rise, rest])))) is known
+
+
+def test_minutes_complete_the_day_since_the_last_bar():
+    bars = bars_of([100.0] * 20, start=DAY_MS - 19 * 900_000)
+    minutes = bars_of([100.0, 104.0, 97.0], start=DAY_MS + 900_000, interval=60_000)
+    now_ms = DAY_MS + 900_000 + 180_000
+    without = key_levels(bars, NO_DAILY_LEVELS, 100.0, now_ms)
+    found = key_levels(bars, NO_DAILY_LEVELS, 100.0, now_ms, 0, minutes)
+    assert (without.day_low, without.day_high) == (99.0, 101.0)
+    assert (found.day_low, found.day_high) == (96.0, 105.0)
+    yesterday = bars_of([50.0], start=DAY_MS - 60_000, interval=60_000)
+    assert key_levels(bars, NO_DAILY_LEVELS, 100.0, now_ms, 0, yesterday).day_low == without.day_low
