@@ -17,13 +17,15 @@ from core.messages import EventKind
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"]
 Sort = Literal[
     "symbol", "price", "change_state", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "regime",
-    "state", "probability", "why", "smc", "classic", "families", "gate", "bar_age", "age",
+    "signal", "state", "probability", "recommendation", "confidence", "target", "stop", "why", "smc", "classic", "families",
+    "gate", "calibration", "bar_age", "age",
 ]  # fmt: skip
 Column = Literal[
     "price", "change_state", "change_1h", "change_24h", "bid", "ask", "volume", "spread", "atr", "rsi", "volume_z",
-    "regime", "last_bars", "state", "probability", "smc", "classic", "families", "gate", "why", "against", "bar_age", "age",
+    "regime", "last_bars", "signal", "state", "probability", "recommendation", "confidence", "target", "stop", "smc",
+    "classic", "families", "gate", "why", "against", "calibration", "bar_age", "age",
 ]  # fmt: skip
-GROUPS: tuple[str, ...] = ("all", "buy", "sell", "hold", "stale", "halted")
+GROUPS: tuple[str, ...] = ("all", "buy", "sell", "hold", "alerts", "stale", "halted")
 """The watchlist's own groups; `[groups]` adds more."""
 
 

@@ -14,6 +14,7 @@ from tests import builders as make
 from tests.snapshots import document, scenes
 from tests.snapshots.argued import argued
 from tests.snapshots.scenes import shows
+from tests.tui import advice_builder as advised
 from tui.app import TradeApp
 
 pytestmark = pytest.mark.snapshot
@@ -40,6 +41,11 @@ def app(**screen: Any) -> TradeApp:
 
 def market(busy: bool = True):
     return [*argued(scenes.market(busy))]
+
+
+def advised_market():
+    """Three alerts, recommendations of every kind, one of them expired, thresholds on their way."""
+    return [*market(), *advised.market()]
 
 
 def frozen_feed():
@@ -111,6 +117,23 @@ def test_wide(snap_compare):
 def test_wide_with_chosen_columns(snap_compare):
     chosen = app(columns=CHOSEN, sort="smc", private=True)
     assert snap_compare(chosen, terminal_size=WIDE, run_before=shows(frozen_feed(), *DOWN))
+
+
+def test_alerts_and_recommendations(snap_compare):
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(advised_market()))
+
+
+def test_alerts_narrow(snap_compare):
+    assert snap_compare(app(), terminal_size=NARROW, run_before=shows(advised_market()))
+
+
+def test_alerts_and_recommendations_wide(snap_compare):
+    assert snap_compare(app(), terminal_size=WIDE, run_before=shows(advised_market(), *DOWN))
+
+
+def test_alerts_ascii_and_monochrome(snap_compare):
+    plain = app(theme="mono", glyphs="ascii")
+    assert snap_compare(plain, terminal_size=NORMAL, run_before=shows([*advised_market(), *frozen_feed()[-3:]]))
 
 
 def test_monochrome(snap_compare):

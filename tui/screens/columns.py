@@ -22,7 +22,7 @@ from tui.widgets.market_columns import CHOICES
 from tui.widgets.market_layout import Layout, arrange, left_out
 from tui.widgets.status_bar import StatusBar
 
-TITLE_CELLS = 12
+TITLE_CELLS = 13
 ABOUT = {column.key: (column.title, column.about) for column in CHOICES}
 
 

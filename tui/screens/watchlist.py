@@ -11,7 +11,7 @@ from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.messages import EditSetting, PinSymbol, UndoSetting
+from core.messages import Analyse, EditSetting, PinSymbol, UndoSetting
 from core.settings import GROUPS
 from tui.actions import Action
 from tui.desk import Desk
@@ -20,9 +20,9 @@ from tui.screens.columns_actions import COLUMNS_ACTIONS
 from tui.screens.kept_sort import KeptSort, Sort
 from tui.widgets.argument import ArgumentLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.group_line import SORT_TITLES, RunLine, left_runs, right_runs
+from tui.widgets.group_line import SORT_TITLES, RunLine, left_runs, right_runs, with_alerts
 from tui.widgets.market_columns import CHOICES, SORTS
-from tui.widgets.market_order import SORT_WORDS, View, arrange_symbols, count_groups
+from tui.widgets.market_order import ALERTS, SORT_WORDS, View, arrange_symbols, count_groups
 from tui.widgets.market_table import MarketHeader, MarketTable
 from tui.widgets.rule import Rule
 
@@ -62,20 +62,26 @@ class WatchlistScreen(DeskScreen):
             "filter",
             "/",
             "find",
-            "Show only markets that all of these words fit: symbol, asset, state, detector or reason; Esc takes it back.",
+            "Show only markets that all of these words fit: symbol, asset, state, alert, detector or reason; Esc takes it back.",
             footer=20,
         ),
         _action("sort", "s,>", "sort", "Sort by the next column.", footer=30),
         _action("sort_back", "<", "sort back", "Sort by the column before."),
         _action("reverse", "S", "reverse", "Turn the order round."),
         _action("columns", "C", "columns", "Choose the columns and their order; the choice is remembered."),
-        _action("group_next", "right,l", "next group", "All, buy, sell, hold, stale, halted, your own: the next one."),
+        _action(
+            "group_next",
+            "right,l",
+            "next group",
+            "All, buy, sell, hold, alerts, stale, halted, your own: the next one.",
+        ),
         _action(
             "group_previous",
             "left,h",
             "previous group",
-            "All, buy, sell, hold, stale, halted, your own: the one before.",
+            "All, buy, sell, hold, alerts, stale, halted, your own: the one before.",
         ),
+        _action("analyse", "a", "analyse", "Ask for a recommendation on the selected symbol now."),
         _action("pin", "p", "pin", "Always watch this symbol, or stop doing so; pinned ones carry a star."),
         _action("down", "down,j", "down", "One line down.", palette=False),
         _action("up", "up,k", "up", "One line up.", palette=False),
@@ -152,7 +158,7 @@ class WatchlistScreen(DeskScreen):
         calm = now_s - self._acted_s < CALM_S
         if new_rows or (now_s - self._ordered_s >= RESORT_S and not calm):
             self._seen_universe = store.universe_version
-            self._order()
+            self._order(hold=True)
         if new_rows or now_s - self._counted_s >= COUNT_S:
             self._counted_s = now_s
             self.table.rearrange()
@@ -176,17 +182,19 @@ class WatchlistScreen(DeskScreen):
             self._own = own
             self._change_view(group=self.view.group if self.view.group in (*GROUPS, *own) else "all")
 
-    def _order(self) -> None:
+    def _order(self, hold: bool = False) -> None:
         self._ordered_s = self.desk.clock.monotonic()
-        self.table.put_order(arrange_symbols(self.desk.store, self.view, self.desk.clock.now_ms(), self._own))
+        symbols = arrange_symbols(self.desk.store, self.view, self.desk.clock.now_ms(), self._own)
+        self.table.put_order(symbols, hold)
 
     def _tell(self) -> None:
         store = self.desk.store
-        counts, shown = count_groups(store, self._own), len(self.table.symbols)
+        counts, shown = count_groups(store, self.desk.clock.now_ms(), self._own), len(self.table.symbols)
         right = right_runs(self.view, shown, counts["all"], self._note(), self.desk.glyphs)
         filtered = sum(len(text) for text, _ in right[-3:]) if self.view.text else 0
-        room = self.groups.size.width - filtered - 1
-        self.groups.show(left_runs(self.view, counts, room, self.desk.glyphs.ellipsis), right)
+        width = self.groups.size.width
+        left = left_runs(self.view, counts, width - filtered - 1, self.desk.glyphs.ellipsis)
+        self.groups.show(left, with_alerts(left, right, counts[ALERTS], width))
         self.table.say_empty(self._empty_words())
 
     def _note(self) -> tuple[str, str]:
@@ -307,6 +315,13 @@ class WatchlistScreen(DeskScreen):
         self.desk.store.row(symbol).urgent += 1
         self.desk.bus.publish(PinSymbol(symbol=symbol, pinned=pin))
         self.desk.say(f"{symbol} {'pinned: always watched' if pin else 'no longer pinned'}")
+
+    def act_analyse(self) -> None:
+        symbol = self.table.cursor
+        if symbol:
+            self._acted()
+            self.desk.bus.publish(Analyse(symbol=symbol))
+            self.desk.say(f"{symbol}: asked for a recommendation")
 
     async def act_open(self) -> None:
         """The selected symbol on the confluence screen."""

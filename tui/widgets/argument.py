@@ -10,9 +10,11 @@ from core.messages import Confluence
 from tui import format as fmt
 from tui.desk import Desk
 from tui.glyphs import Glyphs, plain_text
+from tui.screening_store import ScreenedRow
 from tui.store import MarketRow, ViewStore
+from tui.widgets.market_advice import ACTION_STYLE, ACTION_WORDS, age_s, is_alerted, is_expired
 from tui.widgets.market_columns import STATE_STYLE
-from tui.widgets.market_facts import decimals, fault_words, halt_words, loading_words, quiet_words
+from tui.widgets.market_facts import calm_age, decimals, fault_words, halt_words, loading_words, quiet_words
 from tui.widgets.market_vote import Reason, contrary, families, leanings, reasons
 
 Run = tuple[str, str]
@@ -31,7 +33,9 @@ def argument(
     if confluence is None:
         text = fault or loading_words(row, store)
         return [[name, (f"  {text}", "warn" if fault else "dim")]]
-    first = [name, ("  ", "text"), *_claim(confluence, row, now_ms, glyphs)]
+    screened = store.screening.rows.get(row.symbol)
+    told = _advised(screened, now_ms, glyphs) if screened is not None and not fault else []
+    first = [name, ("  ", "text"), *_claim(confluence, row, now_ms, glyphs, told)]
     if fault:
         mark = glyphs.no if halted else glyphs.stale
         return [first, [(f"{mark} {fault}{'' if halted else '; numbers are as old as that'}", "warn")]]
@@ -49,7 +53,7 @@ def argument(
     return [first, _fitted(confluence, glyphs, warned, width, against=True)]
 
 
-def _claim(confluence: Confluence, row: MarketRow, now_ms: int, glyphs: Glyphs) -> list[Run]:
+def _claim(confluence: Confluence, row: MarketRow, now_ms: int, glyphs: Glyphs, advised: list[Run]) -> list[Run]:
     glyph = {"BUY": glyphs.up, "SELL": glyphs.down, "HOLD": glyphs.hold}[confluence.state]
     dot = f" {glyphs.separator} "
     runs: list[Run] = [(f"{glyph} {confluence.state}", STATE_STYLE[confluence.state])]
@@ -57,6 +61,7 @@ def _claim(confluence: Confluence, row: MarketRow, now_ms: int, glyphs: Glyphs) 
         since = fmt.clock_text(confluence.since_ms)[:5]
         runs += [(" since ", "dim"), (since, "text"), (" at ", "dim")]
         runs.append((fmt.price(confluence.since_price, decimals(row), glyphs=glyphs), "text"))
+    runs += advised
     chance = "" if confluence.calibrated else " uncalibrated"
     runs += [(f"{dot}P ", "dim"), (fmt.probability(confluence.probability), "text"), (chance, "dim")]
     if confluence.gate < 1.0:
@@ -69,6 +74,30 @@ def _claim(confluence: Confluence, row: MarketRow, now_ms: int, glyphs: Glyphs) 
         runs.append((f"{dot}{missing}", "dim"))
     limits = f"{dot}enter {fmt.probability(confluence.enter)} exit {fmt.probability(confluence.exit)}"
     runs.append((limits, "dim"))
+    return runs
+
+
+def _advised(screened: ScreenedRow, now_ms: int, glyphs: Glyphs) -> list[Run]:
+    """` · advice BUY .78 RR 2.3`, or that it expired; then what set off an ALERT that stands."""
+    dot = f" {glyphs.separator} "
+    runs: list[Run] = []
+    told = screened.analysis
+    if told is not None and told.recommendation is not None:
+        word = ACTION_WORDS[told.recommendation]
+        if is_expired(told, now_ms):
+            runs += [
+                (dot, "dim"),
+                (f"{glyphs.stale} advice {word} expired, {calm_age(age_s(told, now_ms))} old", "stale"),
+            ]
+        else:
+            sure = told.confidence_metrics
+            p = f" {fmt.probability(sure.probability, glyphs=glyphs)}" if sure is not None else ""
+            runs += [(f"{dot}advice ", "dim"), (f"{word}{p}", ACTION_STYLE[told.recommendation])]
+            if told.risk_parameters is not None and told.recommendation in ("BUY", "SELL"):
+                runs.append((f" RR {told.risk_parameters.risk_reward_ratio:.1f}", "text"))
+    if screened.screening is not None and is_alerted(screened.screening, now_ms):
+        words = ", ".join(reason.words for reason in screened.screening.trigger_reasons[:2])
+        runs += [(dot, "dim"), (f"{glyphs.alert} ALERT{f': {words}' if words else ''}", "warn")]
     return runs
 
 

@@ -15,13 +15,15 @@ Run = tuple[str, str]
 SORT_TITLES = {
     "symbol": "symbol", "price": "price", "change_state": "Δ state", "change_1h": "1 h", "change_24h": "24 h",
     "volume": "volume", "spread": "spread", "atr": "ATR", "rsi": "RSI", "volume_z": "volume z", "regime": "regime",
-    "state": "state", "probability": "P", "smc": "SMC", "classic": "classic", "families": "families", "gate": "gate",
-    "why": "reason", "bar_age": "bar age", "age": "age",
+    "signal": "signal", "state": "state", "probability": "P", "recommendation": "advice", "confidence": "confidence",
+    "target": "target", "stop": "stop", "smc": "SMC", "classic": "classic", "families": "families", "gate": "gate",
+    "why": "reason", "calibration": "thresholds", "bar_age": "bar age", "age": "age",
 }  # fmt: skip
 GROUP_STYLE = {
     "buy": "price_up",
     "sell": "price_down",
     "hold": "hold",
+    "alerts": "warn",
     "stale": "warn",
     "halted": "warn",
     "all": "text",
@@ -64,6 +66,16 @@ def right_runs(view: View, shown: int, total: int, note: Run, glyphs: Glyphs) ->
         return [*runs, (f"   filter {glyphs.missing}", "dim")]
     runs += [("   filter ", "dim"), (f"{view.text} ", "accent"), (f"{shown} of {total}", "dim")]
     return runs
+
+
+def with_alerts(left: list[Run], right: list[Run], alerts: int, width: int) -> list[Run]:
+    """The right part with `3 alerts` at its end where there is room; what is first in it gives way to an alert."""
+    told = ("no alerts" if not alerts else f"{alerts} alert{'' if alerts == 1 else 's'}").rjust(12)
+    room = width - 1 - len(told) - sum(len(text) for text, _ in left)
+    for kept in (right, right[1:]) if alerts else (right,):
+        if sum(len(text) for text, _ in kept) <= room:
+            return [*kept, (told, "warn" if alerts else "dim")]
+    return right
 
 
 class RunLine(Widget):

@@ -13,11 +13,12 @@ from typing import Literal
 
 from tui import format as fmt
 from tui.glyphs import Glyphs, plain_text
+from tui.widgets import market_advice_cells as screened
+from tui.widgets.market_advice_cells import Pieces
 from tui.widgets.market_facts import Facts, calm_age
 from tui.widgets.market_vote import Reason
 from tui.widgets.spark import spark_text
 
-Pieces = tuple[tuple[str, str], ...]
 Paint = Callable[[Facts, Glyphs, int], Pieces]
 
 NOW_BELOW_S = 5.0
@@ -34,6 +35,10 @@ REGIME_WORDS = {"trend_up": "trend up", "trend_down": "trend down", "range": "ra
 STATE_ABOUT = "BUY, SELL or HOLD as of the last closed decision bar; it changes only when a bar closes."
 P_ABOUT = "Probability that the price rises first; `uncalibrated` until outcomes have been counted."
 GATE_ABOUT = "Factor on every vote while a market is too quiet or too wild for them; `–` while it is open."
+SIGNAL_ABOUT = "What the last minute comes to; an ALERT stays for its cooldown, with its age."
+ADVICE_ABOUT = "The recommendation; RISK: too volatile, DATA? and FAIL?: none, ≈ and age: expired."
+CONFIDENCE_ABOUT = "Probability of the recommendation's side, after penalties."
+CALIBRATION_ABOUT = "Where its thresholds come from, or that they are queued, running or expired."
 CHOSEN_ONLY = 9_999
 """No table is this wide: a column that shows only when it was chosen."""
 
@@ -287,30 +292,35 @@ COLUMNS: tuple[Column, ...] = (
     Column("change_24h", "24h %", 7, _day, "Change of the live price against the close 24 hours ago.", from_width=1),
     Column("bid", "BID", 9, _bid, "Best bid in the book.", sortable=False, from_width=240),
     Column("ask", "ASK", 9, _ask, "Best ask in the book.", sortable=False, from_width=240),
-    Column("volume", "VOL24h", 6, _volume, "Quote currency traded in 24 hours.", from_width=108, slow=True),
+    Column("volume", "VOL24h", 6, _volume, "Quote currency traded in 24 hours.", from_width=110, slow=True),
     Column(
-        "spread", "SPRD", 4, _spread, "Best ask minus best bid, in basis points (0.01 %).", from_width=118, slow=True
+        "spread", "SPRD", 4, _spread, "Best ask minus best bid, in basis points (0.01 %).", from_width=150, slow=True
     ),
     Column(
-        "atr", "ATR%", 4, _atr, "Average true range of 14 decision bars, in percent of the price.", from_width=118, slow=True
+        "atr", "ATR%", 4, _atr, "Average true range of 14 decision bars, in percent of the price.", from_width=124, slow=True
     ),
-    Column("rsi", "RSI", 3, _rsi, "Relative strength index of 14 decision bars.", from_width=100, slow=True),
+    Column("rsi", "RSI", 3, _rsi, "Relative strength index of 14 decision bars.", from_width=128, slow=True),
     Column(
         "volume_z", "VOLz", 5, _volume_z, "Volume of the last bar against its usual one, in robust standard deviations.",
-        from_width=112, slow=True,
+        from_width=136, slow=True,
     ),
     Column(
         "regime", "REGIME", 10, _regime, "Trend up, trend down or range of the last decision bars.",
-        align="left", gap=2, from_width=160, slow=True,
+        align="left", gap=2, from_width=206, slow=True,
     ),
     Column(
         "last_bars", "LAST 24 BARS", SPARK_WIDTH, _spark, "The last 24 closes of the decision timeframe between their lowest and highest.",
-        sortable=False, align="left", from_width=144, slow=True,
+        sortable=False, align="left", from_width=224, slow=True,
     ),
+    Column("signal", "S", 1, screened.signal_mark, SIGNAL_ABOUT, align="left", from_width=1, below_width=114),
+    Column("signal", "SIGNAL", 10, screened.signal, SIGNAL_ABOUT, align="left", from_width=114),
     Column("state", "STATE", 6, _state, STATE_ABOUT, align="left", gap=2),
-    Column("probability", "P", 4, _probability, P_ABOUT, below_width=96),
-    Column("probability", "P", 6 + NUMBER_WIDTH, _probability_bar, P_ABOUT, align="left", from_width=96, below_width=130),
-    Column("probability", "P", 8 + NUMBER_WIDTH, _probability_bar, P_ABOUT, align="left", from_width=130),
+    Column("probability", "P", 4, _probability, P_ABOUT, below_width=144),
+    Column("probability", "P", 6 + NUMBER_WIDTH, _probability_bar, P_ABOUT, align="left", from_width=144),
+    Column("recommendation", "ADVICE", 9, screened.recommendation, ADVICE_ABOUT, align="left", from_width=98),
+    Column("confidence", "CONF", 4, screened.confidence, CONFIDENCE_ABOUT, from_width=100),
+    Column("target", "TP", 9, screened.target, "First target of the recommendation.", from_width=168),
+    Column("stop", "SL", 9, screened.stop, "Stop of the recommendation.", from_width=168),
     Column("smc", "SMC", 6, _smc, "Log-odds that structure, zones and liquidity add: above 0 towards BUY.", from_width=CHOSEN_ONLY),
     Column("classic", "CLASSIC", 7, _classic, "Log-odds that indicators and patterns add: above 0 towards BUY.", from_width=CHOSEN_ONLY),
     Column("families", "FAM", 4, _families, "Families that lean the way of the state, of those with a voice.", from_width=CHOSEN_ONLY),
@@ -322,7 +332,10 @@ COLUMNS: tuple[Column, ...] = (
         "against", "AGAINST", 20, _against, "The strongest reason against the state.",
         sortable=False, align="left", gap=2, from_width=CHOSEN_ONLY,
     ),
-    Column("bar_age", "BAR", 3, _bar_age, "Time since the last decision bar closed.", from_width=126, slow=True),
+    Column(
+        "calibration", "THRESHOLDS", 12, screened.calibration, CALIBRATION_ABOUT, align="left", gap=2, from_width=184, slow=True
+    ),
+    Column("bar_age", "BAR", 3, _bar_age, "Time since the last decision bar closed.", from_width=156, slow=True),
     Column("age", "AGE", 3, _age, "Time since the last quote or trade; `now` is below 5 seconds.", slow=True),
 )  # fmt: skip
 SORTS: tuple[str, ...] = tuple(dict.fromkeys(column.key for column in COLUMNS if column.sortable))

@@ -10,6 +10,7 @@ import math
 from core.messages import ChannelStatus, Confluence, LinkStatus
 from tui.format import clock_text, guess_decimals, tick_decimals
 from tui.store import MarketRow, ViewStore
+from tui.widgets.market_advice import NO_ADVICE, advice
 from tui.widgets.market_vote import Reason, contrary, families, leanings, reasons
 
 NAN = math.nan
@@ -29,6 +30,7 @@ class Facts:
     """
 
     __slots__ = (
+        "advice",
         "age_s",
         "ask",
         "bar_age_s",
@@ -64,6 +66,7 @@ class Facts:
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
+        self.advice = NO_ADVICE
         self.price = self.bid = self.ask = self.delta = self.change_1h = self.change_24h = NAN
         self.volume = self.spread_bp = self.natr = self.rsi = self.volume_z = self.probability = NAN
         self.age_s = self.bar_age_s = NAN
@@ -88,6 +91,7 @@ def derive(row: MarketRow, store: ViewStore, now_ms: int) -> Facts:
     """All numbers and words of one line."""
     facts = Facts(row.symbol)
     facts.pinned = row.symbol in store.pinned
+    facts.advice = advice(store.screening.rows.get(row.symbol), now_ms)
     price = row.price
     if price > 0.0:
         facts.price = price

@@ -8,17 +8,22 @@ from functools import partial
 
 from tui import format as fmt
 from tui.glyphs import Glyphs, plain_text
-from tui.widgets.market_columns import COLUMNS, Column, Pieces, paint_why, shorten
+from tui.widgets.market_advice_cells import Pieces
+from tui.widgets.market_columns import COLUMNS, Column, paint_why, shorten
 from tui.widgets.market_facts import Facts
 
 WHY_LEAST = 12
 MARGIN = 1
 FIXED = ("flag", "symbol")
 """Always shown, always first."""
-SAYING = ("state", "probability", "smc", "classic", "families", "gate", "why", "against")
+SAYING = (
+    "state", "probability", "recommendation", "confidence", "target", "stop", "smc", "classic", "families", "gate", "why",
+    "against",
+)  # fmt: skip
 """Columns that rest on the last closed bar: while a symbol is stale or loading they give way to words."""
-MIN_WIDTHS = {"symbol": 8, "price": 9, "bid": 9, "ask": 9}
-MAX_WIDTHS = {"symbol": 14, "price": 16, "bid": 16, "ask": 16}
+PRICES = ("price", "bid", "ask", "target", "stop")
+MIN_WIDTHS = {"symbol": 8} | dict.fromkeys(PRICES, 9)
+MAX_WIDTHS = {"symbol": 14} | dict.fromkeys(PRICES, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ def arrange(width: int, symbol_width: int, price_width: int, chosen: Sequence[st
 
     WHY takes what is left. A price is never cut: less important columns leave first.
     """
-    wanted = {"symbol": symbol_width, "price": price_width, "bid": price_width, "ask": price_width}
+    wanted = {"symbol": symbol_width} | dict.fromkeys(PRICES, price_width)
     shown = _candidates(width, chosen)
     widths = [
         min(MAX_WIDTHS[c.key], max(MIN_WIDTHS[c.key], wanted[c.key])) if c.key in wanted else c.width for c in shown

@@ -2,7 +2,7 @@
 
 `flush` repaints only visible lines, only when their text changed, and only from the left edge to the last changed cell.
 An ordinary line changes at most once per `row_repaint_s` and the lines take turns, so that the bytes spread evenly over
-that time; the cursor line, and lines whose state or freshness changed, follow at the next flush.
+that time; the cursor line, and lines whose state, freshness, signal or recommendation changed, follow at the next flush.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from textual.widget import Widget
 
 from tui.desk import Desk
 from tui.format import price as price_text
-from tui.widgets.market_columns import Pieces
+from tui.store import MarketRow
+from tui.widgets.market_advice_cells import Pieces
 from tui.widgets.market_facts import decimals, derive
 from tui.widgets.market_layout import Layout, arrange, header_pieces, paint_cell
-from tui.widgets.market_order import View
+from tui.widgets.market_order import View, held
 
 SLOW_S = 5.0
 """Slow columns of an ordinary line follow at most this often."""
@@ -69,11 +70,14 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- rows and cursor -----------------------------------------------------------------------------------------------
 
-    def put_order(self, symbols: Sequence[str]) -> None:
+    def put_order(self, symbols: Sequence[str], hold: bool = False) -> None:
         """Show these symbols in this order. The cursor stays on its symbol; if that left, on its line.
 
-        Until the operator has moved the cursor it stays on the first line instead.
+        Until the operator has moved the cursor it stays on the first line instead. `hold`: nobody asked for the new order,
+        so the line under the cursor stays where it is and the others move around it.
         """
+        if hold and self.touched and self.cursor in self._index:
+            symbols = held(list(symbols), self.cursor, self.cursor_line)
         if list(symbols) == self.symbols:
             return
         before, shown, top = self.cursor_line, self._shown(), int(self.scroll_offset.y)
@@ -162,7 +166,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
             painted, row = self._painted.get(symbol), rows.get(symbol)
             if painted is None or row is None:
                 continue  # never drawn: render_line paints it whole when Textual asks
-            if symbol != self.cursor and painted.urgent == row.urgent:
+            if symbol != self.cursor and painted.urgent == self._urgent(row):
                 if (self._turn + line) % turns or now_s - painted.at_s < pump.row_repaint_s * 0.8:
                     continue
                 slow = now_s - painted.slow_at_s >= SLOW_S
@@ -184,6 +188,11 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
             if not self.symbols:
                 self.refresh()
 
+    def _urgent(self, row: MarketRow) -> int:
+        """Counts what must be seen at the next flush: state, freshness, signal, recommendation."""
+        screened = self._desk.store.screening.rows.get(row.symbol)
+        return row.urgent + (screened.urgent if screened is not None else 0)
+
     def _shown(self) -> list[str]:
         top = int(self.scroll_offset.y)
         return self.symbols[top : top + self.size.height]
@@ -193,7 +202,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         row = self._desk.store.rows[symbol]
         facts = derive(row, self._desk.store, now_ms)
         glyphs, layout = self._desk.glyphs, self.arrangement
-        painted.urgent, painted.at_s = row.urgent, now_s
+        painted.urgent, painted.at_s = self._urgent(row), now_s
         if slow:
             painted.slow_at_s = now_s
         old = painted.cells
@@ -228,7 +237,7 @@ class MarketTable(ScrollView, can_focus=True, inherit_bindings=False):
         glyphs, layout = self._desk.glyphs, self.arrangement
         cells = tuple(paint_cell(layout, i, facts, glyphs) for i in range(len(layout.columns)))
         cursor = symbol == self.cursor
-        painted = Painted(cells, self._strip(cells, cursor), cursor, row.urgent, self._desk.clock.monotonic())
+        painted = Painted(cells, self._strip(cells, cursor), cursor, self._urgent(row), self._desk.clock.monotonic())
         self._painted[symbol] = painted
         return painted
 
