@@ -36,6 +36,11 @@ class Alerts(NamedTuple):
     places: Places
     sides: Sides
 
+    def within(self, start: int, stop: int) -> Alerts:
+        """Those of the bars [start, stop)."""
+        first, last = np.searchsorted(self.places, (start, stop)).tolist()
+        return Alerts(self.places[first:last], self.sides[first:last])
+
 
 class Comparison(NamedTuple):
     """How a trigger fires as one comparison: `measure` of the columns, above `bound` of the thresholds.

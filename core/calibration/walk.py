@@ -8,6 +8,8 @@ close (López de Prado, 2018, chapter 3: triple barrier). Results are in R after
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -72,6 +74,17 @@ class Trades(Struct, frozen=True, kw_only=True):
         """Those whose alert is in the bars [start, stop)."""
         first, last = np.searchsorted(self.places, (start, stop)).tolist()
         return Trades(**{name: getattr(self, name)[first:last] for name in self.__struct_fields__})
+
+
+def joined(parts: Sequence[Trades]) -> Trades:
+    """Trades of several stretches, handed over in the order of time, as one."""
+    empty = {"places": np.intp, "entered": np.intp, "exited": np.intp, "sides": np.int8}
+    return Trades(
+        **{
+            name: np.concatenate([np.empty(0, empty.get(name, np.float64)), *[getattr(part, name) for part in parts]])
+            for name in Trades.__struct_fields__
+        }
+    )
 
 
 def longer_atr(bars: CandleBlock, interval_ms: int) -> Floats:
