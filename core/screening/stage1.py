@@ -13,12 +13,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from core.messages import Signal, TriggerReason, TriggerStats
+from core.messages import Screening, Signal, TriggerReason, TriggerStats
 from core.screening.classes import AssetClass
-from core.screening.columns import QUALITY_BARS, WARMUP, TriggerColumns
+from core.screening.columns import QUALITY_BARS, VOLUME_SHARE_LEAST, WARMUP, TriggerColumns
 from core.screening.thresholds import Thresholds
 from core.screening.triggers import Trigger, reasons_for
+from core.settings import Screening as ScreeningSettings
 
+MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 OVER_BUDGET = "over budget"
 
@@ -27,7 +29,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How Stage 1 decides. Hours are UTC, 0 to 23, and the hour of a bar is the one it closes in."""
 
     min_reasons_for_alert: int = 2
-    cooldown_s: int = 300
+    cooldown_s: float = 300.0
     alerts_per_hour: int = 6
     """Of all symbols together, in any 60 minutes."""
     min_volume_usd: float = 10_000.0
@@ -35,9 +37,24 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     min_natr_1h: float = 0.002
     exclude_hours: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, settings: ScreeningSettings) -> Rules:
+        """The rules that the settings ask for."""
+        return cls(
+            min_reasons_for_alert=settings.min_reasons_for_alert,
+            cooldown_s=settings.cooldown_s,
+            alerts_per_hour=settings.alerts_per_hour,
+            min_volume_usd=settings.min_volume_usd,
+            min_natr_1h=settings.min_natr_percent / 100.0,
+            exclude_hours=settings.exclude_hours,
+        )
+
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
-    """What the columns do not say about a symbol: of the last 24 hours, and of its one-hour bars. NaN: not known."""
+    """What the columns do not say about a symbol: of the last 24 hours, and of its one-hour bars. NaN: not known.
+
+    `bars`: how many one-minute bars there are, to tell how far the warm-up is; 0: not known.
+    """
 
     quote_volume: float = math.nan
     change: float = math.nan
@@ -45,6 +62,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     low: float = math.nan
     natr_1h: float = math.nan
     """ATR14 of one-hour bars as a share of the price."""
+    bars: int = 0
     preferred_hours: tuple[int, ...] = ()
     """Its most liquid hours; outside them only a hint is given. Empty: not known."""
 
@@ -87,14 +105,15 @@ def judge(
     """The newest bar of `columns`, closed at `at_ms`, before the budget of the universe is looked at."""
     reasons, hints, stops, unknown = _read(columns, thresholds, reasons_for(asset_class.only))
     stops = [
-        *_missing(columns, asset_class, unknown),
+        *_missing(columns, asset_class, circumstances.bars, unknown),
         *_prefilters(at_ms, asset_class, circumstances, rules),
         *stops,
     ]
     hour = at_ms // HOUR_MS % 24
     if circumstances.preferred_hours and hour not in circumstances.preferred_hours:
         hints.append(f"{hour:02d} h UTC is not among its most liquid hours")
-    hints += [f"{code} not known" for code in unknown]
+    if not stops:
+        hints += unknown
     signal: Signal = "NONE"
     if not stops and reasons:
         signal, why = _decide(at_ms, {reason.family for reason in reasons}, asset_class, memory, rules)
@@ -148,22 +167,55 @@ def remember(memory: AlertMemory, judgement: Judgement, rules: Rules) -> AlertMe
     return AlertMemory(alert_ms=judgement.at_ms, families=before | judgement.families)
 
 
+def message_of(
+    judgement: Judgement,
+    memory: AlertMemory,
+    rules: Rules,
+    *,
+    venue: str,
+    category: str,
+    asset_class: str,
+    preferred_hours: tuple[int, ...] = (),
+) -> Screening:
+    """A judgement as it is told on the bus. `memory` is what is remembered after it."""
+    alerted_ms = memory.alert_ms or 0
+    cooling = _cooling_s(memory, judgement.at_ms, rules) > 0.0
+    return Screening(
+        venue=venue,
+        category=category,
+        symbol=judgement.symbol,
+        signal=judgement.signal,
+        trigger_reasons=judgement.trigger_reasons,
+        stats=judgement.stats,
+        hints=judgement.hints,
+        strength=judgement.strength,
+        asset_class=asset_class,
+        preferred_hours=preferred_hours,
+        alerted_ms=alerted_ms,
+        cooldown_until_ms=alerted_ms + round(rules.cooldown_s * 1000.0) if cooling else 0,
+        occurred_at=judgement.at_ms - MINUTE_MS,
+        known_at=judgement.at_ms,
+    )
+
+
 def _read(
     columns: TriggerColumns, thresholds: Thresholds, entries: tuple[Trigger, ...]
 ) -> tuple[list[TriggerReason], list[str], list[str], list[str]]:
-    """Reasons that fired, words of hints, words of what suppresses, and codes of which nothing is known."""
+    """Reasons that fired, words of hints, words of what suppresses, and words for what could not be looked at."""
     reasons: list[TriggerReason] = []
     hints: list[str] = []
     stops: list[str] = []
     unknown: list[str] = []
     for entry in entries:
-        value, threshold, distance, side, fires = (column.item(-1) for column in entry.read(columns, thresholds))
-        if fires and entry.role == "reason":
-            reasons.append(_reason(entry, value, threshold, distance, side))
-        elif fires:
-            (hints if entry.role == "hint" else stops).append(entry.reason(value, threshold, side))
-        elif value != value and entry.role == "reason":
-            unknown.append(entry.code)
+        reading = entry.read(columns, thresholds)
+        if reading.fires.item(-1):
+            value, threshold, distance, side = (column.item(-1) for column in reading[:4])
+            if entry.role == "reason":
+                reasons.append(_reason(entry, value, threshold, distance, side))
+            else:
+                (hints if entry.role == "hint" else stops).append(entry.reason(value, threshold, side))
+        elif entry.role == "reason" and math.isnan(reading.value.item(-1)):
+            unknown.append(entry.unknown)
     return reasons, hints, stops, unknown
 
 
@@ -197,15 +249,21 @@ def _cooling_s(memory: AlertMemory, at_ms: int, rules: Rules) -> float:
     return 0.0 if memory.alert_ms is None else rules.cooldown_s - (at_ms - memory.alert_ms) / 1000.0
 
 
-def _missing(columns: TriggerColumns, asset_class: AssetClass, unknown: list[str]) -> list[str]:
+def _missing(columns: TriggerColumns, asset_class: AssetClass, bars: int, unknown: list[str]) -> list[str]:
     """Why the bars do not bear a judgement: too few of them, or poor ones."""
     if asset_class.only:
-        return [f"warming up: {', '.join(unknown)} not known"] if unknown else []
+        return [f"warming up: {words}" for words in dict.fromkeys(unknown)]
     if columns.rsi_low.item(-1) != columns.rsi_low.item(-1):
-        return [f"warming up: {WARMUP + 1} bars in a row are needed"]
-    if not columns.usable.item(-1):
-        return [f"the last {QUALITY_BARS} bars are not whole, hardly traded, or move less than two ticks"]
-    return []
+        there = f"{bars:,} of " if 0 < bars <= WARMUP else ""
+        return [f"warming up: {there}{WARMUP + 1} one-minute bars in a row"]
+    if columns.usable.item(-1):
+        return []
+    atr, step = columns.atr.item(-1), 2.0 * columns.tick
+    if atr <= step:
+        return [f"moves too little: ATR {atr:g} is not above two ticks ({step:g})"]
+    return [
+        f"of the last {QUALITY_BARS} bars some are missing, or more than {QUALITY_BARS - VOLUME_SHARE_LEAST} without trades"
+    ]
 
 
 def _prefilters(at_ms: int, asset_class: AssetClass, circumstances: Circumstances, rules: Rules) -> list[str]:
@@ -221,7 +279,7 @@ def _prefilters(at_ms: int, asset_class: AssetClass, circumstances: Circumstance
         if natr != natr:
             found.append("hourly ATR not known")
         elif natr < rules.min_natr_1h:
-            found.append(f"hourly ATR {100.0 * natr:.2f} % is below {100.0 * rules.min_natr_1h:.2f} %")
+            found.append(f"hourly ATR {100.0 * natr:.3f} % is below {100.0 * rules.min_natr_1h:.3f} %")
     hour = at_ms // HOUR_MS % 24
     if hour in rules.exclude_hours:
         found.append(f"{hour:02d} h UTC is excluded")

@@ -56,6 +56,8 @@ class Trigger(NamedTuple):
     code: str
     family: str
     unit: str
+    unknown: str
+    """What a reason lacks when nothing is known of it, in words."""
     words: tuple[str, str, str]
     """As a reason when the side is BUY, SELL or neither: templates with `{value}` and `{threshold}`."""
     full: float
@@ -88,17 +90,18 @@ def trigger(
     unit: str,
     words: tuple[str, str, str] | str,
     full: float,
+    unknown: str = "",
     relative: bool = False,
     role: Role = "reason",
     reserved: bool = False,
 ) -> Callable[[_Read], _Read]:
-    """Register a trigger. `words`: one template, or three for the sides BUY, SELL and neither."""
+    """Register a trigger. `words`: one template, or three for the sides BUY, SELL and neither. See `Trigger`."""
 
     def register(read: _Read) -> _Read:
         if code in REGISTRY:
             raise ValueError(f"trigger {code} is registered twice: give one of them another code")
         spoken = (words, words, words) if isinstance(words, str) else words
-        REGISTRY[code] = Trigger(code, family, unit, spoken, full, relative, role, reserved, read)
+        REGISTRY[code] = Trigger(code, family, unit, unknown, spoken, full, relative, role, reserved, read)
         return read
 
     return register
@@ -118,6 +121,7 @@ def reasons_for(only: tuple[str, ...] = ()) -> tuple[Trigger, ...]:
         "volume {value:.1f}σ above normal on a falling bar",
         "volume {value:.1f}σ above normal",
     ),
+    unknown="volume not comparable: the 50 bars before hardly differ",
     full=3.0,
 )
 def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
@@ -131,6 +135,7 @@ def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     family="MEANREV",
     unit="points",
     words=("RSI {value:.0f} below {threshold:.0f}: oversold", "RSI {value:.0f} above {threshold:.0f}: overbought", ""),
+    unknown="RSI not known",
     full=20.0,
 )
 def rsi_static(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
@@ -147,6 +152,7 @@ def rsi_static(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
         "RSI {value:.0f} above its own 95 % level {threshold:.0f}",
         "",
     ),
+    unknown="usual range of the RSI not known",
     full=10.0,
 )
 def rsi_dynamic(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
@@ -163,6 +169,7 @@ def rsi_dynamic(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
         "bearish divergence: higher high, RSI {value:.0f} points lower",
         "",
     ),
+    unknown="RSI pivots not known",
     full=8.0,
 )
 def rsi_divergence(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
@@ -172,14 +179,26 @@ def rsi_divergence(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     return _above(columns, np.where(bullish, up, down), DIVERGENCE_POINTS, np.where(bullish, 1.0, -1.0))
 
 
-@trigger("BREAKOUT_UP", family="LEVEL", unit="ATR", words="close {value:.1f} ATR above a level it was below", full=0.5)
+@trigger(
+    "BREAKOUT_UP",
+    family="LEVEL",
+    unit="ATR",
+    words="close {value:.1f} ATR above a level it was below",
+    unknown="no level above the price to break",
+    full=0.5,
+)
 def breakout_up(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Close above a level by `breakout_atr` ATR and two ticks at the least, the previous close not above it."""
     return _beyond(columns, columns.up_distance, thresholds, 1.0)
 
 
 @trigger(
-    "BREAKOUT_DOWN", family="LEVEL", unit="ATR", words="close {value:.1f} ATR below a level it was above", full=0.5
+    "BREAKOUT_DOWN",
+    family="LEVEL",
+    unit="ATR",
+    words="close {value:.1f} ATR below a level it was above",
+    unknown="no level below the price to break",
+    full=0.5,
 )
 def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Mirror of `breakout_up`."""
@@ -191,6 +210,7 @@ def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     family="MEANREV",
     unit="σ",
     words=("{value:.1f}σ under the 30-bar VWAP", "{value:.1f}σ over the 30-bar VWAP", ""),
+    unknown="VWAP not known: nothing traded or moved",
     full=2.0,
 )
 def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
@@ -205,13 +225,14 @@ def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     family="VOLATILITY",
     unit="%",
     words="too volatile: ATR {value:.2f} % a bar, gate {threshold:.2f} %",
+    unknown="ATR not known",
     full=1.0,
     relative=True,
 )
 def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """NATR14 above the high gate."""
-    value, threshold = 100.0 * columns.natr, np.full(len(columns), 100.0 * thresholds.high_gate)
-    return _reading(columns, value, threshold, threshold - value, np.zeros(len(columns)), value > threshold)
+    value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.high_gate)
+    return _reading(columns, value, threshold, threshold - value, _even(columns, 0.0), value > threshold)
 
 
 @trigger(
@@ -219,20 +240,28 @@ def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     family="PEG",
     unit="%",
     words=("{value:.2f} % below its peg for 3 bars", "{value:.2f} % above its peg for 3 bars", ""),
+    unknown="its last 3 closes not known",
     full=1.0,
     reserved=True,
 )
 def depeg(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     """A stable coin more than 0.5 % off 1 on three bars in a row (methods sheet 4.3)."""
-    value, threshold = 100.0 * np.abs(columns.depeg), np.full(len(columns), 100.0 * DEPEG_SHARE)
+    value, threshold = 100.0 * np.abs(columns.depeg), _even(columns, 100.0 * DEPEG_SHARE)
     return Reading(value, threshold, threshold - value, -np.sign(columns.depeg), value > threshold)
 
 
-@trigger("LEVEL_TOUCH", family="LEVEL", unit="ATR", words="{value:.2f} ATR from a level", full=TOUCH_ATR, role="hint")
+@trigger(
+    "LEVEL_TOUCH",
+    family="LEVEL",
+    unit="ATR",
+    words="{value:.2f} ATR from a level",
+    full=TOUCH_ATR,
+    role="hint",
+)
 def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     """Close within 0.1 ATR of a level."""
-    value, threshold = columns.level_distance / _positive(columns.atr), np.full(len(columns), TOUCH_ATR)
-    return _reading(columns, value, threshold, value - threshold, np.zeros(len(columns)), value <= threshold)
+    value, threshold = columns.level_distance / _positive(columns.atr), _even(columns, TOUCH_ATR)
+    return _reading(columns, value, threshold, value - threshold, _even(columns, 0.0), value <= threshold)
 
 
 @trigger(
@@ -246,8 +275,8 @@ def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
 )
 def quiet(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """NATR14 below the low gate."""
-    value, threshold = 100.0 * columns.natr, np.full(len(columns), 100.0 * thresholds.low_gate)
-    return _reading(columns, value, threshold, value - threshold, np.zeros(len(columns)), value < threshold)
+    value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.low_gate)
+    return _reading(columns, value, threshold, value - threshold, _even(columns, 0.0), value < threshold)
 
 
 def _reading(
@@ -258,7 +287,7 @@ def _reading(
 
 def _above(columns: TriggerColumns, value: Floats, threshold: Floats | float, side: Floats) -> Reading:
     """Fires at the threshold and above."""
-    bounds = np.full(len(columns), threshold) if isinstance(threshold, float) else threshold
+    bounds = _even(columns, threshold) if isinstance(threshold, float) else threshold
     return _reading(columns, value, bounds, bounds - value, side, value >= bounds)
 
 
@@ -276,7 +305,14 @@ def _beyond(columns: TriggerColumns, distance: Floats, thresholds: Thresholds, s
     value = distance / atr
     # A close on the level itself is not beyond it, however small the distance asked for.
     fires = (value >= threshold) & (value > 0.0)
-    return _reading(columns, value, threshold, threshold - value, np.full(len(columns), side), fires)
+    return _reading(columns, value, threshold, threshold - value, _even(columns, side), fires)
+
+
+def _even(columns: TriggerColumns, value: float) -> Floats:
+    """One value for every bar."""
+    found = np.empty(len(columns))  # np.full takes four times as long for one bar
+    found[:] = value
+    return found
 
 
 def _positive(values: Floats) -> Floats:

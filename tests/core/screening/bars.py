@@ -38,6 +38,22 @@ def minutes(seed: int, bars: int, volatility: float = 0.001) -> CandleBlock:
     return walk(seed, bars, "1m", volatility)
 
 
+def saw(seed: int, bars: int, price: float = 100.0) -> CandleBlock:
+    """A market that steps a tenth of a percent up and down again: RSI near 50, no swing, only its volume differs."""
+    block = minutes(seed, bars)
+    close = price * (1.0 + 0.001 * (np.arange(bars) % 2))
+    first = np.concatenate([close[:1], close[:-1]])
+    block[:, 1], block[:, 2], block[:, 3], block[:, 4] = (
+        first,
+        np.maximum(first, close),
+        np.minimum(first, close),
+        close,
+    )
+    block[:, 5] = np.random.default_rng(seed).lognormal(3.0, 0.3, bars)
+    block[:, 6], block[:, 8] = block[:, 5] * close, block[:, 5] / 2.0
+    return block
+
+
 def flat(bars: int, price: float = 100.0, volume: float = 5.0) -> CandleBlock:
     """A halted market: one price, one volume."""
     block = minutes(0, bars)

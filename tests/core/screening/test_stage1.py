@@ -21,10 +21,12 @@ from core.screening.stage1 import (
     Judgement,
     Rules,
     judge,
+    message_of,
     ration,
     remember,
 )
 from core.screening.thresholds import Thresholds
+from core.settings import Screening
 from tests.core.screening.bars import row, unknown
 
 SPOT, STABLE = classify("BTC", "USDT").asset_class, classify("USDC", "USDT").asset_class
@@ -91,11 +93,15 @@ def test_a_level_touched_is_a_hint_only() -> None:
 @pytest.mark.parametrize(
     ("columns", "hint"),
     [
-        (unknown(), "warming up: 751 bars in a row are needed"),
-        (row(**VOLUME, **BROKEN, rsi_low=math.nan), "warming up: 751 bars in a row are needed"),
+        (unknown(), "warming up: 751 one-minute bars in a row"),
+        (row(**VOLUME, **BROKEN, rsi_low=math.nan), "warming up: 751 one-minute bars in a row"),
         (
             row(**VOLUME, **BROKEN, usable=0.0),
-            "the last 14 bars are not whole, hardly traded, or move less than two ticks",
+            "of the last 14 bars some are missing, or more than 2 without trades",
+        ),
+        (
+            row(tick=0.05, **VOLUME, **BROKEN, usable=0.0),
+            "moves too little: ATR 0.1 is not above two ticks (0.1)",
         ),
     ],
 )
@@ -105,9 +111,18 @@ def test_not_enough_data_is_none_and_says_so(columns: TriggerColumns, hint: str)
     assert found.hints[0] == hint
 
 
+@pytest.mark.parametrize(("bars", "words"), [(0, "751"), (1, "1 of 751"), (750, "750 of 751"), (751, "751")])
+def test_the_warm_up_says_how_far_it_is(bars: int, words: str) -> None:
+    found = judged(unknown(), circumstances=msgspec.structs.replace(FINE, bars=bars))
+    assert found.hints[0] == f"warming up: {words} one-minute bars in a row"
+
+
 def test_what_one_trigger_lacks_is_told() -> None:
     found = judged(row(**BROKEN, volume_z=math.nan))
-    assert (found.signal, found.hints) == ("NORMAL", ("1 of 2 families: LEVEL", "VOLUME_SPIKE not known"))
+    assert (found.signal, found.hints) == (
+        "NORMAL",
+        ("1 of 2 families: LEVEL", "volume not comparable: the 50 bars before hardly differ"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +130,7 @@ def test_what_one_trigger_lacks_is_told() -> None:
     [
         ({"quote_volume": 9_999.0}, "24 h volume 9,999 is below 10,000"),
         ({"quote_volume": math.nan}, "24 h volume not known"),
-        ({"natr_1h": 0.00199}, "hourly ATR 0.20 % is below 0.20 %"),
+        ({"natr_1h": 0.00199}, "hourly ATR 0.199 % is below 0.200 %"),
         ({"natr_1h": math.nan}, "hourly ATR not known"),
         ({"quote_volume": 10_000.0, "natr_1h": 0.002}, ""),
     ],
@@ -143,7 +158,7 @@ def test_a_stable_coin_alerts_on_its_peg_alone() -> None:
     assert (found.signal, codes(found)) == ("ALERT", ["DEPEG"])
     assert judged(row(**VOLUME, **BROKEN), **stable).signal == "NONE"
     found = judged(row(depeg=math.nan), **stable)
-    assert (found.signal, found.hints[0]) == ("NONE", "warming up: DEPEG not known")
+    assert (found.signal, found.hints[0]) == ("NONE", "warming up: its last 3 closes not known")
 
 
 def test_an_alert_is_not_repeated_within_its_cooldown_unless_a_family_joins() -> None:
@@ -254,3 +269,29 @@ def test_no_hour_has_more_alerts_than_its_budget(
         told += [at_ms] * len(through)
         spent = found.spent_ms
         assert list(spent) == [one for one in told if one > at_ms - HOUR_MS]
+
+
+def test_rules_are_those_of_the_settings() -> None:
+    settings = Screening(
+        min_reasons_for_alert=3, cooldown_s=10.5, alerts_per_hour=2, min_volume_usd=5.0, min_natr_percent=0.4,
+        exclude_hours=(1, 2),
+    )  # fmt: skip
+    assert Rules.of(settings) == Rules(
+        min_reasons_for_alert=3, cooldown_s=10.5, alerts_per_hour=2, min_volume_usd=5.0, min_natr_1h=0.004,
+        exclude_hours=(1, 2),
+    )  # fmt: skip
+    assert Rules.of(Screening()) == Rules()
+
+
+def test_a_judgement_as_a_message() -> None:
+    found = judged(row(**VOLUME, **BROKEN))
+    place: dict[str, Any] = {"venue": "v", "category": "c", "asset_class": "spot", "preferred_hours": (3, 4)}
+    told = message_of(found, remember(AlertMemory(), found, RULES), RULES, **place)
+    assert (told.occurred_at, told.known_at, told.symbol, told.signal) == (NOON - 60_000, NOON, "A", "ALERT")
+    assert (told.alerted_ms, told.cooldown_until_ms) == (NOON, NOON + 300_000)
+    assert (told.trigger_reasons, told.stats, told.hints) == (found.trigger_reasons, found.stats, found.hints)
+    assert (told.asset_class, told.preferred_hours, told.replayed) == ("spot", (3, 4), False)
+    later = message_of(judged(row(), at_ms=NOON + 300_000), AlertMemory(alert_ms=NOON), RULES, **place)
+    assert (later.signal, later.alerted_ms, later.cooldown_until_ms) == ("NONE", NOON, 0)
+    never = message_of(judged(row()), AlertMemory(), RULES, **place)
+    assert (never.alerted_ms, never.cooldown_until_ms) == (0, 0)
