@@ -7,7 +7,8 @@ worker. Whoever runs the workers asks `take` for work while it returns some, rep
 - At most one task per (symbol, timeframe) is waiting, paused or in progress; asking again raises its priority, never lowers it.
 - Urgent tasks hold at most half of the slots. Where there is a single slot they may hold it, but not twice in a row while
   another task could start.
-- A failure counts for the asset's circuit breaker and for the one over all assets; a refusal by the guards does not.
+- A failure counts for the asset's circuit breaker; a refusal by the guards does not. For the one over all assets only what
+  speaks against the machinery counts: an exception, the time limit, a lost worker.
 - `dump` and `Queue.load` carry all of it over a restart: what was in progress waits again at the age it had.
 """
 
@@ -182,10 +183,15 @@ class Queue:
         return self._worked(moved(self._find(task_id, "reject"), "reject", "rejected", now_ms, reason=reason))
 
     def fail(self, task_id: int, now_ms: int, cause: CalibrationCause, reason: str) -> Task:
-        """The task failed, for instance with its worker (`lost_worker`). Counts for both breakers."""
+        """The task failed, for instance with its worker (`lost_worker`)."""
         failed = moved(self._find(task_id, "fail"), "fail", "failed", now_ms, cause=cause, reason=reason)
         self._breakers[failed.key] = breakers.failed(self.breaker_of(*failed.key), task_id, now_ms)
-        self.overall = breakers.failed(self.overall, task_id, now_ms)
+        if cause == "no_feasible_trial":  # the search ran through: the machinery works
+            self.overall = breakers.succeeded(self.overall, task_id)
+        elif cause == "stale_data":  # no worker had it
+            self.overall = breakers.released(self.overall, task_id)
+        else:
+            self.overall = breakers.failed(self.overall, task_id, now_ms)
         return self._keep(failed)
 
     def wait_for_history(self, task_id: int, now_ms: int, until_ms: int, reason: str) -> Task:

@@ -1,4 +1,4 @@
-"""The calibration queue: who goes next, what an end means, and what the operator and a restart may do to it."""
+"""The calibration queue: who goes next, what an end means, and what a restart may do to it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,9 @@ import pytest
 
 from core.calibration.breaker import phase
 from core.calibration.expiry import expiry_ms
-from core.calibration.queue import TIME_LIMIT_MS, Queue, QueueState
-from core.calibration.task import IllegalMove, Task, UnknownTask
-from core.messages import CalibrationPriority
-
-T0 = 1_700_000_000_000
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
-
-def asked(queue: Queue, symbol: str, priority: CalibrationPriority = "normal", at_ms: int = T0) -> Task:
-    return queue.ask(symbol, "1m", priority, at_ms)
-
-
-def taken(queue: Queue, now_ms: int = T0) -> list[str]:
-    """Symbols of all tasks that start now, in their order."""
-    symbols = []
-    while (task := queue.take(now_ms)) is not None:
-        symbols.append(task.symbol)
-    return symbols
-
-
-def fail_once(queue: Queue, symbol: str, now_ms: int) -> None:
-    asked(queue, symbol, at_ms=now_ms)
-    task = queue.take(now_ms)
-    assert task is not None
-    assert task.symbol == symbol
-    queue.fail(task.id, now_ms, "exception", "ValueError: bad bar")
-
-
-def restarted(queue: Queue, now_ms: int, slots: int | None = None) -> Queue:
-    stored = msgspec.json.decode(msgspec.json.encode(queue.dump()), type=QueueState)
-    return Queue.load(stored, queue.slots if slots is None else slots, now_ms)
-
+from core.calibration.queue import TIME_LIMIT_MS, Queue
+from core.calibration.task import IllegalMove, UnknownTask
+from tests.core.calibration.queues import DAY, HOUR, MINUTE, T0, asked, fail_once, restarted, taken
 
 # who goes next
 
@@ -105,6 +74,15 @@ def test_no_slots_start_nothing() -> None:
     queue = Queue(slots=0)
     asked(queue, "A", "urgent")
     assert taken(queue) == []
+
+
+def test_how_fast_waiting_counts_is_a_setting() -> None:
+    queue = Queue(slots=1)
+    asked(queue, "OLD", at_ms=T0 - 3 * HOUR)
+    asked(queue, "NEW", "high")
+    assert queue.aging_per_hour == 0.05
+    queue.aging_per_hour = 0.1
+    assert taken(queue) == ["OLD"]
 
 
 # one task per asset
@@ -187,13 +165,24 @@ def test_the_time_limit_is_a_failure_at_its_last_millisecond() -> None:
     assert queue.tick(T0 + 5001) == []
 
 
-@pytest.mark.parametrize("cause", ["exception", "lost_worker", "no_feasible_trial", "stale_data", "time_limit"])
-def test_every_cause_of_failure_counts_for_both_breakers(cause: str) -> None:
+@pytest.mark.parametrize("cause", ["exception", "lost_worker", "time_limit"])
+def test_what_speaks_against_the_machinery_counts_for_both_breakers(cause: str) -> None:
     queue = Queue(slots=1)
     task = asked(queue, "A")
     queue.take(T0)
     queue.fail(task.id, T0, cause, "why")  # type: ignore[arg-type]
     assert (queue.breaker_of("A", "1m").failures, queue.overall.failures) == (1, 1)
+
+
+@pytest.mark.parametrize(("cause", "overall"), [("no_feasible_trial", 0), ("stale_data", 2)])
+def test_what_lies_with_the_asset_holds_back_no_other(cause: str, overall: int) -> None:
+    queue = Queue(slots=1)
+    for symbol in "AB":
+        fail_once(queue, symbol, T0)
+    task = asked(queue, "C")
+    queue.take(T0)
+    queue.fail(task.id, T0, cause, "why")  # type: ignore[arg-type]
+    assert (queue.breaker_of("C", "1m").failures, queue.overall.failures) == (1, overall)
 
 
 def test_what_the_guards_reject_is_no_failure_and_starts_the_count_again() -> None:
@@ -252,6 +241,18 @@ def test_drift_expires_thresholds_early_and_once() -> None:
         queue.expire(task.id, T0 + 31 * DAY, "drift")
 
 
+def test_another_expiry_of_the_thresholds_is_noted_once() -> None:
+    queue = Queue(slots=1)
+    assert not queue.note_expiry("A", "1m", T0 + DAY)
+    task = asked(queue, "A")
+    queue.take(T0)
+    assert queue.complete(task.id, T0, expires_ms=T0 + 2 * DAY).expires_ms == T0 + 2 * DAY
+    assert queue.note_expiry("A", "1m", T0 + DAY)
+    assert not queue.note_expiry("A", "1m", T0 + DAY)
+    assert [one.state for one in queue.tick(T0 + DAY)] == ["expired"]
+    assert not queue.note_expiry("A", "1m", T0 + 3 * DAY)
+
+
 # breakers
 
 
@@ -299,49 +300,6 @@ def test_a_cancelled_try_lets_the_next_one_try() -> None:
     assert tried is not None
     queue.cancel(tried.id, T0 + HOUR)
     assert taken(queue, T0 + HOUR) == ["E"]
-
-
-# the operator
-
-
-def test_cancel_ends_a_task_in_any_open_state_without_counting_it() -> None:
-    queue = Queue(slots=1)
-    running, waiting, paused = (asked(queue, symbol) for symbol in "ABC")
-    queue.take(T0)
-    queue.pause(paused.id, T0)
-    for task in (running, waiting, paused):
-        ended = queue.cancel(task.id, T0)
-        assert (ended.state, ended.reason) == ("rejected", "cancelled by the operator")
-    assert (queue.overall.failures, queue.done) == (0, 0)
-    assert taken(queue) == []
-
-
-def test_a_paused_task_does_not_start_and_paused_time_is_not_waiting() -> None:
-    queue = Queue(slots=1)
-    task = asked(queue, "A", at_ms=T0)
-    queue.pause(task.id, T0 + HOUR)
-    assert taken(queue, T0 + 2 * HOUR) == []
-    resumed = queue.resume(task.id, T0 + 9 * HOUR)
-    assert (resumed.state, T0 + 9 * HOUR - resumed.queued_ms) == ("queued", HOUR)
-    assert taken(queue, T0 + 9 * HOUR) == ["A"]
-
-
-def test_an_alert_on_a_paused_asset_is_remembered_but_does_not_resume_it() -> None:
-    queue = Queue(slots=1)
-    task = asked(queue, "A")
-    queue.pause(task.id, T0)
-    assert asked(queue, "A", "urgent").state == "paused"
-    assert queue.resume(task.id, T0).state == "queued_urgent"
-
-
-def test_reprioritise_goes_up_and_down() -> None:
-    queue = Queue(slots=2)
-    task = asked(queue, "A", "high")
-    assert queue.reprioritise(task.id, T0 + 1, "urgent").state == "queued_urgent"
-    assert queue.reprioritise(task.id, T0 + 2, "normal").state == "queued"
-    queue.take(T0)
-    with pytest.raises(IllegalMove, match="in_progress: reprioritise"):
-        queue.reprioritise(task.id, T0 + 3, "urgent")
 
 
 # over a restart

@@ -74,15 +74,17 @@ class ModelTask:
         self.key, self.priority, self.queued_ms, self.not_before_ms = key, priority, now_ms, 0
         self.state = QUEUED[priority]
         self.since_ms = now_ms
+        self.by_operator = False
 
     def to(self, state: str, now_ms: int) -> None:
         if state != self.state:
             self.state, self.since_ms = state, now_ms
 
-    def rank(self, now_ms: int) -> tuple[Any, ...]:
+    def rank(self, now_ms: int, aging: Fraction) -> tuple[Any, ...]:
         base = {"urgent": Fraction(1, 10), "high": Fraction(3, 10), "normal": Fraction(1, 2)}[self.priority]
+        base = Fraction(1, 10) if self.by_operator else base
         hours = Fraction(max(0, now_ms - self.queued_ms), HOUR)
-        return (max(Fraction(1, 20), base - hours / 20), self.queued_ms, *self.key)
+        return (max(Fraction(1, 20), base - hours * aging), self.queued_ms, *self.key)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -95,6 +97,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.breakers = {key: BreakerModel() for key in ASSETS}
         self.overall = BreakerModel()
         self.last_was_urgent = False
+        self.held, self.aging = False, Fraction(1, 20)
         self.queue = Queue(0)
 
     @initialize(slots=st.integers(1, 5))
@@ -107,17 +110,21 @@ class QueueMachine(RuleBasedStateMachine):
     def time_passes(self, step_ms: int) -> None:
         self.now_ms += step_ms
 
-    @rule(key=st.sampled_from(ASSETS), priority=st.sampled_from(PRIORITIES))
-    def ask(self, key: tuple[str, str], priority: CalibrationPriority) -> None:
-        task = self.queue.ask(*key, priority, self.now_ms)
+    @rule(key=st.sampled_from(ASSETS), priority=st.sampled_from(PRIORITIES), by_operator=st.booleans())
+    def ask(self, key: tuple[str, str], priority: CalibrationPriority, by_operator: bool = False) -> None:
+        task = self.queue.ask(*key, priority, self.now_ms, by_operator=by_operator)
         before = self.current.get(key)
         if before is None or self.model[before].state not in OPEN_STATES:
             assert task.id not in self.model
             self.model[task.id] = ModelTask(key, priority, self.now_ms)
+            self.model[task.id].by_operator = by_operator
             self.current[key] = task.id
             return
         assert task.id == before
         known = self.model[before]
+        if by_operator and known.state != "in_progress":
+            known.by_operator, known.not_before_ms = True, 0
+            known.queued_ms = min(known.queued_ms, self.now_ms)
         if known.state != "in_progress" and PRIORITIES.index(priority) < PRIORITIES.index(known.priority):
             known.priority = priority
             if known.state != "paused":
@@ -168,7 +175,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _expected_start(self) -> int | None:
         running = [one for one in self._latest().values() if one.state == "in_progress"]
-        if len(running) >= self.queue.slots or not self.overall.may_start(self.now_ms):
+        if self.held or len(running) >= self.queue.slots or not self.overall.may_start(self.now_ms):
             return None
         ready = {
             task_id: one
@@ -183,7 +190,7 @@ class QueueMachine(RuleBasedStateMachine):
             ready = others if self.last_was_urgent and others else ready
         elif 2 * (urgent + 1) > self.queue.slots:
             ready = others
-        return min(ready, key=lambda task_id: ready[task_id].rank(self.now_ms), default=None)
+        return min(ready, key=lambda task_id: ready[task_id].rank(self.now_ms, self.aging), default=None)
 
     @rule()
     def tick(self) -> None:
@@ -221,6 +228,11 @@ class QueueMachine(RuleBasedStateMachine):
     def slots_change(self, slots: int) -> None:
         self.queue.slots = slots
 
+    @rule(held=st.booleans(), thousandths=st.sampled_from([0, 50, 50, 125, 1000]))
+    def held_or_aging_changes(self, held: bool, thousandths: int) -> None:
+        self.queue.held, self.queue.aging_per_hour = held, thousandths / 1000
+        self.held, self.aging = held, Fraction(thousandths, 1000)
+
     @rule(packed=st.booleans())
     def restart(self, packed: bool) -> None:
         state = self.queue.dump()
@@ -228,6 +240,7 @@ class QueueMachine(RuleBasedStateMachine):
         stored = codec.decode(codec.encode(state), type=QueueState)
         assert stored == state
         self.queue = Queue.load(stored, self.queue.slots, self.now_ms, LIMIT_MS)
+        self.queue.aging_per_hour = self.aging.numerator / self.aging.denominator
         for known in self._latest().values():
             if known.state == "in_progress":
                 known.to(QUEUED[known.priority], self.now_ms)
@@ -338,7 +351,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert sorted(row.task_id for row in listed) == sorted(latest)
         waiting = sorted(
             (task_id for task_id, one in latest.items() if one.state in QUEUED.values()),
-            key=lambda task_id: latest[task_id].rank(self.now_ms),
+            key=lambda task_id: latest[task_id].rank(self.now_ms, self.aging),
         )
         assert [row.task_id for row in listed if row.position is not None] == waiting
         assert [row.position for row in listed if row.position is not None] == list(range(1, len(waiting) + 1))
