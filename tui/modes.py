@@ -31,6 +31,7 @@ class Mode:
 
 def default_modes() -> tuple[Mode, ...]:
     """The table."""
+    from tui.screens.calibration_actions import ACTIONS as CALIBRATION
     from tui.screens.confluence_actions import ACTIONS as CONFLUENCE
     from tui.screens.events_actions import ACTIONS as EVENTS
     from tui.screens.watchlist import WatchlistScreen
@@ -39,6 +40,7 @@ def default_modes() -> tuple[Mode, ...]:
         Mode.of("watchlist", WatchlistScreen, "1"),
         Mode("confluence", _confluence, CONFLUENCE, "2"),
         Mode("events", _events, EVENTS, "3,e", footer=40),
+        Mode("calibration", _calibration, CALIBRATION, "4,c"),
     )
 
 
@@ -52,6 +54,12 @@ def _events() -> type[DeskScreen]:
     from tui.screens.events import EventsScreen
 
     return EventsScreen
+
+
+def _calibration() -> type[DeskScreen]:
+    from tui.screens.calibration import CalibrationScreen
+
+    return CalibrationScreen
 
 
 def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:
