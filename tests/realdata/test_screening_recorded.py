@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from core.market.candles import CandleWindow
 from core.market.resample import resample
 from core.market.volatility import natr_sample
 from core.screening.classes import classify
-from core.screening.columns import COLUMNS, TAIL, WARMUP, TriggerColumns, columns
-from core.screening.levels import DAY_MS, DAYS_NEEDED, DailyLevels, daily_levels
-from core.screening.stage1 import HOUR_MS, AlertMemory, Circumstances, Rules, judge, ration, remember
+from core.screening.columns import TAIL, WARMUP, TriggerColumns, columns
+from core.screening.levels import DAY_MS, DAYS_NEEDED, daily_levels
+from core.screening.stage1 import HOUR_MS, AlertMemory, Circumstances, Judgement, Rules, judge, ration, remember
 from core.screening.thresholds import Thresholds, adaptive_from_atr, from_class
 from core.screening.triggers import REGISTRY
 from tests.core.screening.bars import MINUTE_MS, part, same
+from tests.core.screening.watch import Watch, listing
+from tests.core.signals.markets import bar_of
 from tests.realdata.bars import FOLDER, candles
 
 pytestmark = [
     pytest.mark.realdata,
     pytest.mark.skipif(not FOLDER.is_dir(), reason=f"recorded market data is not at {FOLDER.resolve()}"),
 ]
+TICK = 0.0001
 PERPETUAL = classify("ETH", "USDT", "linear").asset_class
 
 
 @cache
 def whole(symbol: str) -> TriggerColumns:
     block = candles(symbol, "1m")
-    return columns(block, daily_levels(resample(block, DAY_MS)), tick=0.0001)
+    return columns(block, daily_levels(resample(block, DAY_MS)), tick=TICK)
 
 
 @cache
@@ -38,33 +46,71 @@ def thresholds(symbol: str) -> Thresholds:
     return adaptive_from_atr(from_class(PERPETUAL.defaults), minute, hourly).values
 
 
-def live(symbol: str, first: int) -> TriggerColumns:
-    """Every bar from `first` on as the program sees it: the newest bars only, and days that are over."""
+def live(symbol: str) -> Iterator[Judgement]:
+    """Every bar as the program sees it: the desk, and windows that grow bar by bar, by hour and by day."""
     block = candles(symbol, "1m")
-    days = resample(block, DAY_MS)
-    daily, day = DailyLevels(np.empty(0), ()), -1
-    found = np.empty((len(COLUMNS), len(block) - first))
-    for end in range(first + 1, len(block) + 1):
-        if block[end - 1, 0] // DAY_MS != day:
-            day = block[end - 1, 0] // DAY_MS
-            over = days[days[:, 0] + DAY_MS <= block[end - 1, 0]]
-            daily = daily_levels(over[-DAYS_NEEDED:])
-        newest = columns(block[max(0, end - TAIL) : end], daily, tick=0.0001, newest=1)
-        found[:, end - 1 - first] = [getattr(newest, name)[0] for name in COLUMNS]
-    return TriggerColumns(tick=0.0001, **dict(zip(COLUMNS, found, strict=True)))
+    longer = {name: resample(block, length) for name, length in (("1h", HOUR_MS), ("1d", DAY_MS))}
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Watch(Path(folder), bars=1)
+        watch.market.windows[symbol, "1m"] = minutes = CandleWindow(2000)
+        for name in longer:
+            watch.market.windows[symbol, name] = CandleWindow(94 if name == "1d" else 2000)
+        watch.thresholds.values[symbol] = msgspec.structs.asdict(thresholds(symbol))
+        watch.bus.publish(listing(symbol, str(TICK)))
+        watch.watch(symbol)
+        for row in block:
+            close_ms = int(row[0]) + MINUTE_MS
+            for name, length in (("1h", HOUR_MS), ("1d", DAY_MS)):
+                if close_ms % length == 0:
+                    for bar in longer[name][longer[name][:, 0] == close_ms - length]:
+                        watch.market.windows[symbol, name].append(bar)
+            minutes.append(row)
+            found = watch.desk.judge(bar_of(row, symbol, "1m"))
+            assert found is not None
+            yield found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["ADAUSDT", "ETHUSDT"])
 def test_live_and_vectorised_say_the_same_on_every_bar(symbol: str) -> None:
-    tails, full = live(symbol, 0), whole(symbol)
-    assert len(tails) == len(full) == len(candles(symbol, "1m"))
-    assert same(tails, full) == {}
-    for code, entry in REGISTRY.items():
-        mine, theirs = entry.read(tails, thresholds(symbol)), entry.read(full, thresholds(symbol))
-        assert np.array_equal(mine.fires, theirs.fires), code
-        assert np.array_equal(mine.side[mine.fires], theirs.side[theirs.fires]), code
-        assert mine.fires.any(), f"{code} never fired: nothing was compared"
+    """Each trigger, on each bar: fired or not, the side, the value, the threshold and how strongly."""
+    full = whole(symbol)
+    readings = {code: entry.read(full, thresholds(symbol)) for code, entry in REGISTRY.items()}
+    spoken = {code: readings[code] for code, entry in REGISTRY.items() if entry.role == "reason" and not entry.reserved}
+    fired = dict.fromkeys(spoken, 0)
+    bars = suppressed = touched = 0
+    for place, found in enumerate(live(symbol)):
+        bars += 1
+        assert found.stats.price == full.close[place]
+        told = {reason.code: reason for reason in found.trigger_reasons}
+        assert set(told) == {code for code, reading in spoken.items() if reading.fires[place]}, place
+        for code, reason in told.items():
+            reading = spoken[code]
+            fired[code] += 1
+            assert (reason.family, reason.side) == (REGISTRY[code].family, int(reading.side[place]))
+            expected = [column[place] for column in reading[:3]]
+            assert [reason.value, reason.threshold, reason.distance] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+            assert reason.strength == pytest.approx(REGISTRY[code].strength(*expected), abs=1e-9)
+        quiet, touch = (any(words in hint for hint in found.hints) for words in ("too quiet", "ATR from a level"))
+        assert quiet == readings["QUIET"].fires[place]
+        assert touch == readings["LEVEL_TOUCH"].fires[place]
+        suppressed, touched = suppressed + quiet, touched + touch
+    assert bars == len(full) == len(candles(symbol, "1m"))
+    assert min(fired.values()) > 0, f"not all fired, so nothing was compared: {fired}"
+    assert suppressed
+    assert touched
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("symbol", ["ADAUSDT", "ETHUSDT"])
+def test_the_newest_bars_alone_give_the_same_columns(symbol: str) -> None:
+    """Every tenth bar: all columns from the newest `TAIL` bars, none of which the triggers may hide a difference in."""
+    block, full = candles(symbol, "1m"), whole(symbol)
+    days = resample(block, DAY_MS)
+    for end in range(1, len(block) + 1, 10):
+        over = days[days[:, 0] + DAY_MS <= block[end - 1, 0]]
+        newest = columns(block[max(0, end - TAIL) : end], daily_levels(over[-DAYS_NEEDED:]), tick=TICK, newest=1)
+        assert same(newest, part(full, end - 1, end)) == {}, end
 
 
 def test_both_sides_fire_on_recorded_bars() -> None:
