@@ -96,12 +96,20 @@ def parser() -> argparse.ArgumentParser:
     scan = commands.add_parser(
         "scan",
         parents=[common],
-        help="signals over candle files, one JSON object per event",
-        description="Runs indicators, detectors and confluence over candle files and writes one JSON object per event, in "
-        "the order in which they became known. A file that cannot be used is named and left out; the exit code is then 2.",
+        help="signals, alerts and recommendations over candle files, one JSON object per event",
+        description="Runs indicators, detectors, confluence and both stages of screening over candle files and writes one "
+        "JSON object per event, in the order in which they became known. Alerts need 1m files; from files of other "
+        "timeframes recommendations come with changes of the state alone. A file that cannot be used is named and left "
+        "out; the exit code is then 2.",
     )
     scan.add_argument("files", nargs="+", type=Path, metavar="FILE", help="SYMBOL_....parquet, .csv or .csv.gz")
     scan.add_argument("--timeframe", choices=tuple(TIMEFRAME_MS), default="1m", help="of the files; default 1m")
+    scan.add_argument("--kinds", metavar="A,B,...", help="only events of these kinds, for example alert,recommendation")
+    scan.add_argument(
+        "--category",
+        choices=("spot", "linear"),
+        help="what the files are of: fees, shorts, asset class; default [market] category",
+    )
     scan.add_argument("--detectors", metavar="A,B,...", help="only these vote; default: all but [detectors] off")
     scan.add_argument("--smc-mode", choices=("trend", "smc"), help="overrides [detectors] smc_mode")
     scan.add_argument(
@@ -220,18 +228,22 @@ def act_scan(arguments: argparse.Namespace) -> int:
     if arguments.jsonl != "-" and (same := [file for file in arguments.files if is_same(file, Path(arguments.jsonl))]):
         print(f"--jsonl {arguments.jsonl}: is {same[0]}, which is to be read; choose another file", file=sys.stderr)
         return EXIT_USAGE
-    detectors = None
-    if arguments.detectors is not None:
-        detectors = [name.strip() for name in arguments.detectors.split(",") if name.strip()]
     return scan_files(
         settings,
         arguments.files,
         arguments.timeframe,
         arguments.jsonl,
-        detectors=detectors,
+        detectors=names_in(arguments.detectors),
         smc_mode=arguments.smc_mode,
         swing_length=arguments.swing_length,
+        category=arguments.category,
+        kinds=names_in(arguments.kinds),
     )
+
+
+def names_in(text: str | None) -> list[str] | None:
+    """Names separated by commas; None when the option is not given."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def is_same(one: Path, other: Path) -> bool:

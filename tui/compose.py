@@ -222,6 +222,8 @@ def scan_files(
     detectors: Sequence[str] | None,
     smc_mode: Literal["trend", "smc"] | None,
     swing_length: int | None,
+    category: Literal["spot", "linear"] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> int:
     """`tradetui scan`: events as JSON lines to a file or standard output, a summary and what went wrong on standard error.
 
@@ -229,14 +231,15 @@ def scan_files(
     """
     from core.headless import abandon
     from core.scan import load as load_candles
-    from core.scan import scan_all, scan_settings, symbol_of
+    from core.scan import scan_all, scan_kinds, scan_settings, symbol_of
     from core.venue import Fatal
 
-    clock, encoder = LiveClock(), msgspec.json.Encoder()
+    clock, encoder = LiveClock(), msgspec.json.Encoder(decimal_format="number")
     started = clock.monotonic()
     events = failed = 0
     try:
-        wanted = scan_settings(settings, detectors, smc_mode, swing_length)
+        wanted = scan_settings(settings, detectors, smc_mode, swing_length, category)
+        told = scan_kinds(kinds)
         with contextlib.ExitStack() as stack:
             stream: BinaryIO = sys.stdout.buffer if jsonl == "-" else stack.enter_context(Path(jsonl).open("wb"))
             series = []
@@ -246,7 +249,7 @@ def scan_files(
                 except Fatal as error:
                     print(f"scan: {error}", file=sys.stderr)
                     failed += 1
-            for event in scan_all(series, timeframe, wanted):
+            for event in scan_all(series, timeframe, wanted, told):
                 stream.write(encoder.encode(event) + b"\n")
                 events += 1
             bars = sum(len(rows) for _, rows in series)
@@ -262,8 +265,8 @@ def scan_files(
             abandon(stream)
         print(f"scan: --jsonl {jsonl}: {error.strerror}; choose a file that can be written", file=sys.stderr)
         return EXIT_USAGE
-    told = f"{events:,} events of {bars:,} bars in {len(files) - failed} files, {clock.monotonic() - started:.1f} s"
-    print(f"scan: {told}", file=sys.stderr)
+    summary = f"{events:,} events of {bars:,} bars in {len(files) - failed} files, {clock.monotonic() - started:.1f} s"
+    print(f"scan: {summary}", file=sys.stderr)
     return EXIT_USAGE if failed else EXIT_OK
 
 

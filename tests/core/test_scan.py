@@ -16,16 +16,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.scan import ScanError, higher_frames, scan, scan_settings, symbol_of
+from core.scan import KINDS, ScanError, higher_frames, scan, scan_kinds, scan_settings, symbol_of
 from core.settings import Detectors, Market, Settings
 from core.signals.reading import REGISTRY
 from core.venue import CandleBlock
 from tests.core.signals.markets import walk
 
 SETTINGS = Settings()
-BARS = 1600
+BARS = 2200
 MINUTE = 60_000
-KINDS = ("swing", "bos", "choch", "fvg", "order_block", "liquidity", "sweep", "reading", "confluence")
+SCREENING = ("alert", "recommendation")
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def candles(seed: int = 1, bars: int = BARS) -> CandleBlock:
@@ -47,7 +48,7 @@ def lines(kind: str, bars: int = 0, mode: str = "trend") -> tuple[bytes, ...]:
     """Every line of a scan of whole or holed candles; `bars` cuts them short."""
     rows = candles() if kind == "whole" else holed()
     rules = scan_settings(SETTINGS, smc_mode="smc" if mode == "smc" else "trend")
-    return tuple(msgspec.json.encode(event) for event in scan("ABC", "1m", rows[: bars or None], rules))
+    return tuple(ENCODER.encode(event) for event in scan("ABC", "1m", rows[: bars or None], rules))
 
 
 @cache
@@ -59,6 +60,7 @@ def events(kind: str = "whole", mode: str = "trend") -> list[dict[str, Any]]:
 @example(kind="whole", cut=1)
 @example(kind="whole", cut=3)
 @example(kind="holed", cut=701)
+@example(kind="holed", cut=1999)
 @given(kind=st.sampled_from(["whole", "holed"]), cut=st.integers(1, BARS - 200))
 def test_a_series_cut_short_says_exactly_what_was_known_by_then(kind: str, cut: int) -> None:
     rows = candles() if kind == "whole" else holed()
@@ -90,7 +92,7 @@ def test_every_kind_is_told_with_what_it_needs() -> None:
     for event in found:
         kind = event["kind"]
         assert event["side"] in {"swing": ("high", "low"), "reading": ("BUY", "SELL", "HOLD")}.get(
-            kind, ("BUY", "SELL", "HOLD") if kind == "confluence" else ("BUY", "SELL")
+            kind, ("BUY", "SELL", "HOLD") if kind in ("confluence", "alert", "recommendation") else ("BUY", "SELL")
         )
         assert event["level"] > 0.0
         if kind in ("fvg", "order_block"):
@@ -109,13 +111,13 @@ def test_every_kind_is_told_with_what_it_needs() -> None:
             assert event["reasons"] or event["side"] == "HOLD"
 
 
-def test_there_is_no_nan_and_no_null() -> None:
+def test_there_is_no_nan_and_structure_has_no_null() -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
     for line in lines("whole") + lines("holed"):
-        json.loads(line, parse_constant=refuse)
-        assert b"null" not in line
+        event = json.loads(line, parse_constant=refuse)
+        assert event["kind"] in SCREENING or b"null" not in line, "only of Stage 1 and 2 something may be not known"
 
 
 def test_readings_and_confluence_are_told_when_the_side_changes() -> None:
@@ -142,12 +144,29 @@ def test_only_the_named_detectors_vote() -> None:
 def test_the_command_line_wins_over_the_settings_and_the_gate_is_no_voter() -> None:
     own = Settings(detectors=Detectors(off=("macd", "atr_gate"), smc_mode="smc", swing_length=9))
     assert scan_settings(own) == own
+    assert scan_settings(own, category="linear").market.category == "linear"
     changed = scan_settings(own, ["macd"], "trend", 4).detectors
     assert (changed.smc_mode, changed.swing_length) == ("trend", 4)
     assert "macd" not in changed.off
     assert set(changed.off) == (set(REGISTRY) | {"atr_gate"}) - {"macd"}
     assert "atr_gate" not in scan_settings(own, ["atr_gate"]).detectors.off
     assert set(scan_settings(SETTINGS, []).detectors.off) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("kinds", [("alert",), ("confluence", "recommendation"), ("swing", "reading"), KINDS])
+def test_only_the_kinds_asked_for_are_told(kinds: tuple[str, ...]) -> None:
+    found = [ENCODER.encode(event) for event in scan("ABC", "1m", candles(), SETTINGS, kinds)]
+    assert found == [line for line, event in zip(lines("whole"), events(), strict=True) if event["kind"] in kinds]
+    assert found
+
+
+def test_kinds_come_in_one_order_and_an_unknown_one_is_named_with_the_known_ones() -> None:
+    assert scan_kinds() == KINDS
+    assert scan_kinds(["recommendation", "bos"]) == ("bos", "recommendation")
+    with pytest.raises(ScanError, match=r"--kinds: 'alarm' is no kind of event; choose from .*alert, recommendation"):
+        scan_kinds(["bos", "alarm"])
+    with pytest.raises(ScanError, match="--kinds: none is named"):
+        scan_kinds([])
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.market.candle_file import CandleFileError
-from core.scan import load, scan, scan_settings, symbol_of
+from core.scan import load, scan, scan_all, scan_settings, symbol_of
 from core.signals.hysteresis import Hysteresis
 from core.venue import CandleBlock
 from tests.realdata.bars import DATA, SETTINGS, Live, candles
@@ -21,6 +22,8 @@ pytestmark = [
     pytest.mark.realdata,
     pytest.mark.skipif(not DATA.is_dir(), reason=f"recorded market data is not at {DATA.resolve()}"),
 ]
+SCREENING = ("alert", "recommendation")
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 BARS = 2200
 SERIES = [
     ("binance_usdm_2025/BTCUSDT_5m.parquet", "5m"),
@@ -42,7 +45,7 @@ def rows_of(name: str, timeframe: str) -> CandleBlock:
 
 def told(name: str, timeframe: str, rows: CandleBlock, mode: str) -> list[bytes]:
     rules = scan_settings(SETTINGS, smc_mode="smc" if mode == "smc" else "trend")
-    return [msgspec.json.encode(event) for event in scan(symbol_of(Path(name)), timeframe, rows, rules)]
+    return [ENCODER.encode(event) for event in scan(symbol_of(Path(name)), timeframe, rows, rules)]
 
 
 @pytest.mark.parametrize(("name", "timeframe"), SERIES)
@@ -51,6 +54,8 @@ def test_a_file_cut_short_gives_exactly_the_events_known_by_then(name: str, time
     step_ms = int(np.diff(rows[:, 0]).min())
     for mode in ("trend", "smc"):
         whole = told(name, timeframe, rows, mode)
+        recommended = any(b'"kind":"recommendation"' in line for line in whole)
+        assert recommended == (name != SERIES[-1][0]), "without volume no state begins"
         known = [json.loads(line)["t_known"] for line in whole]
         assert known == sorted(known)
         assert len(whole) > 1000
@@ -58,6 +63,36 @@ def test_a_file_cut_short_gives_exactly_the_events_known_by_then(name: str, time
         for cut in (1, 15, *random.integers(20, len(rows), 4).tolist()):
             upto = int(np.searchsorted(known, rows[cut - 1, 0] + step_ms, side="right"))
             assert told(name, timeframe, rows[:cut], mode) == whole[:upto], cut
+
+
+def test_files_cut_at_the_same_moment_share_budget_and_reference_as_far_as_was_known_by_then() -> None:
+    rules = scan_settings(SETTINGS, category="linear")
+    files = ("SUIUSDT", "BTCUSDT")
+    blocks = {symbol: candles(symbol, "1m") for symbol in files}
+    start_ms = max(block[0, 0] for block in blocks.values())
+    blocks = {symbol: block[block[:, 0] >= start_ms][:6000, :6] for symbol, block in blocks.items()}
+
+    def told(until_ms: float) -> list[bytes]:
+        series = [(symbol, block[block[:, 0] < until_ms]) for symbol, block in blocks.items()]
+        return [ENCODER.encode(event) for event in scan_all(series, "1m", rules, SCREENING)]
+
+    whole = told(math.inf)
+    events = [json.loads(line) for line in whole]
+    assert {(event["kind"], event["symbol"]) for event in events} == {
+        (kind, name) for kind in SCREENING for name in files
+    }
+    sui = [
+        event["market_context"]
+        for event in events
+        if event["kind"] == "recommendation" and event["symbol"] == "SUIUSDT"
+    ]
+    assert any(context["correlation_with_reference"]["rho"] is not None for context in sui)
+    assert {context["reference_trend"] for context in sui} > {"SIDEWAYS"}
+    for cut in (1300, 2999, 5003):
+        until_ms = start_ms + cut * 60_000
+        assert told(until_ms) == [
+            line for line, event in zip(whole, events, strict=True) if event["t_known"] <= until_ms
+        ]
 
 
 def test_a_scan_says_what_the_live_program_says() -> None:
@@ -87,7 +122,7 @@ def test_a_scan_says_what_the_live_program_says() -> None:
             found.append((event["detector"], event["side"], event["score"], event["t_known"]))
         elif event["kind"] == "confluence":
             found.append((event["side"], event["probability"], event["t_known"], event["level"]))
-        else:
+        elif event["kind"] not in SCREENING:
             found.append((event["kind"], event["t_event"], event["t_known"], event["level"]))
     assert len(found) > 3000
     assert found == expected

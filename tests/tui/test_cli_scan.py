@@ -91,6 +91,24 @@ def test_settings_and_options_are_in_force(tmp_path: Path, run: Run) -> None:
     assert min(abs(probability - 0.5) for probability in entered) < 0.1 - 1e-9
 
 
+def test_alerts_and_recommendations_alone_with_prices_as_numbers(tmp_path: Path, run: Run) -> None:
+    file = candle_file(tmp_path / "AAAUSDT_1m.csv", bars=2000)
+    done = run(file, "--kinds", "alert, recommendation", "--category", "linear")
+    found = objects(done.stdout)
+    assert {event["kind"] for event in found} == {"alert", "recommendation"}
+    assert f"scan: {len(found):,} events of 2,000 bars" in done.stderr
+    advice = [event for event in found if event["kind"] == "recommendation"]
+    assert all(isinstance(event["risk_parameters"]["sl_level"], float) for event in advice if event["risk_parameters"])
+    assert {event["side"] for event in advice} == {"BUY", "SELL"}
+    whole = objects(run(file, "--category", "linear").stdout)
+    assert [event for event in whole if event["kind"] in ("alert", "recommendation")] == found
+    assert {event["side"] for event in objects(run(file, "--kinds", "recommendation").stdout)} == {"BUY"}
+
+
+def test_help_says_that_alerts_need_one_minute_files(run: Run) -> None:
+    assert "Alerts need 1m files" in " ".join(run("--help").stdout.split())
+
+
 def test_a_bad_file_is_named_and_the_others_are_scanned(tmp_path: Path, run: Run) -> None:
     good = candle_file(tmp_path / "AAA_1m.csv")
     torn = candle_file(tmp_path / "BBB_1m.csv")
@@ -110,6 +128,9 @@ def test_a_bad_file_is_named_and_the_others_are_scanned(tmp_path: Path, run: Run
     ("options", "words"),
     [
         (["--detectors", "macd,rsi"], "--detectors: 'rsi' is no detector; choose from "),
+        (["--kinds", "alert,alarm"], "--kinds: 'alarm' is no kind of event; choose from swing, "),
+        (["--kinds", ","], "--kinds: none is named; choose from swing, "),
+        (["--category", "futures"], "invalid choice: 'futures'"),
         (["--timeframe", "7m"], "invalid choice: '7m'"),
         (["--timeframe", "5m"], "the smallest step is 1m, not the 5m asked for; name its own with --timeframe"),
         (["--smc-mode", "both"], "invalid choice: 'both'"),
