@@ -50,7 +50,7 @@ AT_LEVEL_ATR = 0.5
 """A price this near a support or a resistance is at it."""
 BROKEN_ATR = 1.0
 """A level this far behind the price may be the one it broke."""
-TURN_FROM = 0.3
+TURN_FROM = 0.5
 """Evidence of a change of structure or a divergence that is still fresh: it fades with time."""
 TELLABLE = 1e15
 """A price beyond is a broken number that no narrative repeats."""
@@ -217,12 +217,15 @@ def _trade(inputs: AnalysisInputs, context: MarketContext, side: Side) -> tuple[
 
 
 def _p_trade(inputs: AnalysisInputs, surety: Confidence, risk: RiskParameters | InvalidData) -> float:
-    """P(TP1 before the stop) from the worst edge of the zone: what P(side) implies until trades have been counted."""
+    """P(TP1 before the stop) from the worst edge of the zone: what P(side) implies until trades have been counted.
+
+    Before the penalties: they stand for circumstances P(side) does not know of, and are weighed once, in the confidence.
+    """
     if not isinstance(risk, RiskParameters):
         return NAN
     entry = risk.worst_entry
     reward, loss = float(abs(risk.tp_targets[0] - entry)), float(abs(entry - risk.sl_level))
-    return trade_probability(surety.probability, reward, loss, barrier_distance(inputs.decision))
+    return trade_probability(surety.raw, reward, loss, barrier_distance(inputs.decision))
 
 
 def _rules(inputs: AnalysisInputs) -> RecommendationRules:

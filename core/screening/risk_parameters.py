@@ -22,19 +22,22 @@ _MOST_TICKS = 1e15
 class RiskRules(Struct, frozen=True, kw_only=True):
     """Multiples of ATR and shares that shape a trade. `sl_mult` scales the stop's bounds and is the stop without a support.
 
-    `zone_share` is a fraction of the price; `target_buffer` how far before a level a target is set, as a fraction of it.
+    `zone_share` is a fraction of the price, `zone_of_stop` one of the way to the stop. `target_buffer` is how far before a
+    level a target is set, as a fraction of it, but `buffer_atr` at the most: 0.1 % is half an ATR of a calm market.
     """
 
     tp_mult: float = 3.0
     sl_mult: float = 1.0
     zone_share: float = 0.05
     zone_atr: float = 0.5
+    zone_of_stop: float = 0.5
     behind_level_atr: float = 0.5
     behind_sweep_atr: float = 0.1
     nearest_stop_atr: float = 0.5
     farthest_stop_atr: float = 3.0
     min_stop_ticks: int = 4
     target_buffer: float = 0.001
+    buffer_atr: float = 0.1
     min_ratio: float = 2.0
 
 
@@ -85,8 +88,8 @@ def risk_parameters(inputs: RiskInputs, costs: Costs, rules: RiskRules) -> RiskP
     sign = 1.0 if long else -1.0
     behind, ahead = (inputs.support, inputs.resistance) if long else (inputs.resistance, inputs.support)
     extreme = inputs.day_low if long else inputs.day_high
-    far_edge = _far_edge(inputs, sign, behind, rules)
     stop_at = _stop(inputs, sign, behind, extreme, rules)
+    far_edge = _far_edge(inputs, sign, behind, stop_at, rules)
 
     tick = inputs.tick_size
     worse, better = (ROUND_FLOOR, ROUND_CEILING) if long else (ROUND_CEILING, ROUND_FLOOR)
@@ -147,9 +150,13 @@ def _problem(inputs: RiskInputs, costs: Costs, rules: RiskRules) -> InvalidData 
     return None
 
 
-def _far_edge(inputs: RiskInputs, sign: float, behind: float, rules: RiskRules) -> float:
-    """The edge of the entry zone away from the price: no farther than the level that protects the trade."""
+def _far_edge(inputs: RiskInputs, sign: float, behind: float, stop: float, rules: RiskRules) -> float:
+    """The edge of the entry zone away from the price: no farther than the level that protects the trade.
+
+    Nor nearer to the stop than to the price: whoever bought there would be stopped out by noise.
+    """
     width = min(rules.zone_share * inputs.close, rules.zone_atr * inputs.atr)
+    width = min(width, rules.zone_of_stop * sign * (inputs.close - stop))
     if not math.isnan(behind):
         width = min(width, sign * (inputs.close - behind))
     return inputs.close - sign * width
@@ -175,7 +182,7 @@ def _targets(
     for step in TARGET_STEPS:
         target = entry + sign * rules.tp_mult * step * inputs.atr
         if not math.isnan(ahead):
-            before = ahead * (1.0 - sign * rules.target_buffer)
+            before = ahead - sign * min(rules.target_buffer * ahead, rules.buffer_atr * inputs.atr)
             target = min(target, before) if sign > 0.0 else max(target, before)
         price = _on_tick(target, inputs.tick_size, rounding)
         if price not in found:

@@ -64,7 +64,7 @@ def test_costs_lower_the_ratio_by_hand():
 @pytest.mark.parametrize(
     ("changed", "stop"),
     [
-        ({"day_low": 99.9}, "98.99"),  # the day's low is too near: half an ATR, and a tick off the zone's edge at 99
+        ({"day_low": 99.9}, "99.00"),  # the day's low is too near: half an ATR
         ({"support": 90.0, "day_low": 80.0}, "94.00"),  # far away: clamped to three ATR
         ({"support": math.nan}, "98.00"),  # no support: sl_mult ATR
         ({"support": 99.5, "day_low": 90.0}, "98.30"),  # 99.5 - 1 - 0.2
@@ -78,9 +78,21 @@ def test_where_the_stop_goes(changed, stop):
 
 
 def test_the_stop_keeps_its_ticks_from_the_zone():
-    found = risk_parameters(risk_inputs(day_low=99.9), FREE, RiskRules(min_stop_ticks=7))
+    found = risk_parameters(risk_inputs(day_low=99.9), FREE, RiskRules(min_stop_ticks=70))
     assert isinstance(found, RiskParameters)
-    assert found.optimal_entry[0] - found.sl_level == 7 * CENT
+    assert found.optimal_entry[0] - found.sl_level == 70 * CENT
+
+
+def test_the_zone_ends_half_way_to_the_stop_at_the_latest():
+    found = risk_parameters(risk_inputs(day_low=99.9), FREE, RULES)
+    assert isinstance(found, RiskParameters)
+    assert (found.optimal_entry, found.sl_level) == ((Decimal("99.5"), Decimal(100)), Decimal(99))
+
+
+def test_a_target_stops_a_tenth_of_an_atr_before_the_level_where_that_is_less():
+    found = risk_parameters(risk_inputs(resistance=100.6, atr=0.5, support=99.0), FREE, RULES)
+    assert isinstance(found, RiskParameters)
+    assert found.tp_targets == (Decimal("100.55"),)
 
 
 def test_sl_mult_scales_the_stop_without_a_support_and_its_bounds():
