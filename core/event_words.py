@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from core.clock import iso_utc
 from core.messages import (
+    Analysis,
     BookStatus,
+    CalibrationReport,
     ChannelStatus,
     EngineStatus,
     EventChange,
@@ -16,16 +18,20 @@ from core.messages import (
     LinkStatus,
     Message,
     RestBan,
+    Screening,
     SettingChanged,
     SettingRejected,
     Severity,
     StateChange,
+    ThresholdsInForce,
     Universe,
 )
 
 NAMES_SHOWN = 5
 FLAPS_TOLD = 3
 """A link, channel or book that comes and goes is told so often a minute, then counted."""
+REASON_MOST = 140
+"""Characters of a calibration's reason in the log; the whole of it stands on the calibration screen."""
 
 
 class Told(NamedTuple):
@@ -48,10 +54,14 @@ class Told(NamedTuple):
 
 
 class Words:
-    """Remembers the last state of links, channels and books, so that only changes are news."""
+    """Remembers the last state of links, channels, books, advice and thresholds, so that only changes are news."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, ...], object] = {}
+        self._advice: dict[str, str] = {}
+        self._thresholds: dict[str, ThresholdsInForce] = {}
+        self._since_ms = 0
+        """When the program said for the first time what it does: reports older than that were kept, and are no news."""
 
     def tell(self, message: Message) -> Told | None:
         """The event a message is, or None when it is no news."""
@@ -167,7 +177,65 @@ class Words:
         why = f": {m.reason}" if m.reason else ""
         return Told("universe", "info", "", f"watching {len(m.symbols)} symbols{change}{why}", m.at_ms)
 
+    def alert(self, m: Screening) -> Told | None:
+        if m.signal != "ALERT" or m.replayed:
+            return None
+        text = f"{m.symbol} alert: {'; '.join(reason.words for reason in m.trigger_reasons)}"
+        return Told("alert", "warning", m.symbol, text, m.known_at)
+
+    def analysis(self, m: Analysis) -> Told | None:
+        """A trade that is recommended, one that no longer is, and an analysis that failed."""
+        if m.stage2_status == "error" and not m.replayed:
+            text = f"{m.symbol} analysis failed: {m.error}"
+            return Told("recommendation", "warning", m.symbol, text, m.timestamp, repeat_key=f"analysis {m.symbol}")
+        if m.stage2_status != "completed" or m.recommendation is None:
+            return None
+        action, before = m.recommendation, self._advice.get(m.symbol, "")
+        self._advice[m.symbol] = action
+        trade = action in ("BUY", "SELL")
+        if m.replayed or not (trade or before in ("BUY", "SELL")):
+            return None
+        why = f": {m.reasons[0]}" if m.reasons else ""
+        text = f"{m.symbol} {action}{_levels(m)}" if trade else f"{m.symbol} {before} no longer holds, {action}{why}"
+        return Told("recommendation", "info", m.symbol, text, m.timestamp, repeat_key=f"advice {m.symbol} {action}")
+
+    def calibration(self, m: CalibrationReport) -> Told | None:
+        """A verdict, once: what was kept from earlier runs, and what is said again, is no news."""
+        key = (m.task_id, m.at_ms, m.verdict, m.accepted_by_operator)
+        if m.verdict == "waiting" or m.at_ms < self._since_ms or not self._changed(key, "calibration", m.symbol):
+            return None
+        severity: Severity = "info"
+        if m.accepted_by_operator:
+            text = f"{m.symbol} new thresholds taken by the operator although the guards said: {_short(m.reason)}"
+        elif m.verdict == "accept":
+            text = f"{m.symbol} calibrated, new thresholds in force{_out_of_sample(m)}"
+        elif m.verdict == "keep":
+            text = f"{m.symbol} calibration keeps the thresholds: {_short(m.reason)}"
+        else:
+            text, severity = f"{m.symbol} calibration failed: {_short(m.reason)}", "warning"
+        repeat = f"calibration {m.symbol} {m.verdict} {m.accepted_by_operator}"
+        return Told("calibration", severity, m.symbol, text, m.at_ms, repeat_key=repeat)
+
+    def thresholds(self, m: ThresholdsInForce) -> Told | None:
+        """What the operator set or took back; what a calibration or the volatility changed is told by others or not at all."""
+        before = self._thresholds.get(m.symbol)
+        self._thresholds[m.symbol] = m
+        if before is None:
+            return None
+        moved = [name for name, value in m.values.items() if before.values.get(name) != value]
+        if m.previous < before.previous:
+            verb = "taken back"
+        else:
+            verb = "set by hand"
+            moved = [name for name in moved if m.sources.get(name) == "operator" and m.blended == before.blended]
+            if not moved:
+                return None
+        told = ", ".join(f"{name} {before.values.get(name, float('nan')):g} → {m.values[name]:g}" for name in moved)
+        text = f"{m.symbol} thresholds {verb}: {told or 'the values are the same'}"
+        return Told("calibration", "info", m.symbol, text, m.at_ms)
+
     def engine(self, m: EngineStatus) -> Told | None:
+        self._since_ms = self._since_ms or m.at_ms
         if not self._changed((m.phase, m.text), "engine"):
             return None
         severity: Severity = "error" if m.phase == "failed" else "info"
@@ -178,6 +246,26 @@ def price(value: float) -> str:
     """A price without noise digits: `61,602.01`, `0.00001742`."""
     text = f"{value:,.10f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:,.8f}".rstrip("0").rstrip(".")
     return text or "0"
+
+
+def _levels(m: Analysis) -> str:
+    """`: entry 61,200–61,300, stop 60,900, target 62,400, RR 2.3`; empty without a trade."""
+    risk = m.risk_parameters
+    if risk is None or not risk.tp_targets:
+        return ""
+    low, high, stop, target = (price(float(p)) for p in (*risk.optimal_entry, risk.sl_level, risk.tp_targets[0]))
+    return f": entry {low}–{high}, stop {stop}, target {target}, RR {risk.risk_reward_ratio:.1f}"
+
+
+def _out_of_sample(m: CalibrationReport) -> str:
+    figures = m.out_of_sample
+    if figures is None:
+        return ""
+    return f": {figures.expectancy_r:+.2f} R a trade out of sample over {figures.trades} trades".replace("-", "−")
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= REASON_MOST else f"{reason[: REASON_MOST - 1].rstrip()}…"
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -195,6 +283,10 @@ WORDS: dict[type[Message], Callable[[Words, Any], Told | None]] = {
     SettingChanged: Words.setting,
     SettingRejected: Words.refused,
     Universe: Words.universe,
+    Screening: Words.alert,
+    Analysis: Words.analysis,
+    CalibrationReport: Words.calibration,
+    ThresholdsInForce: Words.thresholds,
     EngineStatus: Words.engine,
 }
 """Every class of message that can be an event, with its words."""

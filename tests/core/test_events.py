@@ -33,6 +33,7 @@ from core.messages import (
 )
 from core.settings import Events
 from core.store import Store, StoreError
+from tests.core.test_screening_events import analysis, report, screening
 
 START_MS = 1_795_264_496_000
 VENUE: dict[str, Any] = {"venue": "binance_us", "category": "spot"}
@@ -169,7 +170,7 @@ async def test_the_other_kinds_in_words(book: Book) -> None:
         "x failed: no data (seen 10 times)",
     ]
     assert [event.event_id for event in book.events] == list(range(1, 9))
-    book.say(change(), link("up"), book_status("stale"), channel(False))
+    book.say(change(), link("up"), book_status("stale"), channel(False), screening(), analysis(), report())
     assert {event.kind for event in book.events} == set(get_args(EventKind))
 
 

@@ -10,10 +10,11 @@ from core.messages import Event
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("all", ()),
     ("state", ("state",)),
+    ("alert", ("alert", "recommendation")),
     ("link", ("link", "ban")),
     ("data", ("channel", "book")),
     ("fault", ("fault",)),
-    ("setting", ("setting",)),
+    ("setting", ("setting", "calibration")),
     ("engine", ("engine", "universe")),
 )
 """Groups of the log and the event kinds in each; none means every kind."""
