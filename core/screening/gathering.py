@@ -91,6 +91,7 @@ class Gatherer:
         self._meters: dict[str, LiquidityMeter] = {}
         self._listings: dict[str, Listing] = {}
         self._watched: frozenset[str] | None = None
+        self._where = ("", "")
         bus.subscribe(Quote, self._on_quote, name="stage2.quote")
         bus.subscribe(Reading, self._on_reading, name="stage2.reading")
         bus.subscribe(Confluence, self._on_confluence, name="stage2.confluence")
@@ -107,9 +108,9 @@ class Gatherer:
             found = self._known[symbol] = Known()
         return found
 
-    def watches(self, symbol: str) -> bool:
-        """Whether anything was heard of this symbol while it is watched."""
-        return symbol in self._known or (self._watched is not None and symbol in self._watched)
+    def where(self, symbol: str) -> tuple[str, str] | None:
+        """Venue and category of a watched symbol, None of one that is not watched."""
+        return self._where if self._watched is not None and symbol in self._watched else None
 
     def all(self) -> Iterator[tuple[str, Known]]:
         """Every symbol of which something is known."""
@@ -140,7 +141,7 @@ class Gatherer:
         self._listings[listing.symbol] = listing
 
     def _on_universe(self, message: Universe) -> None:
-        self._watched = frozenset(message.symbols)
+        self._watched, self._where = frozenset(message.symbols), (message.venue, message.category)
         stores: tuple[dict[str, Any], ...] = (self._known, self._meters, self._listings)
         for store in stores:
             for symbol in [symbol for symbol in store if symbol not in self._watched]:

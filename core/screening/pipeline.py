@@ -105,9 +105,10 @@ class Stage2Desk:
             self._ask(report.venue, report.category, report.symbol, "calibration")
 
     def _on_analyse(self, command: Analyse) -> None:
-        settings, symbol = self._live.current.market, command.symbol
-        if self._gatherer.watches(symbol):
-            self._ask(settings.venue, settings.category, symbol, "operator")
+        symbol = command.symbol
+        where = self._gatherer.where(symbol)
+        if where is not None:
+            self._ask(*where, symbol, "operator")
             return
         text = f"cannot analyse {symbol}: it is not watched; pin it first"
         now_ms = self._clock.now_ms()
@@ -187,10 +188,10 @@ class Stage2Desk:
         entry.spent_s += self._clock.monotonic() - begun_s
 
     def _finish(self, entry: _Running, analysis: Analysis, begun_s: float) -> None:
-        self._running.remove(entry)
         known = self._gatherer.of(analysis.symbol)
-        if known is None:
+        if known is None or entry not in self._running:  # it left the universe meanwhile
             return
+        self._running.remove(entry)
         quality = analysis.quality_metrics
         if quality is not None:
             spent_ms = (entry.spent_s + self._clock.monotonic() - begun_s) * 1000.0

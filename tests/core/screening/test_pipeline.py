@@ -63,6 +63,7 @@ async def test_the_most_urgent_comes_first(enter: Enter) -> None:
     room.start()
     await room.settle()
     assert room.done() == ["D", "E", "C", "B", "A"]
+    assert {(analysis.venue, analysis.category) for analysis in room.said} == {(VENUE, CATEGORY)}
     assert room.done("pending") == ["E", "A", "B", "C", "D"]
 
 
@@ -245,3 +246,24 @@ async def test_a_stale_or_held_market_is_no_basis(enter: Enter) -> None:
     room.alert("B")
     await room.settle()
     assert "the newest one-minute bar closed 181 s ago" in room.result("B").narrative
+
+
+async def test_a_symbol_that_leaves_under_way_says_nothing_more(enter: Enter) -> None:
+    room = enter("A", "B", "C", at_once=1)
+    room.alert("A")
+    room.alert("B")
+    room.views.heard = lambda: room.watch("B", "C")
+    room.start()
+    await room.settle()
+    assert room.done() == ["B"]
+
+
+async def test_the_desk_goes_on_with_what_waits_when_it_is_started_again(enter: Enter) -> None:
+    room = enter("A", "B")
+    room.alert("A")
+    room.start()
+    await room.close()
+    room.alert("B")
+    room.start()
+    await room.settle()
+    assert room.done() == ["A", "B"]
