@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.bus import Bus
-from core.calibration.folds import FoldSizes
+from core.calibration.calibrate import MOST_FOLDS, fold_sizes
 from core.calibration.job import CalibrationJob
 from core.calibration.task import Task
 from core.clock import Clock
@@ -42,17 +42,14 @@ class Stale(NamedTuple):
 
 
 def bars_wanted(settings: Calibration) -> int:
-    """How many one-minute bars a calibration needs."""
-    from core.calibration.walk import HORIZON, WARMUP
+    """How many one-minute bars a calibration needs at least."""
+    return fold_sizes(settings).bars_needed
 
-    sizes = FoldSizes(
-        train=settings.train_bars,
-        test=settings.test_bars,
-        folds=settings.min_folds,
-        horizon=HORIZON,
-        warmup=WARMUP,
-    )
-    return sizes.bars_needed
+
+def bars_of_use(settings: Calibration) -> int:
+    """How many it can use: as many folds as it looks at."""
+    sizes = fold_sizes(settings)
+    return sizes.bars_needed + max(0, MOST_FOLDS - sizes.folds) * sizes.stride
 
 
 def too_few(have: int, wanted: int, held: int, now_ms: int) -> TooFew:
@@ -95,7 +92,8 @@ class Preparation:
         interval_ms = TIMEFRAME_MS[task.timeframe]
         now_ms = int(self._clock.now_ms() + self._offset_ms) // interval_ms * interval_ms
         held, wanted = settings.history.store_bars, bars_wanted(settings.calibration)
-        bars = await self._stored(task.symbol, task.timeframe, now_ms - held * interval_ms, now_ms)
+        span = min(held, bars_of_use(settings.calibration))
+        bars = await self._stored(task.symbol, task.timeframe, now_ms - span * interval_ms, now_ms)
         if len(bars) < wanted:
             return too_few(len(bars), wanted, held, self._clock.now_ms())
         closed_ms = int(bars[-1, 0]) + interval_ms

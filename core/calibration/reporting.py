@@ -55,15 +55,15 @@ class Reporter:
                 queue = Queue.load(state, 0, self._clock.now_ms())
                 self._stored_state = state
         except (StoreError, ValueError) as error:
-            self.fault(f"{error}; the calibration queue begins empty", "load")
+            self.fault(f"{error}; the calibration queue begins empty", "load queue")
         try:
             reports, unread = await self._records.newest_reports()
             self.newest = {report.symbol: report for report in reports}
             if unread:
                 text = f"{unread} stored calibration reports are of another version of the program; they are left alone"
-                self.fault(text, "load")
+                self.fault(text, "load reports")
         except StoreError as error:
-            self.fault(f"{error}; earlier calibration reports are not shown", "load")
+            self.fault(f"{error}; earlier calibration reports are not shown", "load reports")
         return queue
 
     def tell_report(self, report: CalibrationReport) -> None:
