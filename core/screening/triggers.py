@@ -29,6 +29,7 @@ VWAP_FLOOR = 0.001
 BREAKOUT_TICKS = 2.0
 TOUCH_ATR = 0.1
 DEPEG_SHARE = 0.005
+"""Off the peg by more (methods sheet 4.3)."""
 _LEAST = 1e-18
 
 
@@ -201,7 +202,7 @@ def breakout_up(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     full=0.5,
 )
 def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
-    """Mirror of `breakout_up`."""
+    """Close below a level by `breakout_atr` ATR and two ticks at the least, the previous close not below it."""
     return _beyond(columns, columns.down_distance, thresholds, -1.0)
 
 
@@ -230,7 +231,7 @@ def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     relative=True,
 )
 def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
-    """NATR14 above the high gate."""
+    """ATR14 as a share of the price above `high_gate`."""
     value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.high_gate)
     return _reading(columns, value, threshold, threshold - value, _even(columns, 0.0), value > threshold)
 
@@ -245,7 +246,7 @@ def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     reserved=True,
 )
 def depeg(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
-    """A stable coin more than 0.5 % off 1 on three bars in a row (methods sheet 4.3)."""
+    """A stable coin more than 0.5 % off 1 on three bars in a row, on the same side."""
     value, threshold = 100.0 * np.abs(columns.depeg), _even(columns, 100.0 * DEPEG_SHARE)
     return Reading(value, threshold, threshold - value, -np.sign(columns.depeg), value > threshold)
 
@@ -274,7 +275,7 @@ def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     role="suppress",
 )
 def quiet(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
-    """NATR14 below the low gate."""
+    """ATR14 as a share of the price below `low_gate`."""
     value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.low_gate)
     return _reading(columns, value, threshold, value - threshold, _even(columns, 0.0), value < threshold)
 

@@ -92,7 +92,7 @@ class EventsScreen(DeskScreen):
             runs.append(("[" if here else " ", "accent"))
             runs.append((name, "bright" if here else "dim"))
             runs.append((f" {number}", "text" if number else "dim"))
-            runs.append(("] " if here else "  ", "accent"))
+            runs.append(("]" if here else " ", "accent"))
         self.groups.show(runs, [])
         self.state_line.show(self._filter_runs(), self._follow_runs())
         self.detail.show_event(self.list.current)
