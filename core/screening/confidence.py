@@ -222,16 +222,25 @@ def trade_probability(probability: float, reward: float, risk: float, barrier: f
     """P(target before stop) that P(side) implies, before trades have been counted: the prior of `p_trade`.
 
     `probability` is that of the nearer of two barriers at `barrier` on either side being the right one; `reward`, `risk`
-    and `barrier` are distances in one unit. For a walk with constant drift (gambler's ruin; Feller, 1968) the log-odds of
-    symmetric barriers are theta barrier, and P = (1 - exp(-theta risk)) / (1 - exp(-theta (reward + risk))). Without an
-    edge that is 1 / (1 + RR). Drift rarely lasts as long as a far target needs, so this is rather too high than too low.
-    NaN when a distance is not positive or the probability is not inside (0, 1).
+    and `barrier` are distances in one unit. The edge reaches as far as it was measured: until the first barrier the price
+    is a walk with the drift that P(side) means, from there on one without (gambler's ruin; Feller, 1968). A trade wider
+    than the barriers expects (2 P - 1) barrier, whatever its target. Without an edge P is 1 / (1 + RR).
+    NaN when a distance is not a positive number or the probability is not inside (0, 1).
     """
-    if not (0.0 < probability < 1.0 and reward > 0.0 and risk > 0.0 and barrier > 0.0):
+    if not (0.0 < probability < 1.0 and all(0.0 < distance < math.inf for distance in (reward, risk, barrier))):
         return math.nan
-    theta = logit(probability) / barrier
-    if abs(theta) * (reward + risk) < 1e-9:
-        return risk / (reward + risk)
+    up, down = min(reward, barrier), min(risk, barrier)
+    share = risk / (reward + risk)
+    above = (risk + up) / (reward + risk) if up < reward else 1.0
+    below = share * (1.0 - down / risk)
+    first = _upper_first(logit(probability) / barrier, up, down)
+    return min(1.0, max(0.0, first * above + (1.0 - first) * below))
+
+
+def _upper_first(theta: float, up: float, down: float) -> float:
+    """P(+up before -down) of a walk whose log-odds over symmetric barriers are theta times their distance."""
+    if abs(theta) * (up + down) < 1e-9:
+        return down / (up + down)
     if theta < 0.0:  # the same, turned so that no exponential overflows
-        return math.exp(theta * reward) * math.expm1(theta * risk) / math.expm1(theta * (reward + risk))
-    return math.expm1(-theta * risk) / math.expm1(-theta * (reward + risk))
+        return math.exp(theta * up) * math.expm1(theta * down) / math.expm1(theta * (up + down))
+    return math.expm1(-theta * down) / math.expm1(-theta * (up + down))

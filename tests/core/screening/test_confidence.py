@@ -145,8 +145,18 @@ def test_trade_probability_of_symmetric_barriers_is_the_direction_itself():
 
 
 def test_trade_probability_by_hand():
-    # odds 3 : 1 at one risk: ruin at 1 against 2 steps of ratio 1/3
-    assert trade_probability(0.75, 2.0, 1.0, 1.0) == pytest.approx((1 - 1 / 3) / (1 - 1 / 27))
+    # three quarters reach one risk in favour, two thirds of those the target at twice that without any drift
+    assert trade_probability(0.75, 2.0, 1.0, 1.0) == pytest.approx(0.75 * 2 / 3)
+    # barriers beyond both ends: odds 3 : 1 over 2 steps mean a ratio of 1/sqrt(3) a step, ruin at 1 against 2 steps
+    step = 3.0**-0.5
+    assert trade_probability(0.75, 2.0, 1.0, 2.0) == pytest.approx((1 - step) / (1 - step**3))
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.1, 20), st.floats(0.1, 20), st.floats(0.01, 1.0))
+def test_a_trade_wider_than_the_barriers_expects_what_the_edge_is_worth(probability, reward, risk, share):
+    barrier = share * min(reward, risk)
+    found = trade_probability(probability, reward, risk, barrier)
+    assert found * reward - (1.0 - found) * risk == pytest.approx((2.0 * probability - 1.0) * barrier, abs=1e-6)
 
 
 @given(st.floats(0.01, 0.98), st.floats(0.1, 20), st.floats(0.1, 20), st.floats(0.1, 20))
