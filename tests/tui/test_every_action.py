@@ -12,11 +12,12 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
-from tests.snapshots import scenes_confluence
+from tests.snapshots import scenes_calibration, scenes_confluence
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
 from tui.app import TradeApp
+from tui.screens.calibration import CalibrationScreen
 from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
@@ -46,6 +47,8 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         assert isinstance(screen, EventsScreen)
         symbols = [line for line, event in enumerate(screen.list.events) if event.symbol]
         screen.list.move_cursor(symbols[len(symbols) // 2])
+    elif action.scope == "calibration":
+        await calibrate(running, pilot, action)
     elif isinstance(screen, WatchlistScreen):
         screen.table.move_cursor(30)
         if action.id == "app.back":
@@ -78,6 +81,24 @@ async def look_closely(running: TradeApp, pilot: Pilot, action: Action) -> None:
     if before is not None:
         getattr(screen, before)()
         await paint(pilot)
+
+
+CALIBRATED = {"calibration.revert": scenes_calibration.ACCEPTED, "calibration.lower": scenes_calibration.URGENT}
+"""The asset an action has something to do for, where it is not the one the guards refused."""
+
+
+async def calibrate(running: TradeApp, pilot: Pilot, action: Action) -> None:
+    """The calibration screen at work, its cursor in the middle of the list."""
+    for message in scenes_calibration.busy():
+        running.desk.bus.publish(message)
+    await running.show_mode("calibration")
+    await paint(pilot)
+    screen = running.screen
+    assert isinstance(screen, CalibrationScreen)
+    screen.show_symbol(CALIBRATED.get(action.id, scenes_calibration.KEPT))
+    if action.id == "calibration.yes":
+        screen.act_accept()
+    await paint(pilot)
 
 
 def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:

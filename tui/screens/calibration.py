@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +35,7 @@ from tui.widgets.calibration_report import (
     NAME,
     TRADES_TITLES,
     fold_lines,
+    fold_parameter_lines,
     heading,
     history_lines,
     trades_lines,
@@ -150,7 +150,7 @@ class CalibrationScreen(DeskScreen):
         row = known.row(self.symbol) if self.symbol else ScreenedRow()
         seen = (
             self.symbol, row.version, known.queue_version, known.record_version, store.events_version, store.notice_at_ms,
-            store.status_version, tuple(panel.size for panel in self._panels), self.thresholds.input.value,
+            store.status_version, tuple(panel.size for panel in self._panels), self.thresholds.typing,
         )  # fmt: skip
         if seen != self._painted or now_s - self._painted_s >= self.desk.pump.row_repaint_s:
             self._painted, self._painted_s = seen, now_s
@@ -224,19 +224,24 @@ class CalibrationScreen(DeskScreen):
         lines += fold(running_line(self.desk, row), width, 1) if is_running(row) else []
         in_full = self.part == "verdict" or self.enlarged
         lines += verdict_lines(report, glyphs, width, never_words(self.desk, row) if self.symbol else "", in_full)
-        if (self.symbol and len(lines) + 3 <= height) or self.part == "verdict":
-            newest = islice(reversed(self.desk.store.events), len(self.desk.store.events))
-            told = history_lines(newest, self.symbol, glyphs, now_ms, EARLIER_MOST)
-            if told:
-                lines += [[], heading("EARLIER", False), *told]
-        return lines
+        return lines + self._earlier_lines() if len(lines) + 3 <= height or self.part == "verdict" else lines
+
+    def _earlier_lines(self) -> list[Line]:
+        """The asset's calibrations as the event log tells them."""
+        events, now_ms = reversed(self.desk.store.events), self.desk.clock.now_ms()
+        told = history_lines(events, self.symbol, now_ms, EARLIER_MOST) if self.symbol else []
+        return [[], heading("EARLIER", False), *told] if told else []
 
     def _trades_lines(self, row: ScreenedRow, width: int) -> list[Line]:
         report, glyphs = row.report, self.desk.glyphs
         titled = (TRADES_TITLES, NAME) if report is not None else ("none yet", 0)
         lines = [heading("TRADES", self.part == "trades", *titled), *trades_lines(report, glyphs, width)]
         folds = fold_lines(report.fold_table, glyphs, width) if report is not None else []
-        return [*lines, [], *folds] if folds else lines
+        lines += [[], *folds] if folds else []
+        if report is not None and (self.enlarged or self.part == "trades"):
+            catalogue = self.desk.store.screening.catalogue
+            lines += fold_parameter_lines(report.fold_table, catalogue, glyphs, width)
+        return lines + self._earlier_lines() if self.enlarged and self.has_class("-normal") else lines
 
     def _put(self, part: str, panel: LinePanel, lines: list[Line]) -> None:
         """Show a part from where it was scrolled to; its heading stays."""

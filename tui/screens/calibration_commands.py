@@ -18,7 +18,6 @@ from core.messages import (
 )
 from tui.desk import Desk
 from tui.screening_store import ScreenedRow
-from tui.widgets.calibration_queue import is_held
 from tui.widgets.calibration_words import WAITING_STATES, is_refused
 
 Command = Callable[[Desk, str, ScreenedRow], None]
@@ -51,7 +50,8 @@ def pause(desk: Desk, symbol: str, row: ScreenedRow) -> None:
 
 def pause_all(desk: Desk) -> None:
     """`P`: the whole queue."""
-    held = is_held(desk.store.screening.queue)
+    queue = desk.store.screening.queue
+    held = queue is not None and queue.held
     desk.bus.publish(PauseCalibration(symbol="", paused=not held))
     desk.say("the queue goes on" if held else "the queue is held back; what runs ends in order")
 

@@ -112,7 +112,7 @@ def never_words(desk: Desk, row: ScreenedRow) -> str:
     if is_running(row):
         return "the first calibration of this asset is under way"
     if task is not None and task.state in WAITING_STATES:
-        return "the first calibration of this asset waits for its turn"
+        return task.reason if "history" in task.reason else "the first calibration of this asset waits for its turn"
     if task is not None and task.reason:
         return task.reason
     wanted = f" It needs {queue.bars_wanted:,} stored bars." if queue is not None and queue.bars_wanted else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from core.messages import CalibrationReport, ThresholdsInForce, TradeFigures
+from core.messages import BreakerPhase, CalibrationReport, ThresholdsInForce, TradeFigures
 from tui import format as fmt
 from tui.glyphs import Glyphs
 from tui.screening_store import ScreenedRow
@@ -27,6 +27,7 @@ class Seen(NamedTuple):
     row: ScreenedRow
     now_ms: int
     glyphs: Glyphs
+    overall: BreakerPhase = "closed"
 
     @property
     def report(self) -> CalibrationReport | None:
@@ -128,14 +129,14 @@ def _share(name: str) -> Callable[[Seen], Run]:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("class", "CLASS", 9, 30, _class, 2, True),
-    Column("source", "SOURCE", 10, 60, _source, 2, True),
+    Column("class", "CLASS", 9, 30, _class, 1, True),
+    Column("source", "SOURCE", 10, 60, _source, 1, True),
     Column("age", "AGE", 4, 65, _age, 1),
     Column("expires", "EXPIRES", 7, 50, _expires, 1),
     Column("n", "OOS: n", 6, 90, _figure("out_of_sample", trades_text), 2),
     Column("pf", "PF", 5, 88, _figure("out_of_sample", factor_text), 1),
     Column("win", "WIN %", 5, 80, _figure("out_of_sample", win_text), 1),
-    Column("interval", "WIN %", 10, 55, _figure("out_of_sample", win_interval_text), 1),
+    Column("interval", "WIN %", 10, 55, _figure("out_of_sample", win_interval_text), 2),
     Column("expectancy", "E(R)", 6, 95, _figure("out_of_sample", expectancy_text), 1),
     Column("drawdown", "DD %", 5, 70, _figure("out_of_sample", drawdown_text), 1),
     Column("is_n", "IS: n", 6, 8, _figure("in_sample", trades_text), 2),
@@ -187,7 +188,7 @@ def header_line(layout: Layout, glyphs: Glyphs) -> Line:
 def asset_line(seen: Seen, layout: Layout, chosen: bool) -> Line:
     """One asset."""
     glyphs = seen.glyphs
-    told = standing(seen.row, seen.now_ms)
+    told = standing(seen.row, seen.now_ms, seen.overall)
     line: Line = [
         (" " * MARGIN, "text"),
         (fmt.fit(seen.symbol, layout.symbol, glyphs), "bright" if chosen else "text"),

@@ -9,10 +9,11 @@ from tui.widgets.calibration_words import RUNNING, WAITING, standing
 def arrange_assets(store: ViewStore, text: str, now_ms: int) -> list[str]:
     """All watched symbols that match every word of the filter; symbols of one standing go from A to Z."""
     words = text.lower().split()
+    overall = store.screening.queue.overall if store.screening.queue is not None else "closed"
     keys: dict[str, tuple[int, int, str]] = {}
     for symbol in store.universe:
         row = store.screening.row(symbol)
-        told = standing(row, now_ms)
+        told = standing(row, now_ms, overall)
         if words and not _matches(symbol, store, told.words, words):
             continue
         place = 0

@@ -20,11 +20,6 @@ def queue_lines(desk: Desk, width: int) -> list[Line]:
     return [_counts(desk, queue, width), _second(desk, queue, width)]
 
 
-def is_held(queue: CalibrationQueue | None) -> bool:
-    """Whether the whole queue is paused: something is, and nothing waits."""
-    return queue is not None and queue.paused > 0 and queue.waiting == 0
-
-
 def _engine_words(desk: Desk) -> str:
     engine = desk.store.engine
     if engine is not None and engine.phase != "running":
@@ -100,7 +95,7 @@ def _trouble(desk: Desk, queue: CalibrationQueue) -> str:
     """Why nothing will start by itself, with the remedy; empty while all is well."""
     palette, pause = desk.keymap.label("app.palette"), desk.keymap.label(f"{SCOPE}.pause_all")
     if not queue.enabled:
-        return f"calibration is off: {palette} finds calibration.enabled, set it to true"
+        return f"calibration is off: in the palette ({palette}) set calibration.enabled to true"
     if queue.overall == "open":
         tries = [task.next_try_ms for task in queue.tasks if task.next_try_ms is not None]
         later_s = (min(tries) - desk.clock.now_ms()) / 1000 if tries else 0.0
@@ -108,10 +103,10 @@ def _trouble(desk: Desk, queue: CalibrationQueue) -> str:
         return f"breaker open, too many calibrations failed: {when}; the event log says why"
     if queue.overall == "half_open":
         return "breaker half open: one try decides whether the rest may go on"
-    if is_held(queue):
+    if queue.held:
         return f"the queue is paused: {pause} lets it go on"
     if not queue.slots:
-        return f"no worker may run: {palette} finds calibration.max_concurrent, set it to 1 or more"
+        return f"no worker may run: in the palette ({palette}) set calibration.max_concurrent to 1 or more"
     return ""
 
 

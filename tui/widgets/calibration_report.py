@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from core.messages import CalibrationCheck, CalibrationFold, CalibrationReport, Event, HitRate, TradeFigures
+from core.messages import (
+    CalibrationCheck,
+    CalibrationFold,
+    CalibrationReport,
+    Event,
+    HitRate,
+    ThresholdInfo,
+    TradeFigures,
+)
 from tui import format as fmt
 from tui.glyphs import Glyphs
 from tui.widgets.calibration_columns import (
@@ -15,10 +23,10 @@ from tui.widgets.calibration_columns import (
     trades_text,
     win_interval_text,
 )
-from tui.widgets.calibration_words import failed_checks, seconds_of, span
+from tui.widgets.calibration_words import failed_checks, seconds_of, span, threshold_text
 from tui.widgets.line_panel import Line, fold, width_of
 
-NAME = 15
+NAME = 16
 """Cells of the words at the left of trades and folds."""
 FOLD = 8
 """Cells of one fold."""
@@ -114,7 +122,7 @@ def _effort(report: CalibrationReport) -> str:
     return f"{', '.join(parts)}, seed {report.seed}"
 
 
-def history_lines(events: Iterable[Event], symbol: str, glyphs: Glyphs, now_ms: int, most: int) -> list[Line]:
+def history_lines(events: Iterable[Event], symbol: str, now_ms: int, most: int) -> list[Line]:
     """The newest calibrations of a symbol as the event log tells them, newest first."""
     lines: list[Line] = []
     for event in events:
@@ -182,6 +190,20 @@ def fold_lines(folds: Sequence[CalibrationFold], glyphs: Glyphs, width: int) -> 
             text = fmt.signed(value, 2, glyphs=glyphs)
             style = "price_up" if text.startswith("+") else "price_down" if text.startswith(glyphs.minus) else "text"
             line.append((text.rjust(FOLD), "dim" if text == glyphs.missing else style))
+    return lines
+
+
+def fold_parameter_lines(
+    folds: Sequence[CalibrationFold], catalogue: Mapping[str, ThresholdInfo], glyphs: Glyphs, width: int
+) -> list[Line]:
+    """What the search found before each fold, under the folds' columns: values that jump about are no find."""
+    shown = folds[-((width - NAME) // FOLD) :] if width >= NAME + FOLD else ()
+    lines: list[Line] = []
+    for name, info in catalogue.items():
+        values = [found.parameters.get(name) for found in shown]
+        if any(value is not None for value in values):
+            text = "".join(threshold_text(value, info, glyphs).rjust(FOLD) for value in values)
+            lines.append([(f" {fmt.fit(name, NAME - 1, glyphs)}", "dim"), (text, "text")])
     return lines
 
 

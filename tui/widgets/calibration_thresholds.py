@@ -41,6 +41,8 @@ class Knob(NamedTuple):
     other: float
     taken: bool
     importance: float
+    """Share of the differences between trials; `bar` is it against the largest."""
+    bar: float
 
     @property
     def name(self) -> str:
@@ -61,6 +63,8 @@ def knobs_of(row: ScreenedRow, catalogue: dict[str, ThresholdInfo]) -> list[Knob
     force, report = row.thresholds, row.report
     found = report.parameters if report is not None else {}
     taken = bool(found) and report is not None and (report.verdict == "accept" or report.accepted_by_operator)
+    weights = report.importance if report is not None else {}
+    largest = max(weights.values(), default=0.0)
     other = report.previous if report is not None and taken else found
     return [
         Knob(
@@ -69,7 +73,8 @@ def knobs_of(row: ScreenedRow, catalogue: dict[str, ThresholdInfo]) -> list[Knob
             source=force.sources.get(name, "") if force is not None else "",
             other=other.get(name, math.nan),
             taken=taken,
-            importance=report.importance.get(name, math.nan) if report is not None else math.nan,
+            importance=weights.get(name, math.nan),
+            bar=weights.get(name, math.nan) / largest if largest > 0.0 else math.nan,
         )
         for name, info in catalogue.items()
     ]
@@ -130,7 +135,7 @@ def knob_line(knob: Knob, glyphs: Glyphs, width: int, chosen: bool) -> Line:
     cells = _bar_cells(width)
     if cells:
         known = knob.importance == knob.importance
-        bar = glyphs.bar(knob.importance, cells) if known else " " * cells
+        bar = glyphs.bar(knob.bar, cells) if known else " " * cells
         filled = bar.count(glyphs.bar_full)
         share = fmt.probability(knob.importance, glyphs=glyphs)
         line += [("  ", "text"), (bar[:filled], "bar"), (bar[filled:], "bar_off"), (f"{share:>{SHARE}}", "dim")]
@@ -167,6 +172,11 @@ class CalibrationThresholds(Widget):
     def knob(self) -> Knob | None:
         """The chosen line."""
         return self.knobs[self.chosen] if self.knobs else None
+
+    @property
+    def typing(self) -> tuple[object, ...]:
+        """What of this panel the operator changes: when it differs the answer has to be said anew."""
+        return self.is_open, self.input.value, self._asked, self._refusal
 
     def show(self, symbol: str, row: ScreenedRow, active: bool) -> None:
         """Follow the asset under the cursor; a value being typed stays chosen."""

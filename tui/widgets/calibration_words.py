@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.messages import CalibrationCause, CalibrationReport, CalibrationTask, ThresholdInfo
+from core.messages import BreakerPhase, CalibrationCause, CalibrationReport, CalibrationTask, ThresholdInfo
 from tui import format as fmt
 from tui.glyphs import UNICODE, Glyphs
 from tui.screening_store import ScreenedRow
@@ -64,15 +64,15 @@ def _joined(lead: str, words: tuple[str, ...]) -> str:
     return lead + ", ".join(words).replace(":, ", ": ")
 
 
-def standing(row: ScreenedRow, now_ms: int) -> Standing:
-    """What is said of one asset now."""
+def standing(row: ScreenedRow, now_ms: int, overall: BreakerPhase = "closed") -> Standing:
+    """What is said of one asset now. `overall`: the breaker over all assets; while it is open nothing starts."""
     task, report = row.task, row.report
     if task is not None:
         if task.state == "in_progress":
             words = running_words(row, now_ms)
             return Standing(RUNNING, words, "accent", short=(words[0].replace("running ", "") + " done", *words[1:2]))
         if task.state in WAITING_STATES:
-            return _waiting(task, report, now_ms)
+            return _waiting(task, now_ms, overall)
         if task.state == "paused":
             return Standing(PAUSED, ("paused", "p lets it go on"), "warn", "hold")
         if task.state == "failed":
@@ -106,26 +106,27 @@ def left_words(left_s: float, at_ms: int, now_ms: int) -> str:
     return f"{span(max(0.0, left_s - (now_ms - at_ms) / 1000))} left"
 
 
-def _waiting(task: CalibrationTask, report: CalibrationReport | None, now_ms: int) -> Standing:
+def _waiting(task: CalibrationTask, now_ms: int, overall: BreakerPhase) -> Standing:
     later_ms = (task.next_try_ms or 0) - now_ms
     if later_ms > 0 and task.breaker != "closed":
         return Standing(FAILED, ("breaker open", f"next try in {span(later_ms / 1000)}"), "warn", "alert")
-    if later_ms > 0 or (report is not None and report.verdict == "waiting"):
-        return _history(report, later_ms / 1000, now_ms)
+    if later_ms > 0 and overall == "closed":
+        return _history(_time_told(task.reason) or span(later_ms / 1000, 1))
     urgent = {"urgent": "urgent, ", "high": "high, ", "normal": ""}[task.priority]
     place = f"{urgent}place {task.position}" if task.position else f"{urgent}waiting"
     waited = (f"waits {span(task.waited_ms / 1000)}",) if task.waited_ms else ()
     return Standing(WAITING, (place, *waited), "warn" if task.priority == "urgent" else "text")
 
 
-def _history(report: CalibrationReport | None, wait_s: float, now_ms: int) -> Standing:
+def _history(left: str) -> Standing:
     """Fewer bars are stored than a calibration needs: no failure, time mends it."""
-    if report is not None and report.bars_missing > 0:
-        wait_s = report.bars_missing * seconds_of(report.timeframe) - (now_ms - report.at_ms) / 1000
-    if wait_s <= 0:
-        return Standing(HISTORY, ("waiting for history",), "dim")
-    left = f"{span(wait_s, 1)} left"
-    return Standing(HISTORY, ("waiting for history", f"about {left}"), "dim", short=("needs history", left))
+    return Standing(HISTORY, ("waiting for history", f"about {left} left"), "dim", short=("history:", f"{left} left"))
+
+
+def _time_told(reason: str) -> str:
+    """`3 h 5 min` of `waiting for history: …; 3 h 5 min at most, sooner as …`: the next try may come much earlier."""
+    left, found, _ = reason.partition("; ")[2].partition(" at most")
+    return left if found else ""
 
 
 def _failed(task: CalibrationTask, now_ms: int) -> Standing:
@@ -137,7 +138,8 @@ def _failed(task: CalibrationTask, now_ms: int) -> Standing:
 
 def _reported(report: CalibrationReport, now_ms: int) -> Standing:
     if report.verdict == "waiting":
-        return _history(report, 0.0, now_ms)
+        left_s = report.bars_missing * seconds_of(report.timeframe) - (now_ms - report.at_ms) / 1000
+        return _history(span(left_s, 1))
     if report.verdict == "failed":
         return Standing(FAILED, (f"failed: {report.reason}",), "danger", "no")
     partial = ("partial",) if report.partial else ()
