@@ -5,6 +5,7 @@ A pure function of its inputs: context, anomalies, confidence, the trade, the re
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Generator, Iterable
 from decimal import Decimal
@@ -46,6 +47,8 @@ from core.screening.recommend import Case, Recommendation, RecommendationRules, 
 from core.screening.risk_parameters import InvalidData, RiskInputs, RiskRules, risk_parameters
 from core.venue import CandleBlock
 
+log = logging.getLogger("tradetui.screening")
+
 AT_LEVEL_ATR = 0.5
 """A price this near a support or a resistance is at it."""
 BROKEN_ATR = 1.0
@@ -81,6 +84,7 @@ def stages(inputs: AnalysisInputs) -> Generator[None, None, Analysis]:
     try:
         return (yield from _stages(inputs))
     except Exception as error:  # Fallback: a failed analysis says so itself; whoever asked for it counts it.
+        log.exception("analysis of %s failed", inputs.symbol)
         who = (inputs.venue, inputs.category, inputs.symbol)
         return failed_analysis(*who, inputs.now_ms, inputs.cause, inputs.screening, error)
 

@@ -201,7 +201,6 @@ class Stage2Desk:
         if analysis.stage2_status == "error":
             known.failures += 1
             self.failures += 1
-            log.error("analysis of %s failed: %s", analysis.symbol, analysis.error)
             if worth_reporting(known.failures):
                 text = (
                     f"analysis of {analysis.symbol} failed: {analysis.error}; tried again at its next alert or change"
