@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.calibration.guards import Deflated, deflate, overfitting_probability
+from core.calibration.guards import Deflated, deflate, distinct, overfitting_probability
 from core.calibration.history import History
 from core.calibration.walk import Trades
 from core.screening.thresholds import Thresholds
@@ -45,5 +45,5 @@ class Evaluated:
         return deflate(everything, everything.shape[1] - 1)
 
     def overfitting(self) -> float:
-        """Probability of overfitting of the trials."""
-        return overfitting_probability(self.returns)
+        """Probability of overfitting of the strategies among the trials."""
+        return overfitting_probability(distinct(self.returns))

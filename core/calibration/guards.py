@@ -22,6 +22,8 @@ NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
 CLUSTER_CORRELATION = 0.7
 """Trials whose results correlate above it count as one."""
+MOST_CLUSTERED = 1000
+"""Clustering takes the cube of the number of trials."""
 CONFIDENCE_Z = 1.645
 CSCV_BLOCKS = 16
 CSCV_CHUNK = 1024
@@ -99,28 +101,48 @@ def min_track_record(of: Moments, benchmark: float = 0.0, z: float = CONFIDENCE_
 
 
 def effective_trials(returns: Floats, correlation: float = CLUSTER_CORRELATION) -> int:
-    """Number of clusters among the trials (T, N) whose results correlate above `correlation`.
+    """Number of clusters among the trials (T, N) whose results correlate above `correlation`."""
+    return len(np.unique(clusters(returns, correlation)))
 
-    Complete linkage: within a cluster every pair does. Chaining would let a row of neighbours pass for one trial and make
-    the test too easy. Trials that never vary (no trades) are one cluster together.
+
+def clusters(returns: Floats, correlation: float = CLUSTER_CORRELATION) -> NDArray[np.intp]:
+    """Which cluster each trial of (T, N) belongs to, numbered from 0: trials that are one strategy, but for noise.
+
+    Complete linkage: within a cluster every pair correlates above `correlation`. Chaining would let a row of neighbours
+    pass for one trial and make the test too easy. Trials that never vary (no trades) are one cluster together. More than
+    `MOST_CLUSTERED` different trials are not joined any more: each counts by itself, which is the harder test.
     """
-    varies = np.ptp(returns, axis=0) > 0.0
-    flat = int(not varies.all())
-    moving = returns[:, varies]
-    clusters = int(moving.shape[1])
-    if clusters < 2:
-        return clusters + flat
-    likeness: Floats = np.asarray(np.corrcoef(moving, rowvar=False))
-    np.fill_diagonal(likeness, -np.inf)
-    while clusters > 1:
-        first, second = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
-        if not likeness[first, second] > correlation:
-            break
-        merged = np.minimum(likeness[first], likeness[second])
-        likeness[first], likeness[:, first] = merged, merged
-        likeness[second], likeness[:, second] = -np.inf, -np.inf
-        clusters -= 1
-    return clusters + flat
+    different, alike = np.unique(returns, axis=1, return_inverse=True)
+    # All that never vary sort as they come: the first of them stands for all.
+    flat = np.flatnonzero(np.ptp(different, axis=0) == 0.0)
+    label = np.arange(different.shape[1])
+    label[flat] = flat[0] if len(flat) else 0
+    moving = np.setdiff1d(label, flat)
+    if 2 <= len(moving) <= MOST_CLUSTERED:
+        likeness: Floats = np.asarray(np.corrcoef(different[:, moving], rowvar=False))
+        np.fill_diagonal(likeness, -np.inf)
+        while True:
+            first, second = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
+            if not likeness[first, second] > correlation:
+                break
+            merged = np.minimum(likeness[first], likeness[second])
+            likeness[first], likeness[:, first] = merged, merged
+            likeness[second], likeness[:, second] = -np.inf, -np.inf
+            label[label == moving[second]] = moving[first]
+    found: NDArray[np.intp] = np.unique(label[alike.ravel()], return_inverse=True)[1].ravel()
+    return found
+
+
+def distinct(returns: Floats, correlation: float = CLUSTER_CORRELATION) -> Floats:
+    """One column for each cluster of trials, the mean of its members: (T, clusters).
+
+    A search that closes in on a plateau fills the ranks of a cross-validation with copies of one strategy; which copy
+    comes first says nothing about overfitting (López de Prado, 2020, chapter 8: trials are clustered first).
+    """
+    label = clusters(returns, correlation)
+    members = label[:, None] == np.arange(label.max() + 1)
+    together: Floats = returns @ (members / members.sum(axis=0))
+    return together
 
 
 def deflate(returns: Floats, chosen: int) -> Deflated:
