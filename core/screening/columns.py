@@ -95,7 +95,7 @@ class TriggerColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Smallest |price − 1| of the last three closes, negative below 1; 0 where they are on both sides."""
 
     def __len__(self) -> int:
-        return len(self.close)
+        return 1 if isinstance(self.close, float) else len(self.close)  # plain numbers: see `elementwise.newest`
 
 
 COLUMNS: tuple[str, ...] = tuple(name for name in TriggerColumns.__struct_fields__ if name != "tick")

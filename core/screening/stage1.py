@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from core.messages import Screening, Signal, TriggerReason, TriggerStats
 from core.screening.classes import AssetClass
 from core.screening.columns import QUALITY_BARS, VOLUME_SHARE_LEAST, WARMUP, TriggerColumns
+from core.screening.elementwise import newest, number
 from core.screening.thresholds import Thresholds
 from core.screening.triggers import Trigger, reasons_for
 from core.settings import Screening as ScreeningSettings
@@ -103,7 +104,7 @@ def judge(
     rules: Rules,
 ) -> Judgement:
     """The newest bar of `columns`, closed at `at_ms`, before the budget of the universe is looked at."""
-    reasons, hints, stops, unknown = _read(columns, thresholds, reasons_for(asset_class.only))
+    reasons, hints, stops, unknown = _read(newest(columns), thresholds, reasons_for(asset_class.only))
     stops = [
         *_missing(columns, asset_class, circumstances.bars, unknown),
         *_prefilters(at_ms, asset_class, circumstances, rules),
@@ -199,7 +200,7 @@ def message_of(
 
 
 def _read(
-    columns: TriggerColumns, thresholds: Thresholds, entries: tuple[Trigger, ...]
+    bar: TriggerColumns, thresholds: Thresholds, entries: tuple[Trigger, ...]
 ) -> tuple[list[TriggerReason], list[str], list[str], list[str]]:
     """Reasons that fired, words of hints, words of what suppresses, and words for what could not be looked at."""
     reasons: list[TriggerReason] = []
@@ -207,14 +208,14 @@ def _read(
     stops: list[str] = []
     unknown: list[str] = []
     for entry in entries:
-        reading = entry.read(columns, thresholds)
-        if reading.fires.item(-1):
-            value, threshold, distance, side = (column.item(-1) for column in reading[:4])
+        reading = entry.read(bar, thresholds)
+        if reading.fires:
+            value, threshold, distance, side = (number(column) for column in reading[:4])
             if entry.role == "reason":
                 reasons.append(_reason(entry, value, threshold, distance, side))
             else:
                 (hints if entry.role == "hint" else stops).append(entry.reason(value, threshold, side))
-        elif entry.role == "reason" and math.isnan(reading.value.item(-1)):
+        elif entry.role == "reason" and math.isnan(number(reading.value)):
             unknown.append(entry.unknown)
     return reasons, hints, stops, unknown
 

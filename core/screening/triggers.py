@@ -7,6 +7,7 @@ function and its registration here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.screening.columns import TriggerColumns
+from core.screening.elementwise import even, larger, sign, where
 from core.screening.thresholds import Thresholds
 
 Floats = NDArray[np.float64]
@@ -34,7 +36,7 @@ _LEAST = 1e-18
 
 
 class Reading(NamedTuple):
-    """Arrays (k,), one value per bar; NaN where nothing is known, and there `fires` is False.
+    """Arrays (k,), one value per bar, or plain numbers of one bar; NaN where nothing is known, and there `fires` is False.
 
     `value` and `threshold` are in the trigger's unit; `distance` says how far the value is from firing, in that unit:
     negative is how far past it. `side`: 1 speaks for BUY, −1 for SELL, 0 for neither; also told while not firing.
@@ -127,7 +129,7 @@ def reasons_for(only: tuple[str, ...] = ()) -> tuple[Trigger, ...]:
 )
 def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Robust z of the volume against the 50 bars before; the bar's direction is the side where it has a body."""
-    side = np.where(np.abs(columns.body) >= BODY_SHARE, np.sign(columns.body), 0.0)
+    side = where(abs(columns.body) >= BODY_SHARE, sign(columns.body), 0.0)
     return _above(columns, columns.volume_z, thresholds.vol_z_threshold, side)
 
 
@@ -177,7 +179,7 @@ def rsi_divergence(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     """A pivot confirmed on this bar is more extreme than the one before while RSI14 at it is less so by 2 points."""
     up, down = columns.divergence_up, columns.divergence_down
     bullish = up >= down
-    return _above(columns, np.where(bullish, up, down), DIVERGENCE_POINTS, np.where(bullish, 1.0, -1.0))
+    return _above(columns, where(bullish, up, down), DIVERGENCE_POINTS, where(bullish, 1.0, -1.0))
 
 
 @trigger(
@@ -217,8 +219,8 @@ def breakout_down(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
 def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """Close far from the 30-bar VWAP: by `vwap_multiple` deviations of a random walk and 0.1 % at the least."""
     sigma = _positive(columns.vwap_sigma)
-    threshold = np.maximum(thresholds.vwap_multiple, VWAP_FLOOR / sigma)
-    return _above(columns, np.abs(columns.vwap_deviation) / sigma, threshold, -np.sign(columns.vwap_deviation))
+    threshold = larger(thresholds.vwap_multiple, VWAP_FLOOR / sigma)
+    return _above(columns, abs(columns.vwap_deviation) / sigma, threshold, -sign(columns.vwap_deviation))
 
 
 @trigger(
@@ -232,8 +234,8 @@ def vwap_deviation(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
 )
 def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """ATR14 as a share of the price above `high_gate`."""
-    value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.high_gate)
-    return _reading(columns, value, threshold, threshold - value, _even(columns, 0.0), value > threshold)
+    value, threshold = 100.0 * columns.natr, even(columns, 100.0 * thresholds.high_gate)
+    return _reading(columns, value, threshold, threshold - value, even(columns, 0.0), value > threshold)
 
 
 @trigger(
@@ -247,8 +249,8 @@ def vol_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
 )
 def depeg(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     """A stable coin more than 0.5 % off 1 on three bars in a row, on the same side."""
-    value, threshold = 100.0 * np.abs(columns.depeg), _even(columns, 100.0 * DEPEG_SHARE)
-    return Reading(value, threshold, threshold - value, -np.sign(columns.depeg), value > threshold)
+    value, threshold = 100.0 * abs(columns.depeg), even(columns, 100.0 * DEPEG_SHARE)
+    return Reading(value, threshold, threshold - value, -sign(columns.depeg), value > threshold)
 
 
 @trigger(
@@ -261,8 +263,8 @@ def depeg(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
 )
 def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
     """Close within 0.1 ATR of a level."""
-    value, threshold = columns.level_distance / _positive(columns.atr), _even(columns, TOUCH_ATR)
-    return _reading(columns, value, threshold, value - threshold, _even(columns, 0.0), value <= threshold)
+    value, threshold = columns.level_distance / _positive(columns.atr), even(columns, TOUCH_ATR)
+    return _reading(columns, value, threshold, value - threshold, even(columns, 0.0), value <= threshold)
 
 
 @trigger(
@@ -276,8 +278,8 @@ def level_touch(columns: TriggerColumns, _thresholds: Thresholds) -> Reading:
 )
 def quiet(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     """ATR14 as a share of the price below `low_gate`."""
-    value, threshold = 100.0 * columns.natr, _even(columns, 100.0 * thresholds.low_gate)
-    return _reading(columns, value, threshold, value - threshold, _even(columns, 0.0), value < threshold)
+    value, threshold = 100.0 * columns.natr, even(columns, 100.0 * thresholds.low_gate)
+    return _reading(columns, value, threshold, value - threshold, even(columns, 0.0), value < threshold)
 
 
 def _reading(
@@ -288,7 +290,7 @@ def _reading(
 
 def _above(columns: TriggerColumns, value: Floats, threshold: Floats | float, side: Floats) -> Reading:
     """Fires at the threshold and above."""
-    bounds = _even(columns, threshold) if isinstance(threshold, float) else threshold
+    bounds = even(columns, threshold) if isinstance(threshold, float) else threshold
     return _reading(columns, value, bounds, bounds - value, side, value >= bounds)
 
 
@@ -296,27 +298,20 @@ def _outside(columns: TriggerColumns, value: Floats, low: Floats | float, high: 
     """Fires below `low` (BUY) and above `high` (SELL), not at them; otherwise tells of the nearer one."""
     to_low, to_high = value - low, high - value
     lower = to_low <= to_high
-    distance = np.where(lower, to_low, to_high)
-    return _reading(columns, value, np.where(lower, low, high), distance, np.where(lower, 1.0, -1.0), distance < 0.0)
+    distance = where(lower, to_low, to_high)
+    return _reading(columns, value, where(lower, low, high), distance, where(lower, 1.0, -1.0), distance < 0.0)
 
 
 def _beyond(columns: TriggerColumns, distance: Floats, thresholds: Thresholds, side: float) -> Reading:
     atr = _positive(columns.atr)
-    threshold = np.maximum(thresholds.breakout_atr, BREAKOUT_TICKS * columns.tick / atr)
+    threshold = larger(thresholds.breakout_atr, BREAKOUT_TICKS * columns.tick / atr)
     value = distance / atr
     # A close on the level itself is not beyond it, however small the distance asked for.
     fires = (value >= threshold) & (value > 0.0)
-    return _reading(columns, value, threshold, threshold - value, _even(columns, side), fires)
-
-
-def _even(columns: TriggerColumns, value: float) -> Floats:
-    """One value for every bar."""
-    found = np.empty(len(columns))  # np.full takes four times as long for one bar
-    found[:] = value
-    return found
+    return _reading(columns, value, threshold, threshold - value, even(columns, side), fires)
 
 
 def _positive(values: Floats) -> Floats:
     """The values, NaN where they are zero but for rounding: nothing is measured in them then."""
-    found: Floats = np.where(values > _LEAST, values, np.nan)
+    found: Floats = where(values > _LEAST, values, math.nan)
     return found

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.screening.columns import COLUMNS, TriggerColumns
+from core.screening.elementwise import newest
 from core.screening.thresholds import Thresholds
 from core.screening.triggers import REGISTRY, Reading, reasons_for, trigger
 from tests.core.screening.bars import row, unknown
@@ -197,3 +198,17 @@ def test_families() -> None:
         "LEVEL_TOUCH": "hint",
         "QUIET": "suppress",
     }
+
+
+_NUMBER = st.one_of(st.floats(-5.0, 5.0), st.just(math.nan), st.just(0.0))
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(COLUMNS, _NUMBER)), st.sampled_from([0.0, 0.01]))
+def test_a_trigger_reads_plain_numbers_as_it_reads_columns(values: dict[str, float], tick: float) -> None:
+    columns = row(tick, **values)
+    for code, entry in REGISTRY.items():
+        array, number = entry.read(columns, THRESHOLDS), entry.read(newest(columns), THRESHOLDS)
+        assert bool(number.fires) is bool(array.fires[0]), code
+        for mine, theirs in zip(number[:4], array[:4], strict=True):
+            assert not isinstance(mine, np.ndarray), code
+            np.testing.assert_array_equal(mine, theirs[0], err_msg=code)
