@@ -21,6 +21,8 @@ from core.calibration.workers import WorkersUnavailable
 Client = Any
 """`distributed.Client`; the library is neither always there nor fully typed."""
 CONNECT_S = 5.0
+CLOSE_S = 1.0
+"""A scheduler that went away does not hold up the end of the program."""
 _TOPIC = "tradetui-calibration"
 
 
@@ -35,6 +37,7 @@ class ClusterWorkers:
         self._work = work
         self._running: dict[int, Future[Result]] = {}
         self._unwanted: list[Future[Result]] = []
+        self._look: asyncio.Future[int] | None = None
         self._steps: dict[int, Step] = {}
         client.subscribe_topic(_TOPIC, self._on_step)
 
@@ -43,6 +46,9 @@ class ClusterWorkers:
         """Connect to the scheduler. Raises `WorkersUnavailable`."""
         client, threads = await asyncio.to_thread(_connect, where)
         return cls(where, client, threads, work)
+
+    def lost(self) -> bool:
+        return bool(self._client.status != "running")
 
     def slots(self, wanted: int) -> int:
         return wanted or max(1, self._threads)
@@ -65,9 +71,15 @@ class ClusterWorkers:
         if future is not None:
             self._unwanted.append(future)
 
-    async def tend(self) -> None:
+    def tend(self) -> None:
+        """Asks the scheduler in a thread, one question at a time, and takes the answer when it is there."""
+        if self._look is not None:
+            if not self._look.done():
+                return
+            self._threads = self._look.result()
         unwanted, self._unwanted = self._unwanted, []
-        self._threads = await asyncio.to_thread(_look, self._client, unwanted, self._threads)
+        ask = asyncio.get_running_loop().run_in_executor
+        self._look = ask(None, _look, self._client, unwanted, self._threads)
 
     async def close(self) -> None:
         unwanted, self._unwanted = [*self._unwanted, *self._running.values()], []
@@ -84,7 +96,8 @@ class ClusterWorkers:
             result = future.result()
         except (Exception, CancelledError) as error:
             # Fallback: whatever ended it there, the task failed with its worker.
-            reason = f"lost on the cluster at {self.where}: {type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}" if str(error) else "it went away"
+            reason = f"lost on the cluster at {self.where}: {why}"
             return Result(cause="lost_worker", reason=reason)
         if result.spent:
             reason = f"a worker of the cluster at {self.where} ran out of memory: give its workers more"
@@ -136,7 +149,7 @@ def _look(client: Client, unwanted: list[Future[Result]], known: int) -> int:
 
 def _leave(client: Client, unwanted: list[Future[Result]]) -> None:
     _look(client, unwanted, 0)
-    client.close(timeout=CONNECT_S)
+    client.close(timeout=CLOSE_S)
 
 
 def _perform_there(work: Work, job: CalibrationJob) -> Result:

@@ -36,10 +36,11 @@ class Crew:
     async def attend(self, where: str, *, busy: bool) -> bool:
         """Have the workers of `calibration.executor`; True when a job may start there now.
 
-        While jobs run elsewhere (`busy`) those end first. What cannot be opened is said, and tried again later.
+        While jobs run elsewhere (`busy`) those end first; a cluster that went away is looked for again. What cannot be
+        opened is said, and tried again later.
         """
         now_s = self._clock.monotonic()
-        if self._workers is not None and self._workers.where != where:
+        if self._workers is not None and (self._workers.where != where or self._workers.lost()):
             if busy:
                 return False
             await self.close()
@@ -55,7 +56,7 @@ class Crew:
             self._tend_s = now_s + TEND_S
         elif now_s >= self._tend_s:
             self._tend_s = now_s + TEND_S
-            await self._workers.tend()
+            self._workers.tend()
         return True
 
     async def close(self) -> None:

@@ -32,10 +32,13 @@ class WorkersUnavailable(Exception):
 
 
 class Workers(Protocol):
-    """Where jobs run. Every method answers at once but `tend` and `close`, and those leave the event loop alone."""
+    """Where jobs run. Every method answers at once but `close`, and that leaves the event loop alone."""
 
     where: str
     """`local`, or the address of the cluster."""
+
+    def lost(self) -> bool:
+        """Nothing can be started here any more; what runs ends as lost or at its time limit. Open others."""
 
     def slots(self, wanted: int) -> int:
         """How many jobs may run at once: `wanted`, or what the machine is good for if that is 0; at least 1."""
@@ -52,8 +55,8 @@ class Workers(Protocol):
     def abandon(self, task_id: int) -> None:
         """Nobody wants the result of this task any more: what computes it is ended where that is possible."""
 
-    async def tend(self) -> None:
-        """Look after the workers; to be called every minute or so."""
+    def tend(self) -> None:
+        """Look after the workers; to be called every few seconds from the event loop."""
 
     async def close(self) -> None:
         """End all workers."""
@@ -84,6 +87,9 @@ class LocalWorkers:
         self._clock = clock
         self._work = work
         self._workers: dict[int, _Worker] = {}
+
+    def lost(self) -> bool:
+        return False
 
     def slots(self, wanted: int) -> int:
         return wanted or max(1, cores() - 1)
@@ -122,7 +128,7 @@ class LocalWorkers:
             if worker.task_id == task_id:
                 self._end(slot)
 
-    async def tend(self) -> None:
+    def tend(self) -> None:
         now_s = self._clock.monotonic()
         for slot, worker in list(self._workers.items()):
             if worker.task_id is None and now_s - worker.idle_since > IDLE_S:

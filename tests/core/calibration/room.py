@@ -52,9 +52,12 @@ class Puppets:
     def __init__(self) -> None:
         self.jobs: dict[int, CalibrationJob] = {}
         self.abandoned: list[int] = []
-        self.closed = False
+        self.closed = self.gone = False
         self._ended: list[tuple[int, Result]] = []
         self._steps: list[tuple[int, Step]] = []
+
+    def lost(self) -> bool:
+        return self.gone
 
     def slots(self, wanted: int) -> int:
         return wanted or 1
@@ -75,7 +78,7 @@ class Puppets:
         self.abandoned.append(task_id)
         del self.jobs[task_id]
 
-    async def tend(self) -> None: ...
+    def tend(self) -> None: ...
 
     async def close(self) -> None:
         self.closed = True

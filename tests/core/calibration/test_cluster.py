@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 
@@ -35,19 +36,20 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-async def workers() -> AsyncGenerator[Workers, None]:
+async def cluster() -> AsyncGenerator[Any, None]:
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
-    cluster = await asyncio.to_thread(
-        distributed.LocalCluster, n_workers=1, threads_per_worker=3, processes=True, dashboard_address=None,
-        host="127.0.0.1",
-    )  # fmt: skip
-    made = await open_workers(cluster.scheduler_address, SimClock(T0), work)
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        made = await asyncio.to_thread(
+            distributed.LocalCluster, n_workers=1, threads_per_worker=3, processes=True, dashboard_address=None,
+            host="127.0.0.1",
+        )  # fmt: skip
     yield made
-    await made.close()
-    await asyncio.to_thread(cluster.close)
+    await asyncio.to_thread(made.close)
 
 
-async def test_jobs_run_there_fail_there_and_are_lost_with_their_worker(workers: Workers) -> None:
+async def test_jobs_run_there_fail_there_and_are_lost_with_their_worker_and_with_the_cluster(cluster: Any) -> None:
+    workers = await open_workers(cluster.scheduler_address, SimClock(T0), work)
     assert (workers.slots(0), workers.slots(2)) == (3, 2)
     workers.start(job("A", task_id=1))
     workers.start(job("BAD", task_id=2, slot=1))
@@ -66,11 +68,19 @@ async def test_jobs_run_there_fail_there_and_are_lost_with_their_worker(workers:
 
     await until(look)
     workers.abandon(3)
-    await workers.tend()
+    workers.tend()
     workers.start(job("DIE", task_id=4))
     lost = (await ends(workers, 1))[4]
     assert lost.cause == "lost_worker"
     assert lost.reason.startswith(f"lost on the cluster at {workers.where}: KilledWorker")
+    assert not workers.lost()
+    workers.start(job("HANG", task_id=5))
+    await asyncio.to_thread(cluster.close)
+    lost = (await ends(workers, 1))[5]
+    assert lost.cause == "lost_worker"
+    assert lost.reason.startswith(f"lost on the cluster at {workers.where}: ")
+    await until(workers.lost)
+    await workers.close()
 
 
 async def test_a_scheduler_that_is_not_there_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,6 +232,18 @@ async def test_without_workers_nothing_starts_and_the_remedy_is_said_once_in_a_w
     await room.close()
 
 
+async def test_a_cluster_that_went_away_is_looked_for_again(room: Room) -> None:
+    room.puppets.gone = True
+    await room.turn()
+    assert not room.puppets.closed
+    room.ends("A", Result(cause="lost_worker", reason="lost on the cluster: it went away"))
+    await room.turn()
+    assert room.puppets.symbols() == []
+    room.puppets.gone = False
+    await room.turn()
+    assert room.puppets.symbols() == ["B"]
+
+
 async def test_an_asset_whose_history_cannot_be_read_fails_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     read = room.stored
 

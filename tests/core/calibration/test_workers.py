@@ -142,12 +142,12 @@ async def test_other_settings_make_another_worker_and_idle_ones_go(workers: Loca
     after = workers.pids()[0]
     assert after != before
     assert after is not None
-    await workers.tend()
+    workers.tend()
     assert workers.pids() == {0: after}
     clock = workers._clock
     assert isinstance(clock, SimClock)
     clock.set_ms(T0 + round(IDLE_S * 1000.0) + 1)
-    await workers.tend()
+    workers.tend()
     assert workers.pids() == {}
     await until(lambda: not is_alive(after))
 
