@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from core.messages import Replay, Screening
+from core.screening import stage1_desk
 from core.screening.stage1 import HOUR_MS
-from tests.core.screening.bars import MINUTE_MS, flat
+from tests.core.screening.bars import MINUTE_MS, flat, saw
 from tests.core.screening.watch import STABLE, Watch, codes, listing, of
 from tests.core.signals.markets import CATEGORY, START_MS, VENUE, bar_of, window_of
 
@@ -275,6 +277,36 @@ async def test_a_market_that_leaves_is_forgotten_but_for_its_alerts(watch: Watch
     watch.watch("A", "B", "C")
     back = of(await watch.minute(A=watch.next_row("A", **WILD)), "A")
     assert (back.signal, back.alerted_ms) == ("NORMAL", first.known_at)
+
+
+async def test_the_hourly_atr_follows_the_window_of_hours_and_its_corrections(watch: Watch) -> None:
+    watch.live.edit("screening.min_natr_percent", "0.5")
+    row = watch.next_row("A", **WILD)
+    assert watch.judged("A", row).signal == "ALERT", "1 % usually, by the stored hours"
+    hours = saw(5, 40)
+    hours[:, 0] = START_MS + (np.arange(40) - 40) * float(HOUR_MS)
+    watch.market.windows["A", "1h"] = window = window_of(hours)
+    found = watch.judged("A", row)
+    assert (found.signal, found.hints[0]) == ("NONE", "hourly ATR 0.100 % is below 0.500 %")
+    wide = window.row(-1)
+    wide[2] *= 1.2
+    window.correct(wide[0], wide)
+    assert watch.judged("A", row).signal == "ALERT"
+
+
+async def test_the_loop_gets_a_turn_after_each_slice(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage1_desk, "SLICE_S", 0.0)  # a slice is over after one market
+    seen: list[int] = []
+
+    async def others() -> None:
+        while len(watch.said) < 3:
+            seen.append(len(watch.said))
+            await asyncio.sleep(0)
+
+    for symbol in "ABC":
+        watch.shut(symbol, watch.next_row(symbol))
+    await others()
+    assert {0, 1, 2} == set(seen)
 
 
 async def test_todays_levels_are_those_of_the_days_that_are_over(watch: Watch) -> None:
