@@ -205,7 +205,7 @@ async def test_tab_goes_through_the_parts_and_the_arrows_act_on_the_part_in_hand
 
 async def test_a_running_asset_shows_its_progress_in_the_detail_too():
     async with desk(scene.RUNNING) as (running, _, _screen):
-        assert "running: trial 41/60 fold 3/5" in page(running)
+        assert "running ▇▇▇▇▇▁▁▁ 68 % 1 m 9 s left, fold 3/5" in page(running)
         assert "the first calibration of this asset is under way" in page(running)
 
 

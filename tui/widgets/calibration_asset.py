@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tui.desk import Desk
 from tui.glyphs import Glyphs
 from tui.screening_store import ScreenedRow
-from tui.widgets.calibration_queue import progress_runs
+from tui.widgets.calibration_queue import share_runs
 from tui.widgets.calibration_words import WAITING_STATES, failed_checks, is_refused, span
 from tui.widgets.line_panel import Line, Run, width_of
 
@@ -103,7 +103,7 @@ def running_line(desk: Desk, row: ScreenedRow) -> Line:
     progress = row.progress
     if progress is None:
         return [(" running: just begun", "accent")]
-    return [(" running: ", "accent"), *progress_runs(desk, progress)]
+    return [(" running ", "accent"), *share_runs(desk, progress), (f", fold {progress.fold}/{progress.folds}", "text")]
 
 
 def never_words(desk: Desk, row: ScreenedRow) -> str:

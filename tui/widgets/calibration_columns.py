@@ -168,7 +168,7 @@ def arrange(width: int, symbol: int) -> Layout:
         swapped = next((c for c in COLUMNS if c.key == INSTEAD.get(column.key) and c.key in chosen), None)
         gain = swapped.gap + swapped.width if swapped is not None else 0
         if taken - gain > room:
-            continue
+            break
         room -= taken - gain
         chosen.add(column.key)
         if swapped is not None:

@@ -75,15 +75,15 @@ def _running(desk: Desk, task: CalibrationTask) -> Line:
     name: Line = [(task.symbol, "bright"), (" ", "text")]
     if progress is None or progress.task_id != task.task_id:
         return [*name, ("just begun", "text")]
-    return [*name, *progress_runs(desk, progress)]
+    done = f"trial {progress.trial}/{progress.trials} fold {progress.fold}/{progress.folds} "
+    return [*name, (done, "text"), *share_runs(desk, progress)]
 
 
-def progress_runs(desk: Desk, progress: CalibrationProgress) -> Line:
-    """`trial 41/60 fold 3/5 ▇▇▇▇▇▇▁▁ 68 % 1 m 12 s left`."""
+def share_runs(desk: Desk, progress: CalibrationProgress) -> Line:
+    """`▇▇▇▇▇▇▁▁ 68 % 1 m 12 s left`."""
     bar = desk.glyphs.bar(progress.share, BAR)
     filled = bar.count(desk.glyphs.bar_full)
     return [
-        (f"trial {progress.trial}/{progress.trials} fold {progress.fold}/{progress.folds} ", "text"),
         (bar[:filled], "bar"),
         (bar[filled:], "bar_off"),
         (f" {progress.share * 100:.0f} % ", "text"),
