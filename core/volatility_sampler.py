@@ -55,7 +55,13 @@ class VolatilitySampler:
         bus.subscribe(Universe, self._on_universe, name="volatility.universe")
 
     def sample(self, symbol: str, timeframe: str) -> NatrSample:
-        """Distribution of this market's NATR14 over seven days at bars of one of the timeframes named at the start."""
+        """Distribution of this market's NATR14 over seven days at bars of this timeframe.
+
+        One that was not named at the start is read from now on, and empty until then.
+        """
+        if timeframe not in self._timeframes and timeframe in TIMEFRAME_MS:
+            self._timeframes = (*self._timeframes, timeframe)
+            self._due = dict.fromkeys(self._due, self._clock.monotonic())
         return self._habits.get(symbol, _NOTHING).samples.get(timeframe, NO_SAMPLE)
 
     def preferred_hours(self, symbol: str, count: int) -> tuple[int, ...]:

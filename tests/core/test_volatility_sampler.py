@@ -85,10 +85,22 @@ async def test_one_reading_answers_for_every_timeframe_and_the_hours(room: Room)
     for name, interval_ms in (("1m", MINUTE), ("5m", 5 * MINUTE), ("1h", 60 * MINUTE)):
         assert room.sampler.sample("A", name) == natr_sample(block, interval_ms, 7.0)
     assert room.sampler.sample("A", "1m").days == 7.0
-    assert room.sampler.sample("A", "4h") == NO_SAMPLE, "not among the timeframes named"
+    assert room.sampler.sample("A", "no such") == NO_SAMPLE
     assert room.sampler.preferred_hours("A", 1) == (14,)
     assert 14 in room.sampler.preferred_hours("A", 5)
     assert room.sampler.preferred_hours("A", 0) == ()
+
+
+async def test_a_timeframe_that_was_not_named_is_read_once_it_is_asked_for(room: Room) -> None:
+    """The timeframe of recommendations can be edited while the program runs."""
+    await room.keep("A", walk(10 * 1440))
+    room.watch("A")
+    await room.until(lambda: room.sampler.sample("A", "1h") != NO_SAMPLE)
+    begun = room.clock.monotonic()
+    assert room.sampler.sample("A", "15m") == NO_SAMPLE
+    await room.until(lambda: room.sampler.sample("A", "15m") != NO_SAMPLE)
+    assert room.clock.monotonic() - begun < SHORT_S
+    assert room.reads == ["A", "A"]
 
 
 async def test_only_the_newest_days_are_read(room: Room) -> None:
