@@ -58,7 +58,8 @@ class ClusterWorkers:
 
     def steps(self) -> list[tuple[int, Step]]:
         steps, self._steps = self._steps, {}
-        return [(task_id, step) for task_id, step in steps.items() if task_id in self._running]
+        newest = list(steps.items())  # the client's thread may still hold the old mapping
+        return [(task_id, step) for task_id, step in newest if task_id in self._running]
 
     def ended(self) -> list[tuple[int, Result]]:
         done = [(task_id, future) for task_id, future in self._running.items() if future.done()]

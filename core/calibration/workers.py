@@ -218,6 +218,8 @@ class _Worker:
         self._writer.close()
 
     def _lost(self, error: BaseException) -> Result:
+        if not isinstance(error, BrokenProcessPool):  # the job or its result could not travel
+            return Result(cause="exception", reason=f"{type(error).__name__}: {error}")
         code = self._context.made.exitcode if self._context.made is not None else None
         how = "is gone"
         if code is not None:
