@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,10 +113,50 @@ def parser() -> argparse.ArgumentParser:
     scan.add_argument("--detectors", metavar="A,B,...", help="only these vote; default: all but [detectors] off")
     scan.add_argument("--smc-mode", choices=("trend", "smc"), help="overrides [detectors] smc_mode")
     scan.add_argument(
-        "--swing-length", type=swing_length, metavar="L", help=f"overrides [detectors] swing_length, 0 to {MAX_SWING}"
+        "--swing-length",
+        type=between(0, MAX_SWING),
+        metavar="L",
+        help=f"overrides [detectors] swing_length, 0 to {MAX_SWING}",
     )
     scan.add_argument("--jsonl", default="-", metavar="FILE", help="where to write; - is standard output (default)")
     scan.set_defaults(act=act_scan)
+
+    calibrate = commands.add_parser(
+        "calibrate",
+        parents=[common],
+        help="search thresholds for symbols or candle files, and say whether they hold out of sample",
+        description="Fits the thresholds of each market on its own history, walk-forward, and judges them as the program "
+        "does in the background. Reports go to standard error and change nothing; --json writes them one object a line. "
+        "An input that cannot be read is named and left out; the exit code is then 2.",
+    )
+    inputs = calibrate.add_mutually_exclusive_group(required=True)
+    inputs.add_argument("symbols", nargs="*", default=[], metavar="SYMBOL", help="of the candle store: see fetch")
+    inputs.add_argument(
+        "--data", nargs="+", type=Path, default=[], metavar="FILE", help="SYMBOL_....parquet, .csv or .csv.gz"
+    )
+    calibrate.add_argument("--timeframe", choices=tuple(TIMEFRAME_MS), default="1m", help="of the candles; default 1m")
+    calibrate.add_argument("--category", choices=("spot", "linear"), help="default: [market] category")
+    calibrate.add_argument(
+        "--trials",
+        type=between(10, 1000),
+        metavar="N",
+        help="parameter sets tried per fold; default [calibration] trials",
+    )
+    calibrate.add_argument(
+        "--objective",
+        choices=("expectancy", "profit_factor", "win_rate", "drawdown", "multi"),
+        help="what is searched for; default [calibration] objective",
+    )
+    calibrate.add_argument(
+        "--jobs", type=between(1, 256), default=0, metavar="N", help="at once; default [calibration] max_concurrent"
+    )
+    calibrate.add_argument("--json", metavar="FILE", help="reports as JSON lines; - is standard output")
+    calibrate.set_defaults(act=act_calibrate)
+
+    thresholds = commands.add_parser("thresholds", parents=[common], help="thresholds in force to and from a TOML file")
+    thresholds.add_argument("what", choices=("export", "import"), help="write those in force, or put a file's in force")
+    thresholds.add_argument("file", type=Path, metavar="FILE")
+    thresholds.set_defaults(act=act_thresholds)
 
     sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
     sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
@@ -133,11 +173,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def swing_length(text: str) -> int:
-    """A `--swing-length` within the knob's range."""
-    if not text.isascii() or not text.isdigit() or not int(text) <= MAX_SWING:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {MAX_SWING}")
-    return int(text)
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within a knob's range."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -252,6 +296,29 @@ def is_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False
+
+
+def act_calibrate(arguments: argparse.Namespace) -> int:
+    """Calibrations from the shell."""
+    from tui.calibrate import Wanted, calibrate_markets, calibration_settings
+
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    if (file := arguments.json) not in (None, "-") and any(is_same(data, Path(file)) for data in arguments.data):
+        print(f"--json {file}: is to be read; choose another file", file=sys.stderr)
+        return EXIT_USAGE
+    changed = calibration_settings(settings, arguments.trials, arguments.objective, arguments.category)
+    wanted = Wanted(arguments.symbols, arguments.data, arguments.timeframe, arguments.jobs, arguments.json)
+    return run_loop(settings, lambda: calibrate_markets(changed, wanted))
+
+
+def act_thresholds(arguments: argparse.Namespace) -> int:
+    """Thresholds to or from a file."""
+    from tui.calibrate import keep_thresholds
+
+    settings = load(settings_path(arguments.settings, os.environ), os.environ)
+    begin_log(settings, arguments)
+    return run_loop(settings, lambda: keep_thresholds(settings, arguments.what, arguments.file))
 
 
 def act_sandbox(arguments: argparse.Namespace) -> int:
