@@ -24,6 +24,7 @@ from core.market.desk import MarketDesk
 from core.market.indicators import load_talib
 from core.market.universe import UniverseKeeper
 from core.messages import BusStats, EngineStatus, Fault, Focus, Replay, SettingChanged, Universe
+from core.screening.parts import ScreeningParts
 from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
@@ -69,6 +70,7 @@ class Engine:
         self._data_folder = data_folder
         self._supervisor = Supervisor(bus, clock)
         self._status: EngineStatus | None = None
+        self._screening: ScreeningParts | None = None
 
     async def run(self) -> None:
         """Run until cancelled, then stop every part and close the stores."""
@@ -95,6 +97,7 @@ class Engine:
             await recorder.start()
             closing.push_async_callback(recorder.close)
             closing.push_async_callback(rules.close)
+            closing.push_async_callback(self._close_screening)
             closing.push_async_callback(self._stop_tasks)
             self._supervisor.start("loop lag", LagMeter(self._bus, self._clock).run)
             self._supervisor.start("bus statistics", self._publish_bus_stats)
@@ -102,12 +105,12 @@ class Engine:
             self._supervisor.start("clock", self._keep_clock)
             if self._watch is not None:
                 self._supervisor.start("settings files", self._watch)
-            await self._start_market(candles)
+            await self._start_market(candles, store)
             await asyncio.Event().wait()
 
     # --- start -------------------------------------------------------------------------------------------------------
 
-    async def _start_market(self, candles: CandleStore) -> None:
+    async def _start_market(self, candles: CandleStore, store: Store) -> None:
         """Instruments, universe, streams, history, signals, in this order; waits for the venue as long as it takes."""
         live, provider = self._live, self._provider
         keeper = UniverseKeeper(self._bus, self._clock, live.current, provider)
@@ -130,6 +133,11 @@ class Engine:
             desk.taker_flow,
             stored,
         )
+        self._screening = screening = ScreeningParts(
+            self._bus, self._clock, live, provider, desk, store, stored, sampler
+        )
+        await screening.open()
+        screening.start(self._supervisor)
         self._supervisor.start("signals", signals.run)
         self._supervisor.start("market", desk.run)
         symbols = await self._persist("universe", keeper.refresh)
@@ -205,6 +213,10 @@ class Engine:
         late = await self._supervisor.stop()
         if late:
             log.warning("tasks that did not end in time: %s", ", ".join(late))
+
+    async def _close_screening(self) -> None:
+        if self._screening is not None:
+            await self._screening.close()
 
     def _say(self, phase: Phase, text: str) -> None:
         provider = self._provider

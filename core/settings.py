@@ -278,12 +278,12 @@ class Screening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeframe: Annotated[Timeframe, _about("Recommendations take trend, levels and ATR from this timeframe.")] = "15m"
     min_confidence: Annotated[
         float, _about("Smallest probability of a BUY or SELL, after penalties.", ge=0.5, le=1)
-    ] = 0.75
+    ] = 0.54
     min_cluster: Annotated[int, _about("Factors that must confirm a BUY or SELL.", ge=1, le=9)] = 4
     min_ratio: Annotated[float, _about("Smallest reward to risk after costs.", ge=0.1, le=20)] = 2.0
     high_risk_below: Annotated[
         float, _about("Unusual volatility needs this probability, or is avoided.", ge=0.5, le=1)
-    ] = 0.80
+    ] = 0.60
     shorts: Annotated[
         Literal["auto", "on", "off"], _about("SELL recommendations; auto: only where the market can be sold short.")
     ] = "auto"
