@@ -50,9 +50,9 @@ class OpenCall:
     def wait(self, now_ms: int) -> None:
         """Look again after a quarter of its age, so that a call is looked at some twenty times in all."""
         pause_ms = max(FIRST_LOOK_MS, (now_ms - self.call.starts_ms) // 4)
-        self.next_ms = now_ms + pause_ms
-        if now_ms < self.call.last_ms:
-            self.next_ms = min(self.next_ms, self.call.last_ms + MINUTE_MS)
+        last_ms = self.call.last_ms
+        moments = (self.call.ends_ms + MINUTE_MS, last_ms + MINUTE_MS, last_ms + WAIT_MS)
+        self.next_ms = min(now_ms + pause_ms, *(moment for moment in moments if moment > now_ms), now_ms + WAIT_MS)
 
     def given_up(self, now_ms: int) -> bool:
         return now_ms >= self.call.last_ms + WAIT_MS

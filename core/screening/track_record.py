@@ -350,6 +350,7 @@ class TrackRecorder:
             self._open.pop(fact, None)
         _drop(self._calls, calls)
         _drop(self._outcomes, outcomes)
+        self._news = True
         for key, kept in maps.items():
             if self._unkept_maps.get(key) is kept:
                 del self._unkept_maps[key]

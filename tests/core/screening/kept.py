@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,6 +50,8 @@ class Room:
     async def open(cls, folder: Path, at_ms: int = T0, settings: Settings | None = None) -> Room:
         store = await TiredStore.open(folder / "tradetui.sqlite")
         assert isinstance(store, TiredStore)
+        # One thread for all work off the loop: whoever waits for it waits for everything asked of it before.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         return cls(store, folder, at_ms, settings)
 
     def start(self, run: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -57,6 +60,7 @@ class Room:
     async def settle(self) -> None:
         """Let everything that can go on go on, the disk's thread included."""
         for _ in range(4):
+            await asyncio.get_running_loop().run_in_executor(None, int)
             await Store.run(self.store, lambda db: None)
             for _ in range(10):
                 await asyncio.sleep(0)
