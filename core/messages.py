@@ -797,7 +797,10 @@ class ThresholdsInForce(SymbolMessage, frozen=True, kw_only=True):
 
 
 class HitRate(msgspec.Struct, frozen=True, kw_only=True):
-    """How often calls of one kind came right: target before stop. `low` to `high` is the 90 % interval (Wilson, 1927)."""
+    """How often calls of one kind came right. `low` to `high` is the 90 % interval (Wilson, 1927).
+
+    `outcomes` counts calls of a symbol that do not overlap: those that share bars are not several witnesses.
+    """
 
     name: str
     outcomes: int
@@ -832,6 +835,8 @@ class ReliabilityReport(msgspec.Struct, frozen=True, kw_only=True):
 class TrackRecord(VenueMessage, frozen=True, kw_only=True):
     """What became of past calls. `calls` were kept, `resolved` of them have an outcome.
 
+    By symbol and by detector: did the symmetric barrier of its side come first? By recommendation (`BUY`, `AVOID`, ...):
+    did the trade's target come before its stop? `state BUY` and `state SELL` are changes of state, by their barrier.
     `maps` tells per asset class which score map is in use: `uncalibrated`, `platt`, `beta` or `isotonic`.
     """
 
