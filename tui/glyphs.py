@@ -180,6 +180,9 @@ TO_ASCII = {
         "±": "+-",
         "│": "|",
         "┼": "+",
+        "■": "#",
+        "░": ":",
+        "←": "<-",
     }.items()
 }
 """How words that come from messages (reasons, events) are spelt in ASCII."""

@@ -16,12 +16,11 @@ from core.messages import (
     Message,
     ReliabilityBin,
     ReliabilityReport,
-    ThresholdCatalogue,
-    ThresholdInfo,
     ThresholdsInForce,
     TrackRecord,
     TradeFigures,
 )
+from core.screening.thresholds import NAMES, catalogue
 from tests import builders as make
 
 NAN = float("nan")
@@ -32,24 +31,11 @@ ACCEPTED, KEPT, RUNNING, SECOND, URGENT, QUEUED, HISTORY, FAILED, EXPIRED, PAUSE
     "BCHUSDT", "ATOMUSDT",
 )  # fmt: skip
 
-INFOS = (
-    ("low_gate", 0.0, 0.05, "NATR", "Calmer than this is quiet."),
-    ("high_gate", 0.0, 0.5, "NATR", "Wilder than this is a volatility spike."),
-    ("atr_target", 0.0, 50.0, "% an hour", "Usual ATR."),
-    ("vol_z_threshold", 1.0, 10.0, "deviations", "Robust volume z that counts."),
-    ("rsi_oversold", 5.0, 45.0, "RSI", "Oversold below this."),
-    ("rsi_overbought", 55.0, 95.0, "RSI", "Overbought above this."),
-    ("vwap_multiple", 0.5, 6.0, "deviations", "Deviations from the VWAP that count."),
-    ("breakout_atr", 0.0, 3.0, "ATR", "How far beyond a level is broken."),
-    ("tp_mult", 0.5, 20.0, "ATR", "First target."),
-    ("sl_mult", 0.1, 10.0, "ATR", "Stop."),
-)
 CLASS = (0.0003, 0.003, 1.0, 3.0, 30.0, 70.0, 2.0, 0.10, 3.0, 1.0)
 FOUND = (0.00042, 0.00381, 1.14, 2.61, 27.0, 74.0, 2.4, 0.18, 3.5, 1.25)
 IMPORTANCE = (0.04, 0.02, NAN, 0.41, 0.12, 0.06, 0.09, 0.05, 0.17, 0.04)
 AROUND = (0.94, 1.06, 1.0, 1.03, 0.97)
 """How the folds of one calibration differ in what they found."""
-NAMES = tuple(name for name, *_ in INFOS)
 
 
 def _of_venue(kind: Any, **fields: object) -> Any:
@@ -59,15 +45,6 @@ def _of_venue(kind: Any, **fields: object) -> Any:
 def named(values: tuple[float, ...]) -> dict[str, float]:
     """These values by the names of the thresholds, the unknown left out."""
     return {name: value for name, value in zip(NAMES, values, strict=True) if value == value}
-
-
-def catalogue() -> ThresholdCatalogue:
-    return ThresholdCatalogue(
-        thresholds=tuple(
-            ThresholdInfo(name=name, least=least, most=most, unit=unit, about=about)
-            for name, least, most, unit, about in INFOS
-        )
-    )
 
 
 def in_force(

@@ -255,7 +255,8 @@ class CalibrationThresholds(Widget):
             keys = (
                 f"{desk.keymap.label(f'{SCOPE}.open')} types over it, {desk.keymap.label(f'{SCOPE}.revert')} goes back"
             )
-            return [(f" {knob.name}: ", "text"), (f"{_sentence(knob.info)} {keys}", "dim")]
+            unit = f", {knob.info.unit}" if knob.info.unit else ""
+            return [(f" {knob.name}{unit}: ", "text"), (f"{knob.info.about.rstrip('.')}. {keys}", "dim")]
         if not typed:
             asks = f"type a number from {knob.info.least:g} to {knob.info.most:g}; Enter asks for it, Esc keeps the old one"
             return [(f" {asks}", "dim")]
@@ -277,10 +278,3 @@ class CalibrationThresholds(Widget):
             )
             return [(text, "accent")]
         return [(f" {asked.symbol} {asked.name} {asked.value:g}: asked the engine", "dim")]
-
-
-def _sentence(info: ThresholdInfo) -> str:
-    """Meaning, unit and range."""
-    about = info.about.rstrip(".")
-    unit = f", in {info.unit}" if info.unit else ""
-    return f"{about}{unit}. {info.least:g} to {info.most:g}."
