@@ -261,7 +261,7 @@ def _missing(columns: TriggerColumns, asset_class: AssetClass, bars: int, unknow
         return []
     atr, step = columns.atr.item(-1), 2.0 * columns.tick
     if atr <= step:
-        return [f"moves too little: ATR {atr:g} is not above two ticks ({step:g})"]
+        return [f"moves too little: ATR {atr:.3g} is not above two ticks ({step:.3g})"]
     return [
         f"of the last {QUALITY_BARS} bars some are missing, or more than {QUALITY_BARS - VOLUME_SHARE_LEAST} without trades"
     ]
