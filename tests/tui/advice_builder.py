@@ -187,8 +187,15 @@ def avoided(symbol: str = SYMBOL, ago_s: float = 60.0) -> Analysis:
 
 
 def waiting(symbol: str = SYMBOL, ago_s: float = 60.0) -> Analysis:
+    """Worth a look, but not sure enough."""
+    parts = (
+        NARRATIVE[0],
+        "Wait before buying: 61 % likely (uncalibrated), 3 factors confirm it; in favour: EMA9 above EMA21 by 0.2 ATR (+2.1 pp).",
+        NARRATIVE[2],
+        "Becomes a buy with P at 75 % or more (14 pp missing) and one more confirming factor.",
+    )
     return analysis(
-        symbol, "WAIT_FOR_CONFIRMATION", ago_s, validation_passed=False,
+        symbol, "WAIT_FOR_CONFIRMATION", ago_s, validation_passed=False, narrative=" ".join(parts), narrative_parts=parts,
         confidence_metrics=metrics(0.61, factors_confirmed=3),
         reasons=("needs P(BUY) ≥ .75 (now .61)", "needs 4 confirming factors (1 more)"),
         changes=(

@@ -142,7 +142,7 @@ async def test_the_whole_argument_is_on_the_screen():
         for words in (
             "BOS up at 152.02 (+4.8 pp)", "RSI 77 overbought (−2.0 pp)", "needs P ≤ .45 for HOLD (−18 pp)",
             "P ≤ .40 for SELL", "min left: no change before", "uncalibrated (41 outcomes, from 100)", "since 12:21 at 152.19",
-            "SELL .40 ▴", "▴ .60 BUY", "BUY ends .45 ▴", "▴ .55 SELL ends", "[CLASSIC] 6 voices", "[SMC] 2 voices",
+            "SELL .40 ▴", "▴ .60 BUY", "BUY ends .45 ▴", "▴ .55 SELL ends", "[CLASSIC] + 0.22", "[SMC] + 0.32",
             "bid 152.33 ask 152.35", "1.3 bp", "152.34 ↑", "takers + 12 %", "sweep ×3", "240.000 ↑ buy  big", "152.34 mid",
             "[0.6]", "[0.45]", "[300.0]",
         ):  # fmt: skip
@@ -150,14 +150,16 @@ async def test_the_whole_argument_is_on_the_screen():
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30), (120, 40), (160, 45), (200, 50), (80, 50)])
-@pytest.mark.parametrize("keys", [(), ("tab",), ("tab", "tab"), ("x",)])
+@pytest.mark.parametrize("keys", [(), ("tab",), ("tab", "tab"), ("x",), ("i",)])
 async def test_every_size_shows_price_state_and_the_panel_in_hand(size, keys):
     async with desk(size=size) as (running, pilot, screen):
         page = await typed(running, pilot, *keys)
         assert "SOLUSDT" in page
         assert "152.34" in page
         assert "BUY .63" in page
-        sign = {"readings": "ema_stack", "thresholds": "[0.6]", "flow": "▸TAPE"}[screen.panel]
+        sign = {"readings": "ema_stack", "thresholds": "[0.6]", "flow": "▸TAPE", "recommendation": "none yet"}[
+            screen.panel
+        ]
         assert sign in page
         assert all(len(line) <= size[0] for line in shown(running))
 

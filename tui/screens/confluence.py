@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from textual.containers import Container
 from textual.widget import Widget
 
-from core.messages import Focus, UndoSetting
+from core.messages import Analyse, Focus, UndoSetting
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
 from tui.screens.confluence_actions import ACTIONS, GLOSSARY, SCOPE
@@ -21,12 +21,13 @@ from tui.widgets.line_panel import LinePanel
 from tui.widgets.pair_line import facts_line, pair_line
 from tui.widgets.readings import Entry, reading_table, reading_words
 from tui.widgets.reasons import reason_lines
+from tui.widgets.recommendation import recommendation_lines, summary_lines, summary_words
 from tui.widgets.rule import ColumnRule, Rule
 from tui.widgets.sight import Sight, deciding_timeframe, look
 from tui.widgets.tape_list import tape_lines
 from tui.widgets.threshold_line import ThresholdPanel
 
-PANELS = ("readings", "thresholds", "flow")
+PANELS = ("readings", "thresholds", "flow", "recommendation")
 """What Tab goes through."""
 FLOW_S = 0.5
 """Book and tape follow at most this often."""
@@ -59,10 +60,12 @@ class ConfluenceScreen(DeskScreen):
         self.words = LinePanel(desk, "reading-words")
         self.reasons = LinePanel(desk, "reasons")
         self.thresholds = ThresholdPanel(desk)
+        self.advice = LinePanel(desk, "advice")
+        self.recommendation = LinePanel(desk, "recommendation")
         self._panels = (self.pair, self.pair_facts, self.ladder, self.tape, self.gauge, self.readings, self.words,
-                        self.reasons, self.thresholds.list, self.thresholds.answer)  # fmt: skip
+                        self.reasons, self.thresholds.list, self.thresholds.answer, self.advice, self.recommendation)  # fmt: skip
         self._entries: list[Entry] = []
-        self._tape_back = self._layers = 0
+        self._tape_back = self._layers = self._read_from = 0
         self._taken = ""
         self._focused = ("", "")
         self._painted: tuple[Any, ...] = ()
@@ -87,6 +90,9 @@ class ConfluenceScreen(DeskScreen):
                 yield self.reasons
                 yield Rule(self.desk)
                 yield self.thresholds
+                yield Rule(self.desk)
+                yield self.advice
+                yield self.recommendation
 
     # --- what is looked at ---------------------------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class ConfluenceScreen(DeskScreen):
         if self.thresholds.is_open:
             self.thresholds.close()
         if (symbol, timeframe) != (self.symbol, self.timeframe):
-            self.symbol, self.timeframe, self._tape_back = symbol, timeframe, 0
+            self.symbol, self.timeframe, self._tape_back, self._read_from = symbol, timeframe, 0, 0
             self.chart.reset_view()
         self.desk.store.look_at(symbol, timeframe)
         if symbol and self._focused != (symbol, timeframe):
@@ -149,8 +155,15 @@ class ConfluenceScreen(DeskScreen):
             return
         now_s = self.desk.clock.monotonic()
         looked = sight.looked
-        sizes = (self.readings.size, self.reasons.size, self.ladder.size, self.thresholds.size)
-        seen = (sight.view, sight.decision, sight.row.urgent, looked.version, len(self.desk.edited), sizes)
+        sizes = (
+            self.readings.size,
+            self.reasons.size,
+            self.ladder.size,
+            self.thresholds.size,
+            self.recommendation.size,
+        )
+        versions = (sight.row.urgent, looked.version, sight.screened.version, len(self.desk.edited))
+        seen = (sight.view, sight.decision, versions, sizes)
         if now_s - self._painted_s >= self.desk.pump.row_repaint_s or not _same(seen, self._painted):
             self._painted, self._painted_s, self._flow_s = seen, now_s, float("-inf")
             self._paint_argument(sight)
@@ -185,8 +198,27 @@ class ConfluenceScreen(DeskScreen):
         self.readings.put(lines, line if self.detector and self.panel == "readings" else -1, table.foot)
         words = reading_words(sight, self.detector, glyphs, self.words.size.width) if self.detector else ()
         self.words.put(list(words))
-        self.reasons.put(reason_lines(sight, glyphs, self.reasons.size.width, self.reasons.size.height))
+        brief = summary_words(sight, glyphs) if not self.advice.size.height else None
+        self.reasons.put(reason_lines(sight, glyphs, self.reasons.size.width, self.reasons.size.height, brief))
+        self._paint_recommendation(sight)
         self.thresholds.show(self.detector, sight.view, self.panel == "thresholds")
+
+    def _paint_recommendation(self, sight: Sight) -> None:
+        """In full while it is in hand, else its beginning where there is room."""
+        glyphs, label, size = self.desk.glyphs, self.desk.keymap.label, self.recommendation.size
+        if self.panel == "recommendation" and size.height:
+            lines = recommendation_lines(sight, glyphs, size.width, label("confluence.analyse"))
+            self._read_from = max(0, min(self._read_from, len(lines) - size.height + 1))
+            below = len(lines) - self._read_from - size.height + 1
+            more = f" {below} more lines" if below > 0 else " the end"
+            keys = (
+                f"{label('confluence.down')} {label('confluence.up')} scroll, {label('confluence.analyse')} asks anew"
+            )
+            shown = [*lines[self._read_from :], [(f"{more}: {keys}", "dim")]]
+            self.recommendation.put(shown if len(lines) > size.height else lines, foot=1)
+        elif self.advice.size.height:
+            size = self.advice.size
+            self.advice.put(summary_lines(sight, glyphs, size.width, size.height, label("confluence.recommendation")))
 
     def _paint_flow(self, sight: Sight) -> None:
         glyphs, ladder, tape = self.desk.glyphs, self.ladder.size, self.tape.size
@@ -235,7 +267,7 @@ class ConfluenceScreen(DeskScreen):
     def _choose_panel(self, panel: str) -> None:
         if self.thresholds.is_open:
             self.thresholds.close()
-        self.panel, self._tape_back = panel, 0
+        self.panel, self._tape_back, self._read_from = panel, 0, 0
         for name in PANELS:
             self.set_class(name == panel, f"-panel-{name}")
         self._forget_pace()
@@ -254,6 +286,14 @@ class ConfluenceScreen(DeskScreen):
 
     def act_edit(self) -> None:
         self._choose_panel("thresholds")
+
+    def act_recommendation(self) -> None:
+        self._choose_panel("recommendation" if self.panel != "recommendation" else "readings")
+
+    def act_analyse(self) -> None:
+        if self.symbol:
+            self.desk.bus.publish(Analyse(symbol=self.symbol))
+            self._say(f"{self.symbol}: asked for a recommendation")
 
     def act_open(self) -> None:
         if self.panel == "thresholds":
@@ -279,6 +319,8 @@ class ConfluenceScreen(DeskScreen):
             return
         if self.panel == "flow":
             self._tape_back = max(0, self._tape_back + step)
+        elif self.panel == "recommendation":
+            self._read_from = max(0, self._read_from + step)
         else:
             known = [entry.detector for entry in self._entries if entry.detector]
             if known:
@@ -293,11 +335,18 @@ class ConfluenceScreen(DeskScreen):
     def act_up(self) -> None:
         self._move(-1)
 
+    @property
+    def _page(self) -> int:
+        """Lines of one page of the panel in hand; one of the recommendation's is its foot."""
+        if self.panel == "recommendation":
+            return max(1, self.recommendation.size.height - 2)
+        return max(1, self.readings.size.height - 1)
+
     def act_page_down(self) -> None:
-        self._move(max(1, self.readings.size.height - 1))
+        self._move(self._page)
 
     def act_page_up(self) -> None:
-        self._move(-max(1, self.readings.size.height - 1))
+        self._move(-self._page)
 
     def act_older(self) -> None:
         self.chart.pan(-PAN_BARS)

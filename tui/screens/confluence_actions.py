@@ -21,8 +21,12 @@ ACTIONS: tuple[Action, ...] = (
     _action("edit", "e", "edit", "To the thresholds; Enter types over the chosen one.", footer=30),
     _action("open", "enter", "change", "Change the chosen reading's thresholds, or type over the chosen threshold."),
     _action("undo", "u", "undo", "Take back the newest change of a setting."),
-    _action("panel", "tab", "next panel", "Readings, thresholds, book and tape: the next one."),
-    _action("panel_back", "shift+tab", "panel back", "Readings, thresholds, book and tape: the one before."),
+    _action("panel", "tab", "next panel", "Readings, thresholds, book and tape, recommendation: the next one."),
+    _action(
+        "panel_back", "shift+tab", "panel back", "Readings, thresholds, book and tape, recommendation: the one before."
+    ),
+    _action("recommendation", "i", "recommendation", "The recommendation in full, or back to the readings."),
+    _action("analyse", "a", "analyse", "Ask for a recommendation on this symbol now."),
     _action("expand", "x", "all readings", "Every detector over the whole screen, silent and warming ones too."),
     _action("down", "down,j", "down", "One line down in the panel.", palette=False),
     _action("up", "up,k", "up", "One line up in the panel.", palette=False),
@@ -54,5 +58,18 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("big", "A taker of ten times the usual size on the tape."),
     ("mid", "Halfway between best bid and best ask."),
     ("sum", "Sizes added up from the mid, on wide screens."),
+    (
+        "advice",
+        "The recommendation: BUY, SELL, WAIT, AVOID, RISK (too volatile), DATA? and FAIL? (nothing can be said).",
+    ),
+    ("IN, TP1, SL", "On the chart: edges of the entry zone, targets and stop of a recommendation that still holds."),
+    ("RR", "Reward to risk: way to the first target over way to the stop, from the worse edge of the entry zone."),
+    ("R", "The way to the stop, as the unit of what a trade wins and costs."),
+    ("pays", "P(target before stop) against break-even, the share of trades that must succeed after costs."),
+    ("penalty", "What a circumstance takes off the log-odds of the recommendation's side."),
+    (
+        "factors",
+        "Evidence for BUY (+) and SELL, and its share in the composite; decisions rest on P, not on the composite.",
+    ),
     ("≈", "Stale: the numbers are as old as it says."),
 )

@@ -20,6 +20,7 @@ from tui.format import LOOKS
 from tui.widgets.chart_bars import ZOOM_PLAIN, ZOOMS, columns_of, moved_anchor, step_of
 from tui.widgets.chart_canvas import Line, last_difference
 from tui.widgets.chart_paint import LAYERS, ChartState, Scales, paint
+from tui.widgets.chart_trade import TradeLevels, trade_levels
 from tui.widgets.market_facts import TIMEFRAME_MS, decimals
 
 
@@ -102,7 +103,16 @@ class CandleChart(Widget):
     def _now(self) -> tuple[Any, ...]:
         """All a picture depends on that others change."""
         looked = self._desk.store.looked
-        return looked.symbol, looked.timeframe, looked.chart_version, looked.bar_version, self._decimals(), LOOKS.times
+        return (
+            looked.symbol, looked.timeframe, looked.chart_version, looked.bar_version, self._decimals(), LOOKS.times,
+            self._trade(),
+        )  # fmt: skip
+
+    def _trade(self) -> TradeLevels | None:
+        """What is recommended now for the symbol looked at."""
+        store = self._desk.store
+        screened = store.screening.rows.get(store.looked.symbol)
+        return trade_levels(screened, self._decimals(), self._desk.clock.now_ms())
 
     def _decimals(self) -> int:
         store = self._desk.store
@@ -149,6 +159,7 @@ class CandleChart(Widget):
             layers=self._layers,
             empty=self._empty,
             before=self._scales,
+            trade=self._trade(),
         )
         picture = paint(state, self.size.width, self.size.height, self._desk.glyphs)
         self._scales, self._shown, self._lines = picture.scales, picture.shown, picture.lines

@@ -29,8 +29,9 @@ from tui.widgets.chart_marks import (
 )
 from tui.widgets.chart_scale import PriceScale, fit_prices, fit_volume, price_ticks
 from tui.widgets.chart_time import time_labels
+from tui.widgets.chart_trade import TradeLevels, rule_trade, trade_label_width, widened, write_trade
 
-LAYERS: tuple[str, ...] = ("swings", "structure", "zones", "levels", "volume")
+LAYERS: tuple[str, ...] = ("trade", "swings", "structure", "zones", "levels", "volume")
 PLOT_LEAST = 20
 """Cells of candles the price axis must leave."""
 PLOT_WIDE = 36
@@ -53,7 +54,8 @@ class Scales:
 @dataclass(frozen=True, slots=True)
 class ChartState:
     """What a picture is made of. `bar` is the forming one, `zoom` an index of `ZOOMS`, `anchor_ms` the time at the right
-    edge (0: the newest), `timeframe_ms` 0 when not known, `empty` what is said without candles.
+    edge (0: the newest), `timeframe_ms` 0 when not known, `empty` what is said without candles. `trade` is what is
+    recommended now, if anything.
     """
 
     chart: Chart | None
@@ -65,6 +67,12 @@ class ChartState:
     layers: frozenset[str] = frozenset(LAYERS)
     empty: str = ""
     before: Scales = Scales()
+    trade: TradeLevels | None = None
+
+    @property
+    def shown_trade(self) -> TradeLevels | None:
+        """The trade, when its layer shows."""
+        return self.trade if "trade" in self.layers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,10 @@ def paint(state: ChartState, width: int, height: int, glyphs: Glyphs) -> Picture
     chart = state.chart
     levels = chart.levels if chart is not None and "levels" in state.layers else ()
     short = width < LONG_LABELS_FROM
-    label_width = min(LABELS_MOST, max((len(level_words(level, glyphs, short=short)) for level in levels), default=0))
+    wanted = max((len(level_words(level, glyphs, short=short)) for level in levels), default=0)
+    if state.shown_trade is not None:
+        wanted = max(wanted, trade_label_width(state.shown_trade, glyphs, short=short))
+    label_width = min(LABELS_MOST, wanted)
     frame = frame_of(width, height, _price_width(state, glyphs), label_width, "volume" in state.layers)
     cell_width, held = ZOOMS[state.zoom]
     shown = max(1, frame.candle_cells // cell_width)
@@ -164,6 +175,8 @@ def _scale(state: ChartState, frame: Frame, window: Window) -> PriceScale | None
         return None
     low = min(min(column.low, column.open, column.close) for column in priced)
     high = max(max(column.high, column.open, column.close) for column in priced)
+    if state.shown_trade is not None:
+        low, high = widened(state.shown_trade, window, low, high)
     return fit_prices(low, high, frame.rows, 1 if frame.rows >= 8 else 0, state.before.price)
 
 
@@ -185,6 +198,9 @@ def _draw(plot: Plot, state: ChartState, chart: Chart) -> None:
     zones = shade_zones(plot, chart.zones) if "zones" in layers else []
     levels = rule_levels(plot, chart.levels) if "levels" in layers else []
     breaks = rule_breaks(plot, chart.marks) if "structure" in layers else []
+    trade = state.shown_trade
+    if trade is not None:
+        rule_trade(plot, trade)
     for column, x in zip(plot.window.columns, plot.xs, strict=True):
         if column.is_priced:
             draw_candle(plot, column, x)
@@ -196,6 +212,8 @@ def _draw(plot: Plot, state: ChartState, chart: Chart) -> None:
         write_swings(plot, chart.marks)
     write_zones(plot, zones)
     write_levels(plot, levels)
+    if trade is not None:
+        write_trade(plot, trade)
 
 
 def _draw_volume(plot: Plot, frame: Frame, most: float) -> None:

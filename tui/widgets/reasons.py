@@ -27,9 +27,16 @@ class Said(NamedTuple):
     line: Line
 
 
-def reason_lines(sight: Sight, glyphs: Glyphs, width: int, height: int) -> list[Line]:
-    """What fits into `height` lines, in reading order; what matters least is left out first."""
+def reason_lines(
+    sight: Sight, glyphs: Glyphs, width: int, height: int, advice: tuple[str, str] | None = None
+) -> list[Line]:
+    """What fits into `height` lines, in reading order; what matters least is left out first.
+
+    `advice`: the recommendation in a few words and their style, where it has no place of its own.
+    """
     said = _everything(sight, glyphs)
+    if advice is not None:
+        said.append(Said(82, _pair("advice", *advice)))
     folded = [(item.weight, fold(item.line, width, LABEL)) for item in said]
     while len(folded) > 1 and sum(len(lines) for _, lines in folded) > height:
         folded.remove(min(folded, key=lambda item: item[0]))

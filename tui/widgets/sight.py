@@ -7,6 +7,7 @@ from typing import NamedTuple
 from core.messages import Confluence
 from tui.desk import Desk
 from tui.looked import Looked
+from tui.screening_store import ScreenedRow
 from tui.store import MarketRow, ViewStore
 from tui.widgets.market_facts import Facts, derive, fault_words, halt_words, loading_words, quiet_words
 
@@ -15,7 +16,8 @@ class Sight(NamedTuple):
     """One symbol on one timeframe at one moment.
 
     `view` is the pooled view of the timeframe shown, `decision` the one that decides; each None while unknown. `fault`
-    says what is wrong with the data, `halted` and `quiet` likewise; empty when nothing is.
+    says what is wrong with the data, `halted` and `quiet` likewise; empty when nothing is. `screened` holds alerts,
+    recommendations and thresholds.
     """
 
     symbol: str
@@ -31,6 +33,7 @@ class Sight(NamedTuple):
     halted: str
     quiet: str
     now_ms: int
+    screened: ScreenedRow
 
     @property
     def decides(self) -> bool:
@@ -82,4 +85,5 @@ def look(desk: Desk, symbol: str, timeframe: str) -> Sight | None:
         halted=halt_words(row),
         quiet=quiet_words(row, now_ms),
         now_ms=now_ms,
+        screened=store.screening.row(symbol),
     )

@@ -165,7 +165,7 @@ async def test_layers_are_toggled_by_name() -> None:
         assert "FVG" not in "\n".join(picture(chart))
         assert chart.toggle("zones") is True
         assert "FVG" in "\n".join(picture(chart))
-        with pytest.raises(ValueError, match=r"layer 'zone' is not known; use one of swings, "):
+        with pytest.raises(ValueError, match=r"layer 'zone' is not known; use one of trade, swings, "):
             chart.toggle("zone")
 
 
