@@ -27,17 +27,3 @@ def uniqueness(starts: Places, ends: Places) -> NDArray[np.float64]:
     total = np.concatenate([[0.0], np.cumsum(shares)])
     mean: NDArray[np.float64] = (total[stop] - total[begin]) / (stop - begin)
     return mean
-
-
-def thinned(starts: Places, ends: Places) -> Places:
-    """Places of spans that do not overlap, (k,): the earliest first, then each one that starts after the last one's end.
-
-    What is left are witnesses that share no bar, so that intervals which assume independence may be told of them.
-    """
-    kept: list[int] = []
-    free_from = None
-    for place in np.lexsort((ends, starts)).tolist():
-        if free_from is None or starts[place] > free_from:
-            kept.append(place)
-            free_from = ends[place]
-    return np.array(kept, dtype=np.intp)

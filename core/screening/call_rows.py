@@ -30,11 +30,15 @@ class Texts(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What became of a call. `resolved_ms` None: something of it is still open. `outcome` None: nothing can be said."""
+    """What became of a call. `resolved_ms` None: something of it is still open. `outcome` None: nothing can be said.
+
+    `first`: nothing was known of it before.
+    """
 
     fact: str
     outcome: Outcome | None
     resolved_ms: int | None
+    first: bool = True
 
 
 def insert(db: sqlite3.Connection, market: str, calls: Sequence[Call]) -> set[str]:

@@ -59,6 +59,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     trade: TradeEnd | None = None
     unknown: str = ""
 
+    @property
+    def known(self) -> bool:
+        """Whether anything came out of it."""
+        return self.direction is not None or self.trade is not None
+
 
 def unbroken(minutes: CandleBlock, starts_ms: int) -> CandleBlock:
     """The one-minute bars from `starts_ms` to the first that is missing or senseless, (n, 9)."""

@@ -14,14 +14,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from core.calibration.statistics import wilson
-from core.learning.overlap import thinned, uniqueness
+from core.learning.overlap import uniqueness
 from core.learning.reliability import reliability
 from core.messages import HitRate, ReliabilityBin, ReliabilityReport, Side
-from core.screening.calls import MINUTE_MS, Call
+from core.screening.calls import Call
 from core.screening.outcomes import Outcome
 
 Floats = NDArray[np.float64]
-RELIABILITY_MOST = 5000
+RELIABILITY_MOST = 4000
 """The newest outcomes the reliability diagram is drawn from."""
 
 
@@ -64,13 +64,27 @@ class Figures(NamedTuple):
     reliability: ReliabilityReport | None
 
 
-class _Counted(NamedTuple):
-    """One outcome of a hit rate: whose bars it spans, and whether it came right."""
+class _Tally:
+    """Hits by name, told in order of time; a call that begins before the last counted one of its name and symbol is over
+    does not count.
+    """
 
-    symbol: str
-    from_ms: int
-    until_ms: int
-    hit: bool
+    def __init__(self) -> None:
+        self._hits: dict[str, int] = {}
+        self._outcomes: dict[str, int] = {}
+        self._over_ms: dict[tuple[str, str], int] = {}
+
+    def add(self, name: str, symbol: str, from_ms: int, until_ms: int, hit: bool) -> None:
+        if from_ms < self._over_ms.get((name, symbol), 0):
+            return
+        self._over_ms[name, symbol] = until_ms
+        self._outcomes[name] = self._outcomes.get(name, 0) + 1
+        self._hits[name] = self._hits.get(name, 0) + hit
+
+    def rates(self) -> tuple[HitRate, ...]:
+        """Most outcomes first."""
+        found = [_rate(name, self._hits[name], outcomes) for name, outcomes in self._outcomes.items()]
+        return tuple(sorted(found, key=lambda rate: (-rate.outcomes, rate.name)))
 
 
 def settled(call: Call, outcome: Outcome) -> Settled | None:
@@ -105,22 +119,25 @@ def figures(record: Sequence[Settled]) -> Figures:
     By symbol and by detector: whether the symmetric barrier of its side came first. By recommendation: whether the trade's
     target came before its stop, and for changes of state (`state BUY`) the symmetric barrier.
     """
-    symbols: dict[str, list[_Counted]] = {}
-    detectors: dict[str, list[_Counted]] = {}
-    names: dict[str, list[_Counted]] = {}
-    for one in record:
+    symbols, detectors, names = _Tally(), _Tally(), _Tally()
+    forecasts: list[Settled] = []
+    over_ms: dict[str, int] = {}
+    for one in sorted(record, key=lambda one: (one.at_ms, one.until_ms)):
         if one.until_ms:
             span = (one.symbol, one.at_ms, one.until_ms)
             if one.side is not None:
-                right = _Counted(*span, one.rose == (one.side == "BUY"))
-                symbols.setdefault(one.symbol, []).append(right)
+                right = one.rose == (one.side == "BUY")
+                symbols.add(one.symbol, *span, right)
                 if one.name.startswith("state "):
-                    names.setdefault(one.name, []).append(right)
+                    names.add(one.name, *span, right)
             for detector, side in one.detectors:
-                detectors.setdefault(detector, []).append(_Counted(*span, one.rose == (side == "BUY")))
+                detectors.add(detector, *span, one.rose == (side == "BUY"))
+            if one.teaches and one.forecast is not None and one.at_ms >= over_ms.get(one.symbol, 0):
+                over_ms[one.symbol] = one.until_ms
+                forecasts.append(one)
         if one.trade_until_ms:
-            names.setdefault(one.name, []).append(_Counted(one.symbol, one.at_ms, one.trade_until_ms, one.hit))
-    return Figures(_rates(symbols), _rates(detectors), _rates(names), _reliability(record))
+            names.add(one.name, one.symbol, one.at_ms, one.trade_until_ms, one.hit)
+    return Figures(symbols.rates(), detectors.rates(), names.rates(), _reliability(forecasts[-RELIABILITY_MOST:]))
 
 
 def learnt(record: Iterable[Settled], interval_ms: int) -> Learnt:
@@ -144,35 +161,12 @@ def learnt(record: Iterable[Settled], interval_ms: int) -> Learnt:
     )
 
 
-def _rates(counted: dict[str, list[_Counted]]) -> tuple[HitRate, ...]:
-    """Most outcomes first."""
-    rates = [_rate(name, found) for name, found in counted.items()]
-    return tuple(sorted(rates, key=lambda rate: (-rate.outcomes, rate.name)))
+def _rate(name: str, hits: int, outcomes: int) -> HitRate:
+    low, high = wilson(hits, outcomes)
+    return HitRate(name=name, outcomes=outcomes, hits=hits, rate=hits / outcomes, low=low, high=high)
 
 
-def _rate(name: str, found: list[_Counted]) -> HitRate:
-    hits = [found[place].hit for place in _independent([(one.symbol, one.from_ms, one.until_ms) for one in found])]
-    low, high = wilson(sum(hits), len(hits))
-    return HitRate(name=name, outcomes=len(hits), hits=sum(hits), rate=sum(hits) / len(hits), low=low, high=high)
-
-
-def _independent(spans: list[tuple[str, int, int]]) -> list[int]:
-    """Places of the spans (symbol, from, until) that overlap no earlier one of their symbol."""
-    by_symbol: dict[str, list[int]] = {}
-    for place, (symbol, _, _) in enumerate(spans):
-        by_symbol.setdefault(symbol, []).append(place)
-    kept: list[int] = []
-    for places in by_symbol.values():
-        starts = np.array([spans[place][1] // MINUTE_MS for place in places])
-        ends = np.array([(spans[place][2] - 1) // MINUTE_MS for place in places])
-        kept += [places[index] for index in thinned(starts, ends)]
-    return sorted(kept)
-
-
-def _reliability(record: Sequence[Settled]) -> ReliabilityReport | None:
-    known = [one for one in record if one.until_ms and one.teaches and one.forecast is not None]
-    known = [known[place] for place in _independent([(one.symbol, one.at_ms, one.until_ms) for one in known])]
-    known = sorted(known, key=lambda one: one.until_ms)[-RELIABILITY_MOST:]
+def _reliability(known: Sequence[Settled]) -> ReliabilityReport | None:
     if not known:
         return None
     found = reliability(

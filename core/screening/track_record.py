@@ -83,7 +83,8 @@ class TrackRecorder:
         self._news = True
         self._figures: Figures | None = None
         """Of the record as it stands; None: to be made again."""
-        self._counts = (0, 0)
+        self._counts: tuple[int, int] | None = None
+        """Calls kept and those with an outcome; None: to be counted in the store, which takes a while."""
         self.store_failures = 0
         self.failures = 0
         """Looks at a symbol's calls, fits and figures that failed."""
@@ -218,8 +219,8 @@ class TrackRecorder:
         if over and not one.done:
             outcome = one.outcome = replace(outcome, unknown=NO_CANDLES)
         if over or outcome != before:
-            known = outcome.direction is not None or outcome.trade is not None
-            self._outcomes.append(Change(one.call.fact, outcome if known else None, now_ms if over else None))
+            told = outcome if outcome.known else None
+            self._outcomes.append(Change(one.call.fact, told, now_ms if over else None, first=not before.known))
             self._wake.set()
             self._settle(one.call, outcome)
         if over:
@@ -263,9 +264,10 @@ class TrackRecorder:
         """Publish the record as it stands."""
         self._news, found = False, self._figures
         try:
-            self._counts = await self._store.run(lambda db: rows.counts(db, self._market))
+            if self._counts is None and self._loaded:
+                self._counts = await self._store.run(lambda db: rows.counts(db, self._market))
         except StoreError as error:
-            self._refused(error)  # Fallback: the counts told last
+            self._refused(error)  # Fallback: nothing is said to be kept until it can be counted
         try:
             if found is None:
                 found = self._figures = await asyncio.to_thread(figures, list(self._record.values()))
@@ -273,12 +275,13 @@ class TrackRecorder:
             # Fallback: the record told last stays on the screens.
             self._failed("figures of the track record cannot be made", error, "")
             return
+        calls, resolved = self._counts or (0, 0)
         timeframe = self._live.current.market.decision_timeframe
         self._told = TrackRecord(
             venue=self._venue,
             category=self._category,
-            calls=self._counts[0],
-            resolved=self._counts[1],
+            calls=calls,
+            resolved=resolved,
             by_symbol=found.by_symbol,
             by_detector=found.by_detector,
             by_recommendation=found.by_recommendation,
@@ -309,7 +312,7 @@ class TrackRecorder:
         for fact in old:
             del self._record[fact]
         if dropped or old:
-            self._news, self._figures = True, None
+            self._news, self._figures, self._counts = True, None, None
 
     async def _write(self) -> None:
         while True:
@@ -348,6 +351,9 @@ class TrackRecorder:
         known = await self._store.run(put)
         for fact in known:  # kept by an earlier run: what that one knows of it holds
             self._open.pop(fact, None)
+        if self._counts is not None:
+            found = sum(change.first and change.outcome is not None for change in outcomes)
+            self._counts = (self._counts[0] + len(calls) - len(known), self._counts[1] + found)
         _drop(self._calls, calls)
         _drop(self._outcomes, outcomes)
         self._news = True
@@ -399,15 +405,10 @@ class TrackRecorder:
             self._say(f"the track record cannot be kept: {error}; it waits in memory", self.store_failures, "")
 
     def _say(self, text: str, count: int, symbol: str) -> None:
-        fault = Fault(
-            source="track record",
-            message=text,
-            severity="warning",
-            count=count,
-            symbol=symbol,
-            at_ms=self._clock.now_ms(),
+        at_ms, source = self._clock.now_ms(), "track record"
+        self._bus.publish(
+            Fault(source=source, message=text, severity="warning", count=count, symbol=symbol, at_ms=at_ms)
         )
-        self._bus.publish(fault)
 
 
 def _drop(waiting: deque[T], written: Sequence[T]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.learning.overlap import thinned, uniqueness
+from core.learning.overlap import uniqueness
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), min_size=1, max_size=25)
 
@@ -32,21 +32,3 @@ def test_no_spans_and_spans_that_cannot_be():
     assert len(uniqueness(np.array([], dtype=np.intp), np.array([], dtype=np.intp))) == 0
     with pytest.raises(ValueError, match="cannot end before"):
         uniqueness(np.array([3]), np.array([2]))
-
-
-def test_thinned_takes_the_earliest_and_then_what_shares_no_bar_with_it():
-    assert thinned(np.array([5, 0, 2, 3, 6]), np.array([6, 2, 4, 3, 9])).tolist() == [1, 3, 0]
-    assert thinned(np.array([], dtype=np.intp), np.array([], dtype=np.intp)).tolist() == []
-
-
-@settings(deadline=None)
-@given(spans=SPANS)
-def test_what_is_left_shares_no_bar_and_nothing_else_would_fit_before(spans):
-    starts = np.array([start for start, _ in spans])
-    ends = starts + np.array([length for _, length in spans])
-    kept = thinned(starts, ends).tolist()
-    bars = [bar for place in kept for bar in range(starts[place], ends[place] + 1)]
-    assert len(bars) == len(set(bars))
-    assert uniqueness(starts[kept], ends[kept]) == pytest.approx(np.ones(len(kept)))
-    for place in range(len(spans)):
-        assert place in kept or set(range(starts[place], ends[place] + 1)) & set(bars)

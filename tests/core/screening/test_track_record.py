@@ -72,6 +72,7 @@ async def test_a_recommendation_is_judged_twice_by_its_barriers_and_by_its_trade
     assert outcome.direction is not None
     assert outcome.direction.first == "neither"
     assert outcome.trade is None
+    assert (desk.told().calls, desk.told().resolved) == (1, 1)
     rise = minutes(flat(), (100.0, 102.0, 99.5, 100.0), fill_to=100)
     desk.candles.put("BTCUSDT", "1m", np.vstack([rise, minutes(RISE, since_ms=AT + 100 * MINUTE_MS, fill_to=60)]))
     await desk.run(80 * 60, 300.0)
@@ -81,6 +82,11 @@ async def test_a_recommendation_is_judged_twice_by_its_barriers_and_by_its_trade
     assert outcome.trade is not None
     assert (outcome.trade.first, outcome.trade.adverse_r) == ("target", 0.5)
     assert [(rate.name, rate.hits) for rate in desk.told().by_recommendation] == [("BUY", 1)]
+    assert (desk.told().calls, desk.told().resolved) == (1, 1)
+    new = await again(desk, AT + 200 * MINUTE_MS)
+    assert (new.told().calls, new.told().resolved) == (1, 1)
+    assert new.told().by_recommendation == desk.told().by_recommendation
+    await new.room.close()
 
 
 async def test_what_is_not_news_is_not_kept(desk: Desk) -> None:
