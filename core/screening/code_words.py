@@ -24,8 +24,8 @@ class TriggerWords(NamedTuple):
 
 TRIGGERS: dict[str, TriggerWords] = {
     "VOLUME_SPIKE": TriggerWords(1, 1, (*_BOTH, None)),
-    "RSI_STATIC": TriggerWords(0, 0, _BOTH),
-    "RSI_DYNAMIC": TriggerWords(0, 0, _BOTH),
+    "RSI_STATIC": TriggerWords(1, 0, _BOTH),
+    "RSI_DYNAMIC": TriggerWords(1, 1, _BOTH),
     "RSI_DIVERGENCE": TriggerWords(0, 0, _BOTH),
     "BREAKOUT_UP": TriggerWords(1, 1),
     "BREAKOUT_DOWN": TriggerWords(1, 1),

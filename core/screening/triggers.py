@@ -137,7 +137,7 @@ def volume_spike(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     "RSI_STATIC",
     family="MEANREV",
     unit="points",
-    words=("RSI {value:.0f} below {threshold:.0f}: oversold", "RSI {value:.0f} above {threshold:.0f}: overbought", ""),
+    words=("RSI {value:.1f} below {threshold:g}: oversold", "RSI {value:.1f} above {threshold:g}: overbought", ""),
     unknown="RSI not known",
     full=20.0,
 )
@@ -151,8 +151,8 @@ def rsi_static(columns: TriggerColumns, thresholds: Thresholds) -> Reading:
     family="MEANREV",
     unit="points",
     words=(
-        "RSI {value:.0f} below its own 5 % level {threshold:.0f}",
-        "RSI {value:.0f} above its own 95 % level {threshold:.0f}",
+        "RSI {value:.1f} below its own 5 % level {threshold:.1f}",
+        "RSI {value:.1f} above its own 95 % level {threshold:.1f}",
         "",
     ),
     unknown="usual range of the RSI not known",

@@ -162,8 +162,8 @@ def test_strength_grows_from_nothing_at_the_threshold_to_one() -> None:
     ("code", "values", "words"),
     [
         ("VOLUME_SPIKE", {"volume_z": 4.1, "body": -0.8}, "volume 4.1σ above normal on a falling bar"),
-        ("RSI_STATIC", {"rsi": 24.0}, "RSI 24 below 30: oversold"),
-        ("RSI_DYNAMIC", {"rsi": 81.0}, "RSI 81 above its own 95 % level 70"),
+        ("RSI_STATIC", {"rsi": 24.0}, "RSI 24.0 below 30: oversold"),
+        ("RSI_DYNAMIC", {"rsi": 81.0}, "RSI 81.0 above its own 95 % level 70.0"),
         ("RSI_DIVERGENCE", {"divergence_up": 5.0}, "bullish divergence: lower low, RSI 5 points higher"),
         ("BREAKOUT_DOWN", {"down_distance": 0.04}, "close 0.4 ATR below a level it was above"),
         ("VWAP_DEVIATION", {"vwap_deviation": 0.005}, "2.5σ over the 30-bar VWAP"),
