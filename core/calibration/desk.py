@@ -52,6 +52,7 @@ CALM_S = 60.0
 """After the engine runs, only what is urgent or asked for by hand starts for so long: the start has the cores."""
 MARGIN_S = 30.0
 """A search ends by itself at its time limit; one that has not after this margin hangs."""
+OVERTAKEN = "passed, but the thresholds were changed by hand while it ran: accept it, or calibrate again"
 
 
 class Book(ThresholdView, Protocol):
@@ -62,10 +63,11 @@ class Book(ThresholdView, Protocol):
 
 
 class Running(NamedTuple):
-    """A task a worker has."""
+    """A task a worker has. `set_ms`: when the thresholds it competes with were set."""
 
     task: Task
     slot: int
+    set_ms: int
 
 
 class CalibrationDesk:
@@ -208,7 +210,7 @@ class CalibrationDesk:
             running = self._running.pop(task_id, None)
             self._progress.pop(task_id, None)
             if running is not None:
-                await self._finish(running.task, result)
+                await self._finish(running, result)
         for task in self._queue.tick(self._clock.now_ms()):
             if task.state == "failed":
                 self._drop(task.id)
@@ -228,7 +230,7 @@ class CalibrationDesk:
                 self._fail(task, Result(cause="stale_data", reason=prepared.reason))
             else:
                 workers.start(prepared)
-                self._running[task.id] = Running(task, slot)
+                self._running[task.id] = Running(task, slot, self._thresholds.in_force(task.symbol).since_ms)
         except Exception as error:
             # Fallback: this task failed before it reached a worker; it is counted, and the others go on.
             log.exception("calibration of %s could not start", task.symbol)
@@ -237,8 +239,8 @@ class CalibrationDesk:
 
     # --- how tasks end -----------------------------------------------------------------------------------------------
 
-    async def _finish(self, task: Task, result: Result) -> None:
-        now_ms = self._clock.now_ms()
+    async def _finish(self, running: Running, result: Result) -> None:
+        task, now_ms = running.task, self._clock.now_ms()
         if result.report is None:
             self._fail(task, result)
             return
@@ -248,12 +250,14 @@ class CalibrationDesk:
             until_ms, text = too_few(have, have + report.bars_missing, calibration.store_bars, now_ms)
             self._queue.wait_for_history(task.id, now_ms, until_ms, text)
             return
+        if report.verdict == "accept" and self._thresholds.in_force(task.symbol).since_ms != running.set_ms:
+            report = msgspec.structs.replace(report, verdict="keep", reason=OVERTAKEN)
         if report.verdict == "accept":
             report = await self._put_in_force(task, report)
         elif report.verdict == "keep":
             self._queue.reject(task.id, now_ms, report.reason)
         else:
-            self._fail(task, Result(cause="no_feasible_trial", reason=report.reason))
+            self._queue.fail(task.id, now_ms, "no_feasible_trial", report.reason)
         self._placed.discard(task.symbol)
         self._reporter.tell_report(report)
 
@@ -262,7 +266,7 @@ class CalibrationDesk:
             in_force = await self._thresholds.set_calibrated(task.symbol, report.parameters, by="calibration")
         except ValueError as error:
             reason = f"accepted, but the thresholds could not be set: {error}"
-            self._fail(task, Result(cause="exception", reason=reason))
+            self._queue.fail(task.id, self._clock.now_ms(), "exception", reason)
             return msgspec.structs.replace(report, verdict="failed", reason=reason)
         self._queue.complete(
             task.id, self._clock.now_ms(), partial=report.partial, reason=report.reason, expires_ms=in_force.expires_ms
@@ -287,6 +291,7 @@ class CalibrationDesk:
         self._reporter.tell_report(taken)
 
     def _fail(self, task: Task, result: Result) -> None:
+        """It failed without a report to say so."""
         assert result.cause is not None
         if result.trace:
             log.error("calibration of %s failed: %s\n%s", task.symbol, result.reason, result.trace)

@@ -18,6 +18,7 @@ from core.messages import (
     CalibrateNow,
     CalibrationReport,
     CancelCalibration,
+    EditThreshold,
     PauseCalibration,
     PrioritiseCalibration,
     Replay,
@@ -138,6 +139,20 @@ async def test_what_cannot_be_taken_is_refused_and_changes_nothing(room: Room) -
     room.bus.publish(AcceptCalibration(symbol="B"))
     await room.turn()
     assert room.faults()[-1] == "the newest calibration of B found no thresholds (no feasible trial): queue another"
+
+
+async def test_what_the_operator_set_meanwhile_is_not_overwritten(room: Room) -> None:
+    room.bus.publish(EditThreshold(symbol="A", name="sl_mult", value="1.7"))
+    room.ends("A", verdict="accept", reason="all checks passed", parameters={"tp_mult": 2.5})
+    await room.turn(seconds=1)
+    assert room.book.in_force("A").values.tp_mult == room.book.asset_class("A").defaults.tp_mult
+    kept = room.heard(CalibrationReport)[-1]
+    assert (kept.verdict, room.task("A").state) == ("keep", "rejected")
+    assert kept.reason == room.task("A").reason
+    assert "changed by hand while it ran" in kept.reason
+    room.bus.publish(AcceptCalibration(symbol="A"))
+    await room.turn()
+    assert (room.book.in_force("A").values.tp_mult, room.book.in_force("A").values.sl_mult) == (2.5, 1.7)
 
 
 # over a restart, and without a store or workers
