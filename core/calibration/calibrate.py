@@ -93,8 +93,10 @@ def _calibrated(job: CalibrationJob, bars: CandleBlock, pace: _Pace) -> Calibrat
     history = History(job, bars, compiled())
     pace.folds = len(cut.folds)
     done: list[FoldSearch] = []
-    for pace.fold, fold in enumerate(cut.folds):
-        done.append(_search_fold(job, history, fold, pace))
+    spaces = [Space(history.natr[fold.train_start : fold.train_stop], job.current) for fold in cut.folds]
+    history.expect(spaces)
+    for pace.fold, (fold, space) in enumerate(zip(cut.folds, spaces, strict=True)):
+        done.append(_search_fold(job, history, fold, space, pace))
     return judged(job, bars, history, done)
 
 
@@ -103,10 +105,9 @@ def _folds(bars: int, sizes: FoldSizes) -> WalkForward:
     return WalkForward(folds=cut.folds[-MOST_FOLDS:], bars=cut.bars, bars_needed=cut.bars_needed)
 
 
-def _search_fold(job: CalibrationJob, history: History, fold: Fold, pace: _Pace) -> FoldSearch:
+def _search_fold(job: CalibrationJob, history: History, fold: Fold, space: Space, pace: _Pace) -> FoldSearch:
     """Choose on the training bars of one fold; nothing later than the embargo after them is touched."""
     settings = job.settings
-    space = Space(history.natr[fold.train_start : fold.train_stop], job.current)
     starts = [space.point(job.current)]
     if job.default != job.current:
         starts.append(space.point(job.default))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,6 +115,15 @@ class _Slot(NamedTuple):
     sides: Sides
 
 
+class _Candidates(NamedTuple):
+    """Places with families enough, which families as bits; what fires (slots, places looked at), and the fixed sides."""
+
+    places: Places
+    bits: NDArray[np.uint8]
+    fires: Bools
+    fixed_sides: Sides
+
+
 class EntryTable:
     """Everything of a window that stays the same over all sets of thresholds.
 
@@ -122,35 +132,32 @@ class EntryTable:
     """
 
     def __init__(
-        self,
-        columns: TriggerColumns,
-        asset_class: AssetClass,
-        rules: Rules,
-        kernels: Kernels | None = None,
+        self, columns: TriggerColumns, asset_class: AssetClass, rules: Rules, kernels: Kernels | None = None
     ) -> None:
         self.columns, self.kernels = columns, kernels
-        self.open_ms = columns.open_ms
         self.needed = asset_class.min_families or rules.min_reasons_for_alert
         self.cooldown_ms = 1000.0 * rules.cooldown_s
         reasons = [entry for entry in reasons_for(asset_class.only) if entry.role == "reason"]
+        stops = [entry for entry in reasons_for(asset_class.only) if entry.role == "suppress"]
         self.families = tuple(dict.fromkeys(entry.family for entry in reasons))
         if len(self.families) > MOST_FAMILIES:
             raise ValueError(f"{len(self.families)} families of triggers: {MOST_FAMILIES} at most fit into a byte")
-        speaks = _speaks(columns, asset_class, reasons)
+        self.speaks = _speaks(columns, asset_class, reasons)
         readings = {entry.code: entry.read(columns, LAXEST) for entry in reasons}
-        self.slots = self._compared(readings, speaks)
-        stops = [entry for entry in reasons_for(asset_class.only) if entry.role == "suppress"]
-        self.quiet = _Ranked(QUIET.read(columns, LAXEST).value, speaks) if QUIET in stops else None
         self.others = tuple(entry for entry in reasons if entry.code not in _COMPARED | FIXED)
         self.other_stops = tuple(entry for entry in stops if entry is not QUIET)
-        self.speaks = speaks
-        self._fixed(reasons, readings)
+        self.slots = self._compared(readings)
+        self.quiet = _Ranked(QUIET.read(columns, LAXEST).value, self.speaks) if QUIET in stops else None
+        self.fixed_bits, self.fixed_sides = np.zeros(len(columns), np.uint8), np.zeros(len(columns), np.int8)
+        for entry in reasons:
+            if entry.code in FIXED:
+                self._add(readings[entry.code], entry, self.fixed_bits, self.fixed_sides)
         self._pack()
+        self.at: Places = np.arange(len(columns))
+        self.open_ms = columns.open_ms
+        self.laxest: Thresholds | None = None
 
-    def __len__(self) -> int:
-        return len(self.open_ms)
-
-    def _compared(self, readings: dict[str, Reading], speaks: Bools) -> tuple[_Slot, ...]:
+    def _compared(self, readings: dict[str, Reading]) -> tuple[_Slot, ...]:
         found = []
         for comparison in COMPARISONS:
             reading = readings.get(comparison.code)
@@ -162,99 +169,97 @@ class EntryTable:
             else:
                 sides = np.full(len(measure), comparison.side, np.int8)
             family = self.families.index(REGISTRY[comparison.code].family)
-            found.append(_Slot(_Ranked(measure, speaks), comparison, family, sides))
+            found.append(_Slot(_Ranked(measure, self.speaks), comparison, family, sides))
         return tuple(found)
 
-    def _fixed(self, reasons: list[Trigger], readings: dict[str, Reading]) -> None:
-        """Which families fire whatever the thresholds are, as bits, and the sum of the sides of what fires."""
-        self.fixed_bits = np.zeros(len(self), np.uint8)
-        self.fixed_sides = np.zeros(len(self), np.int8)
-        for entry in reasons:
-            if entry.code in FIXED:
-                self._add(entry, readings[entry.code], self.fixed_bits, self.fixed_sides)
-
-    def _add(self, entry: Trigger, reading: Reading, bits: NDArray[np.uint8], sides: Sides) -> None:
+    def _add(self, reading: Reading, entry: Trigger, bits: NDArray[np.uint8], sides: Sides) -> None:
         fires = reading.fires & self.speaks
         bits[fires] |= np.uint8(1 << self.families.index(entry.family))
         sides[fires] += reading.side[fires].astype(np.int8)
 
     def _pack(self) -> None:
-        """The same as arrays: rows of ranks for the compiled form, and the fixed triggers by family for the other."""
-        shape, none = (len(self.slots), len(self)), np.zeros(len(self), np.bool_)
+        """The slots as arrays (slots, bars)."""
+        count = len(self.columns)
+        shape = (len(self.slots), count)
         # Where nothing suppresses, any bar will do as one that is loud: its rank is above the place -1.
-        self.loud = self.quiet.ranks if self.quiet is not None else _Ranked(np.zeros(len(self)), none).ranks
+        silent = _Ranked(np.zeros(count), np.zeros(count, np.bool_))
+        self.loud = (self.quiet or silent).ranks
         self.rows = np.array([slot.ranked.ranks for slot in self.slots], self.loud.dtype).reshape(shape)
         self.row_sides = np.array([slot.sides for slot in self.slots], np.int8).reshape(shape)
         self.row_bits = np.array([1 << slot.family for slot in self.slots], np.uint8)
-        self.fixed = self._by_bit(self.fixed_bits)
 
-    def _by_bit(self, bits: NDArray[np.uint8]) -> dict[int, Bools]:
-        """Where each family is among the bits, for those that are anywhere."""
-        found = {family: (bits >> family & 1).astype(np.bool_) for family in range(len(self.families))}
-        return {family: fires for family, fires in found.items() if fires.any()}
+    def narrowed(self, laxest: Thresholds) -> EntryTable:
+        """The same for thresholds that are nowhere laxer than these: only bars with families enough for these are kept.
+
+        A bar that does not alert at the laxest thresholds alerts at no stricter ones. With triggers that are read anew
+        for every set nothing can be left out, and the table itself is returned.
+        """
+        if self.others or self.other_stops:
+            return self
+        found = copy(self)
+        kept = self._candidates(*self._bounds(laxest), 0, len(self.at), laxest).places
+        found.laxest, found.at, found.open_ms = laxest, self.at[kept], self.open_ms[kept]
+        found.rows, found.row_sides = self.rows[:, kept].copy(), self.row_sides[:, kept].copy()
+        found.fixed_bits, found.fixed_sides = self.fixed_bits[kept], self.fixed_sides[kept]
+        found.loud = self.loud[kept]
+        return found
+
+    def covers(self, thresholds: Thresholds) -> bool:
+        """Whether these thresholds are nowhere laxer than those the table was narrowed to."""
+        if self.laxest is None:
+            return True
+        (bounds, quiet), (least, least_quiet) = self._bounds(thresholds), self._bounds(self.laxest)
+        return bool((bounds >= least).all()) and quiet >= least_quiet
 
     def alerts(self, thresholds: Thresholds, start: int = 0, stop: int | None = None) -> Alerts:
         """Alerts with a side of the bars [start, stop) of the window; places count from the window's first bar."""
-        span = slice(start, len(self) if stop is None else stop)
-        places = np.array(
-            [slot.ranked.place(slot.of.sign * slot.of.bound(thresholds), slot.of.at) for slot in self.slots], np.int64
-        )
-        quiet = self.quiet.place(100.0 * thresholds.low_gate, at=True) if self.quiet is not None else -1
+        first, last = 0, len(self.at)
+        if self.laxest is not None:
+            first, last = self.at.searchsorted((start, len(self.columns) if stop is None else stop)).tolist()
+        elif start or stop is not None:
+            first, last = start, last if stop is None else min(stop, last)
+        bounds, quiet = self._bounds(thresholds)
         if self.kernels is not None and not self.others and not self.other_stops:
-            found, sides = self._compiled(places, quiet, span)
+            told, sums = self.kernels.alerts(
+                self.rows, bounds, self.row_bits, self.row_sides, self.fixed_bits, self.fixed_sides, self.loud, quiet,
+                self.needed, self.open_ms, self.cooldown_ms, first, last,
+            )  # fmt: skip
         else:
-            candidates, bits, sums = self._candidates(places, quiet, thresholds, span)
-            told = _cooled(candidates, bits, self.open_ms[span], self.cooldown_ms)
-            found, sides = candidates[told], np.sign(sums[told])
-        sided = sides != 0
-        return Alerts(found[sided] + span.start, sides[sided])
+            near = self._candidates(bounds, quiet, first, last, thresholds)
+            kept = cooled(near.bits, self.open_ms[near.places], self.cooldown_ms)
+            told = near.places[kept]
+            spoken = near.fires.take(told - first, axis=1).view(np.int8)
+            spoken *= self.row_sides.take(told, axis=1)
+            sums = np.add.reduce(spoken, axis=0, dtype=np.int8) + near.fixed_sides[told]
+        sided = sums != 0
+        return Alerts(self.at[told[sided]], np.sign(sums[sided]))
 
-    def _candidates(
-        self, places: NDArray[np.int64], quiet: int, thresholds: Thresholds, span: slice
-    ) -> tuple[Places, NDArray[np.uint8], Sides]:
-        """Bars with families enough, which families those are, and the sum of their sides; before any cooldown."""
-        fixed, fixed_sides = self.fixed, self.fixed_sides
+    def _bounds(self, thresholds: Thresholds) -> tuple[Ranks, int]:
+        """The rank that each slot must be above to fire, and the one below which a bar is quiet."""
+        places = [slot.ranked.place(slot.of.sign * slot.of.bound(thresholds), slot.of.at) for slot in self.slots]
+        quiet = self.quiet.place(100.0 * thresholds.low_gate, at=True) if self.quiet is not None else -1
+        return np.array(places, self.rows.dtype), quiet
+
+    def _candidates(self, bounds: Ranks, quiet: int, first: int, last: int, thresholds: Thresholds) -> _Candidates:
+        """Bars with families enough, before any cooldown."""
+        fixed_bits, fixed_sides = self.fixed_bits, self.fixed_sides
         if self.others:
-            fixed_bits, fixed_sides = self.fixed_bits.copy(), self.fixed_sides.copy()
+            fixed_bits, fixed_sides = fixed_bits.copy(), fixed_sides.copy()
             for entry in self.others:
-                self._add(entry, entry.read(self.columns, thresholds), fixed_bits, fixed_sides)
-            fixed = self._by_bit(fixed_bits)
-        fired = [row[span] > place for row, place in zip(self.rows, places.tolist(), strict=True)]
-        by_family = self._by_family(fired, fixed, span)
-        candidates = self._enough(by_family, quiet, span)
-        for entry in self.other_stops:
-            candidates = candidates[~entry.read(self.columns, thresholds).fires[span][candidates]]
-        bits = np.zeros(len(candidates), np.uint8)
-        for family, fires in by_family:
-            bits |= fires[candidates].view(np.uint8) << np.uint8(family)
-        sums = fixed_sides[span][candidates]
-        for fires, sides in zip(fired, self.row_sides, strict=True):
-            sums += fires[candidates].view(np.int8) * sides[span][candidates]
-        return candidates, bits, sums
-
-    def _by_family(self, fired: list[Bools], fixed: dict[int, Bools], span: slice) -> list[tuple[int, Bools]]:
-        """Per family with anything to say: where one of its triggers fires."""
-        found = {family: fires[span] for family, fires in fixed.items()}
-        for slot, fires in zip(self.slots, fired, strict=True):
-            found[slot.family] = fires if slot.family not in found else found[slot.family] | fires
-        return list(found.items())
-
-    def _enough(self, by_family: list[tuple[int, Bools]], quiet: int, span: slice) -> Places:
-        count = np.zeros(span.stop - span.start, np.uint8)
-        for _, fires in by_family:
-            count += fires.view(np.uint8)
-        enough = count >= self.needed
+                self._add(entry.read(self.columns, thresholds), entry, fixed_bits, fixed_sides)
+        fires = self.rows[:, first:last] > bounds[:, None]
+        bits = np.bitwise_or.reduce(fires.view(np.uint8) * self.row_bits[:, None], axis=0)
+        bits |= fixed_bits[first:last]
+        left = bits
+        for _ in range(self.needed - 1):
+            left = left & (left - np.uint8(1))  # one family less
+        enough = left != 0
         if self.quiet is not None:
-            enough &= self.loud[span] > quiet
-        return np.flatnonzero(enough)
-
-    def _compiled(self, places: NDArray[np.int64], quiet: int, span: slice) -> tuple[Places, Sides]:
-        assert self.kernels is not None
-        told, sums = self.kernels.alerts(
-            self.rows[:, span], places, self.row_bits, self.row_sides[:, span], self.fixed_bits[span],
-            self.fixed_sides[span], self.loud[span], quiet, self.needed, self.open_ms[span], self.cooldown_ms,
-        )  # fmt: skip
-        return told, np.sign(sums)
+            enough &= self.loud[first:last] > quiet
+        for entry in self.other_stops:
+            enough &= ~entry.read(self.columns, thresholds).fires[first:last]
+        near = np.flatnonzero(enough)
+        return _Candidates(near + first, bits[near], fires, fixed_sides)
 
 
 def _speaks(columns: TriggerColumns, asset_class: AssetClass, reasons: list[Trigger]) -> Bools:
@@ -265,15 +270,16 @@ def _speaks(columns: TriggerColumns, asset_class: AssetClass, reasons: list[Trig
     return (columns.usable > 0.0) & ~np.isnan(columns.rsi_low)
 
 
-def _cooled(candidates: Places, bits: NDArray[np.uint8], open_ms: Floats, cooldown_ms: float) -> Places:
+def cooled(bits: NDArray[np.uint8], open_ms: Floats, cooldown_ms: float) -> Places:
     """Which candidates are told: not within the cooldown of the last one told, unless a new family joins."""
     told = []
-    memory, until_ms = 0, -np.inf
-    for place, (now, at_ms) in enumerate(zip(bits.tolist(), open_ms[candidates].tolist(), strict=True)):
-        cooling = at_ms < until_ms
-        if cooling and now | memory == memory:
+    new, until_ms = 255, -np.inf  # families that would be new
+    for place, (now, at_ms) in enumerate(zip(bits.tolist(), open_ms.tolist(), strict=True)):
+        if at_ms >= until_ms:
+            new = 255
+        elif not now & new:
             continue
-        memory = memory | now if cooling else now
+        new &= ~now
         until_ms = at_ms + cooldown_ms
         told.append(place)
     return np.array(told, np.intp)

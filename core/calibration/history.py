@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from msgspec.structs import replace
 
 from core.calibration.entries import Alerts, EntryTable
 from core.calibration.job import CalibrationJob
 from core.calibration.kernels import Kernels
+from core.calibration.space import Space
 from core.calibration.statistics import TradeStatistics, trade_statistics
 from core.calibration.walk import Floats, Trades, equity, joined, marked, prices_of, walk
 from core.market.resample import resample
@@ -68,12 +72,19 @@ class History:
         days = sound_bars(job.days, "daily bars") if len(job.days) else resample(bars, DAY_MS)
         found = columns(bars, daily_levels(days), tick=job.tick)
         self.natr = found.natr
-        self.table = EntryTable(found, class_of(job.asset_class), Rules(), kernels)
+        self.table = self.narrow = EntryTable(found, class_of(job.asset_class), Rules(), kernels)
         self.prices = prices_of(bars, self.interval_ms)
 
     def alerts(self, thresholds: Thresholds, start: int, stop: int) -> Alerts:
         """Alerts of the bars [start, stop)."""
-        return self.table.alerts(thresholds, start, stop)
+        table = self.narrow if self.narrow.covers(thresholds) else self.table
+        return table.alerts(thresholds, start, stop)
+
+    def expect(self, spaces: Sequence[Space]) -> None:
+        """From here on mostly points of these spaces are asked for: bars that none of them can alert on are left out."""
+        laxest = [space.laxest for space in spaces]
+        low, high = min(one.low_gate for one in laxest), min(one.high_gate for one in laxest)
+        self.narrow = self.table.narrowed(replace(laxest[0], low_gate=low, high_gate=high))
 
     def walked(self, alerts: Alerts, thresholds: Thresholds, free: int = 0) -> Trades:
         """What becomes of the alerts; they may run on for a horizon after the last of them."""

@@ -41,7 +41,7 @@ def _made(compile_: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Kerne
 
 def alert_loop(
     rows: NDArray[np.unsignedinteger[Any]],
-    bounds: NDArray[np.int64],
+    bounds: NDArray[np.unsignedinteger[Any]],
     row_bits: NDArray[np.uint8],
     row_sides: Sides,
     fixed_bits: NDArray[np.uint8],
@@ -51,41 +51,43 @@ def alert_loop(
     needed: int,
     open_ms: Floats,
     cooldown_ms: float,
+    first: int,
+    last: int,
 ) -> tuple[Places, Sides]:
-    """Bars told as ALERT and the sums of their sides: `EntryTable.alerts` in one pass over (triggers, bars) of ranks."""
-    count = len(open_ms)
-    bits = fixed_bits.copy()
+    """Places told as ALERT and the sums of their sides: `EntryTable.alerts` over the places [first, last) of its arrays."""
+    bits = fixed_bits[first:last].copy()
     for row in range(len(bounds)):
         bound, bit = bounds[row], row_bits[row]
-        ranks = rows[row]
-        for bar in range(count):
-            bits[bar] |= bit if ranks[bar] > bound else np.uint8(0)
-    places = np.empty(count, np.intp)
-    sums = np.empty(count, np.int8)
-    told = 0
+        ranks = rows[row][first:last]
+        for place in range(len(bits)):
+            bits[place] |= bit if ranks[place] > bound else np.uint8(0)
+    told = np.empty(len(bits), np.intp)
+    sums = np.empty(len(bits), np.int8)
+    count = 0
     memory = np.uint8(0)
     until_ms = -np.inf
-    for bar in range(count):
-        now = bits[bar]
-        families = 0
+    for near in range(len(bits)):
+        now = bits[near]
         left = now
-        while left:
+        for _ in range(needed - 1):
             left &= left - np.uint8(1)
-            families += 1
-        if families < needed or loud[bar] <= quiet:
+        if left == 0:
             continue
-        cooling = open_ms[bar] < until_ms
+        place = first + near
+        if loud[place] <= quiet:
+            continue
+        cooling = open_ms[place] < until_ms
         if cooling and now | memory == memory:
             continue
         memory = memory | now if cooling else now
-        until_ms = open_ms[bar] + cooldown_ms
-        side = fixed_sides[bar]
+        until_ms = open_ms[place] + cooldown_ms
+        side = fixed_sides[place]
         for row in range(len(bounds)):
-            if rows[row, bar] > bounds[row]:
-                side += row_sides[row, bar]
-        places[told], sums[told] = bar, side
-        told += 1
-    return places[:told], sums[:told]
+            if rows[row, place] > bounds[row]:
+                side += row_sides[row, place]
+        told[count], sums[count] = place, side
+        count += 1
+    return told[:count], sums[:count]
 
 
 def walk_loop(

@@ -67,47 +67,44 @@ def search(
     `multi`: the value is raised and the drawdown lowered, nothing is pruned, and the choice is made among those trials
     that no other one beats in both. `out_of_time` is asked before every trial but the first.
     """
-    study, state = _study(seed, len(starts) + random_trials, multi)
+    import optuna
+
+    study = _study(optuna, seed, len(starts) + random_trials, multi)
     for start in starts:
         study.enqueue_trial(dict(start))
-    ranges = _ranges()
     tried: list[Tried] = []
     partial = False
-    for count in range(trials):
-        if count and out_of_time():
-            partial = True
-            break
-        asked = study.ask(ranges)
+
+    def objective(asked: Any) -> float | tuple[float, float]:
+        nonlocal partial
         found = _run(trial, asked, prune=not multi)
         tried.append(found)
+        told(len(tried))
+        if len(tried) < trials and out_of_time():
+            partial = True
+            study.stop()
         if found.pruned:
-            study.tell(asked, state=state.PRUNED)
-        else:
-            study.tell(asked, [found.outcome.value, found.outcome.drawdown] if multi else found.outcome.value)
-        told(count + 1)
+            raise optuna.TrialPruned
+        return (found.outcome.value, found.outcome.drawdown) if multi else found.outcome.value
+
+    study.optimize(objective, n_trials=trials)
     chosen = _balanced(tried) if multi else _plateau(tried)
     return Searched(tried=tuple(tried), chosen=chosen, partial=partial)
 
 
-def _study(seed: int, startup: int, multi: bool) -> tuple[Any, Any]:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def _study(optuna: Any, seed: int, startup: int, multi: bool) -> Any:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(n_startup_trials=startup, seed=seed)
     if multi:
-        return optuna.create_study(directions=["maximize", "minimize"], sampler=sampler), optuna.trial.TrialState
+        return optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=PRUNE_STARTUP, n_warmup_steps=PRUNE_AFTER - 1)
-    return optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner), optuna.trial.TrialState
-
-
-def _ranges() -> dict[str, Any]:
-    from optuna.distributions import FloatDistribution
-
-    return {parameter.name: FloatDistribution(parameter.least, parameter.most) for parameter in PARAMETERS}
+    return optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
 
 
 def _run(trial: Trial, asked: Any, *, prune: bool) -> Tried:
-    point: Point = dict(asked.params)
+    point: Point = {
+        parameter.name: asked.suggest_float(parameter.name, parameter.least, parameter.most) for parameter in PARAMETERS
+    }
     standing = None
     for block, standing in enumerate(trial(point), start=1):
         if prune and block == PRUNE_AFTER:

@@ -20,18 +20,22 @@ Point = dict[str, float]
 
 
 class Parameter(NamedTuple):
-    """`threshold`: the name of what it sets; `quantile`: it is a share of the asset's own NATR."""
+    """`threshold`: the name of what it sets; `quantile`: it is a share of the asset's own NATR.
+
+    Triggers fire most easily at the least value, or at the most (`lax_most`).
+    """
 
     name: str
     threshold: str
     least: float
     most: float
     quantile: bool = False
+    lax_most: bool = False
 
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter("vol_z_threshold", "vol_z_threshold", 2.0, 4.0),
-    Parameter("rsi_oversold", "rsi_oversold", 15.0, 40.0),
+    Parameter("rsi_oversold", "rsi_oversold", 15.0, 40.0, lax_most=True),
     Parameter("rsi_overbought", "rsi_overbought", 60.0, 85.0),
     Parameter("vwap_multiple", "vwap_multiple", 1.0, 3.0),
     Parameter("low_quantile", "low_gate", 0.02, 0.30, quantile=True),
@@ -63,6 +67,13 @@ class Space:
         if problems(made):
             made = replace(made, low_gate=self.base.low_gate, high_gate=self.base.high_gate)
         return made
+
+    @property
+    def laxest(self) -> Thresholds:
+        """Thresholds at which any point's triggers would fire as well."""
+        return self.thresholds(
+            {parameter.name: parameter.most if parameter.lax_most else parameter.least for parameter in PARAMETERS}
+        )
 
     def point(self, thresholds: Thresholds) -> Point:
         """The point nearest to some thresholds, every parameter held within its range."""

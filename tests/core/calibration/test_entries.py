@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from msgspec.structs import replace
 
 from core.calibration.entries import Alerts, EntryTable
 from core.calibration.kernels import compiled
@@ -76,6 +77,34 @@ def test_entries_are_those_of_the_live_triggers(seed: int, thresholds: Threshold
     expected = live(found, thresholds, SPOT, rules, start)
     assert same(EntryTable(found, SPOT, rules).alerts(thresholds, start), expected)
     assert same(EntryTable(found, SPOT, rules, compiled()).alerts(thresholds, start), expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=some.integers(0, 3), thresholds=THRESHOLDS, laxer=some.floats(0.5, 1.0), start=some.sampled_from([0, 1800]))
+def test_a_narrowed_table_says_the_same_of_all_it_covers(
+    seed: int, thresholds: Thresholds, laxer: float, start: int
+) -> None:
+    whole = EntryTable(window(seed), SPOT, Rules())
+    lax = Thresholds(
+        low_gate=thresholds.low_gate * laxer, high_gate=thresholds.high_gate * laxer,
+        vol_z_threshold=thresholds.vol_z_threshold * laxer, rsi_oversold=thresholds.rsi_oversold / laxer,
+        rsi_overbought=thresholds.rsi_overbought * laxer, vwap_multiple=thresholds.vwap_multiple * laxer,
+        breakout_atr=thresholds.breakout_atr * laxer,
+    )  # fmt: skip
+    expected = whole.alerts(thresholds, start, 2300)
+    for kernels in (None, compiled()):
+        narrow = EntryTable(window(seed), SPOT, Rules(), kernels).narrowed(lax)
+        assert narrow.covers(thresholds)
+        assert same(narrow.alerts(thresholds, start, 2300), expected)
+
+
+def test_a_table_does_not_cover_what_is_laxer_than_it_was_narrowed_to() -> None:
+    base = replace(LOOSE, low_gate=float(np.nanmedian(window(0).natr)))
+    narrow = EntryTable(window(0), SPOT, Rules()).narrowed(base)
+    assert 0 < len(narrow.at) < len(narrow.columns) / 2
+    assert narrow.covers(base)
+    for change in ({"vol_z_threshold": 1.4}, {"rsi_oversold": 41.0}, {"low_gate": 0.0}, {"vwap_multiple": 0.9}):
+        assert not narrow.covers(replace(base, **change))
 
 
 def test_there_is_something_to_compare() -> None:
