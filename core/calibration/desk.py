@@ -20,7 +20,7 @@ from core.calibration.orders import Order, Refused, follow
 from core.calibration.preparation import Preparation, Stale, TooFew, too_few
 from core.calibration.queue import Queue
 from core.calibration.reporting import Reporter
-from core.calibration.task import Task
+from core.calibration.task import ENDED, Task
 from core.calibration.worker_process import Result
 from core.calibration.workers import Opener, open_workers
 from core.clock import Clock
@@ -201,6 +201,7 @@ class CalibrationDesk:
                 alerted(self._queue, symbol, self._thresholds, now_ms)
         if now_s >= self._review_s:
             self._review_s = now_s + REVIEW_S
+            self._placed &= {task.symbol for task in self._queue.tasks() if task.state not in ENDED}
             review(self._queue, self._symbols, self._thresholds, self._volumes, self._placed, now_ms)
 
     async def _note_ends(self) -> None:
@@ -258,7 +259,6 @@ class CalibrationDesk:
             self._queue.reject(task.id, now_ms, report.reason)
         else:
             self._queue.fail(task.id, now_ms, "no_feasible_trial", report.reason)
-        self._placed.discard(task.symbol)
         self._reporter.tell_report(report)
 
     async def _put_in_force(self, task: Task, report: CalibrationReport) -> CalibrationReport:

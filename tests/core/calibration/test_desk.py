@@ -13,6 +13,7 @@ import pytest
 
 from core.calibration.desk import CALM_S, MARGIN_S
 from core.calibration.job import CalibrationJob, Step
+from core.calibration.preparation import bars_wanted
 from core.calibration.worker_process import Result
 from core.messages import CalibrationProgress, CalibrationQueue, CalibrationReport, EngineStatus, Replay
 from core.screening.costs import SLIPPAGE_FLOOR
@@ -20,6 +21,7 @@ from tests.builders import listing, quote
 from tests.core.calibration.jobs import MINUTE, PLAIN, T0, report
 from tests.core.calibration.room import ENOUGH, PATIENCE_S, Room
 
+WANTED = bars_wanted(PLAIN)
 ONE = msgspec.structs.replace(PLAIN, max_concurrent=1)
 TWO = msgspec.structs.replace(PLAIN, max_concurrent=2)
 HOUR_S = 3600.0
@@ -161,12 +163,13 @@ async def test_a_job_holds_what_a_calibration_needs(room: Room) -> None:
 
 
 async def test_too_few_bars_wait_for_history_and_say_how_long(room: Room) -> None:
-    room.have["BTCUSDT"] = ENOUGH - 10 - 1500
+    room.have["BTCUSDT"] = WANTED - 1500
     await room.turn()
     waiting = room.task("BTCUSDT")
     assert (waiting.state, waiting.next_try_ms) == ("queued", T0 + 15 * MINUTE)
     assert waiting.reason == (
-        "waiting for history: 16,240 of 17,740 one-minute bars are stored; 1 d 1 h at most, sooner as older ones are fetched"
+        f"waiting for history: {WANTED - 1500:,} of {WANTED:,} one-minute bars are stored;"
+        " 1 d 1 h at most, sooner as older ones are fetched"
     )
     room.have["BTCUSDT"] = ENOUGH
     await room.turn(seconds=899)
@@ -336,7 +339,7 @@ async def test_the_queue_is_said_when_it_moves_and_now_and_then(room: Room) -> N
         "local",
         True,
         False,
-        17_740,
+        WANTED,
     )
 
 
