@@ -37,6 +37,7 @@ from core.screening.thresholds import (
     changed,
     from_class,
     on_class,
+    without_expired,
 )
 from core.screening.view import SampleView
 from core.settings_live import LiveSettings
@@ -135,10 +136,13 @@ class ThresholdBook:
     async def set_calibrated(self, symbol: str, values: Mapping[str, float], by: str) -> InForce:
         """Put values of a calibration in force; `by` is who took them (`calibration`, `operator`).
 
+        What had expired and is not among them goes back to the class.
         Returns when they are on disk, or the disk was found not to take them. Raises ValueError that says what is wrong.
         """
         now_ms = self._clock.now_ms()
-        made = changed(self._asset(symbol).raw, "calibrated", now_ms, self._expires_ms(symbol, now_ms), **values)
+        asset = self._asset(symbol)
+        base = without_expired(asset.raw, asset.found.asset_class.defaults, now_ms)
+        made = changed(base, "calibrated", now_ms, self._expires_ms(symbol, now_ms), **values)
         self._put(symbol, made, by)
         await self._keep()
         return self.in_force(symbol)

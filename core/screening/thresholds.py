@@ -159,6 +159,16 @@ def changed(current: InForce, source: ThresholdSource, now_ms: int, expires_ms: 
     return dated(made, sources, now_ms, expires)
 
 
+def without_expired(current: InForce, default: Thresholds, now_ms: int) -> InForce:
+    """`current` with expired values given back to the class, for a new calibration that does not renew them."""
+    over = [name for name in current.fitted if current.expires_of(name) <= now_ms]
+    if not over:
+        return current
+    sources = current.sources | dict.fromkeys(over, "class")
+    expires = {name: current.expires_of(name) for name in current.fitted}
+    return on_class(dated(current.values, sources, current.since_ms, expires), default)
+
+
 def on_class(current: InForce, default: Thresholds) -> InForce:
     """`current` with the values that come from the class as the class has them now.
 

@@ -179,6 +179,19 @@ async def test_expiry_blends_each_value_at_its_own_time_and_tells_so(desk: Desk)
     assert desk.value("vol_z_threshold") == 2.5, "an edit does not bring expired values back to life"
 
 
+async def test_a_calibration_renews_what_it_names_and_gives_back_what_expired_besides(desk: Desk) -> None:
+    desk.edit("breakout_atr", "0.5")
+    await desk.room.advance(10 * DAY_MS / 1000)
+    desk.edit("sl_mult", "2")
+    await desk.room.advance(6 * DAY_MS / 1000)
+    assert desk.value("breakout_atr") == pytest.approx(0.3)
+    now = await desk.book.set_calibrated("BTCUSDT", {"vol_z_threshold": 2.0}, "calibration")
+    assert not now.blended, "or its calibration would be asked for again at once"
+    assert (now.values.breakout_atr, now.sources["breakout_atr"]) == (SPOT.breakout_atr, "class")
+    assert (now.values.sl_mult, now.sources["sl_mult"]) == (2.0, "operator")
+    assert now.expires_ms == expiry_ms("BTCUSDT", T0 + 10 * DAY_MS)
+
+
 async def test_how_long_values_hold_is_a_setting(tmp_path: Path) -> None:
     room = await Room.open(tmp_path, settings=Settings(calibration=Calibration(expiry_days=2.0)))
     desk = await Desk(room).open()

@@ -19,7 +19,9 @@ from core.screening.thresholds import (
     at,
     changed,
     from_class,
+    on_class,
     problems,
+    without_expired,
 )
 
 DEFAULT = Thresholds()
@@ -88,6 +90,43 @@ def test_expired_values_stand_half_way_to_the_class_default() -> None:
     assert found.sources == current.sources
     assert msgspec.structs.replace(found.values, vol_z_threshold=3.0, rsi_oversold=30.0) == DEFAULT
     assert at(found, DEFAULT, 2_000) == found, "blended once, not again on every look"
+
+
+def test_every_value_expires_by_its_own_date() -> None:
+    first = changed(from_class(DEFAULT), "calibrated", 100, 1_000, vol_z_threshold=2.0, tp_mult=5.0)
+    both = changed(first, "operator", 500, 3_000, rsi_oversold=20.0)
+    assert (both.expires_ms, both.later, both.since_ms) == (1_000, {"rsi_oversold": 3_000}, 500)
+    assert [both.expires_of(name) for name in ("tp_mult", "rsi_oversold", "sl_mult")] == [1_000, 3_000, 0]
+    found = at(both, DEFAULT, 1_000).values
+    assert (found.vol_z_threshold, found.rsi_oversold) == (2.5, 20.0)
+    assert at(both, DEFAULT, 3_000).values.rsi_oversold == 25.0
+    renewed = changed(both, "calibrated", 2_000, 9_000, vol_z_threshold=2.0, tp_mult=5.0)
+    assert (renewed.expires_ms, renewed.later) == (3_000, {"vol_z_threshold": 9_000, "tp_mult": 9_000})
+    given_back = without_expired(both, DEFAULT, 1_000)
+    assert (given_back.fitted, given_back.expires_ms) == (("rsi_oversold",), 3_000)
+    assert given_back.values == Thresholds(rsi_oversold=20.0)
+    assert without_expired(both, DEFAULT, 999) is both
+
+
+def test_a_blend_never_crosses_the_gates() -> None:
+    low = changed(from_class(DEFAULT), "calibrated", 100, 1_000, low_gate=0.0008, high_gate=0.002)
+    both = changed(low, "operator", 500, 3_000, high_gate=0.0009)
+    wide = Thresholds(low_gate=0.0028, high_gate=0.003)
+    assert problems(at(both, wide, 1_000).values) == ()
+
+
+def test_class_values_follow_the_class_and_the_others_stay() -> None:
+    mine = changed(from_class(DEFAULT), "operator", 5, 10, tp_mult=5.0, high_gate=0.001)
+    found = on_class(mine, Thresholds(tp_mult=9.0, sl_mult=2.0, low_gate=0.002, high_gate=0.004))
+    assert (found.values.tp_mult, found.values.sl_mult) == (5.0, 2.0)
+    assert (found.values.low_gate, found.values.high_gate) == (DEFAULT.low_gate, 0.001), "gates never cross"
+    assert on_class(mine, DEFAULT) is mine
+
+
+def test_volatility_beyond_all_reason_stays_within_the_range() -> None:
+    found = adaptive_from_atr(from_class(DEFAULT), sample(0.2, 0.9), sample(0.9, 0.9))
+    assert problems(found.values) == ()
+    assert (found.values.low_gate, found.values.high_gate, found.values.atr_target) == (0.05, 0.5, 50.0)
 
 
 def test_class_defaults_do_not_expire() -> None:
