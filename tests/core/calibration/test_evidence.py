@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_the_chosen_one_is_held_against_all_trials_on_the_tests_only() -> None:
 def test_a_trade_may_run_into_the_next_stretch_where_none_begins_until_it_has_ended() -> None:
     base = sets()[0]
     edges = list(range(FIRST, BARS, 150))
-    parts = [(base if place % 3 else None, start, stop) for place, (start, stop) in enumerate(zip(edges, edges[1:]))]  # noqa: B905
+    parts = [(base if place % 3 else None, start, stop) for place, (start, stop) in enumerate(pairwise(edges))]
     found = history().joined(parts)
     assert len(found) > 10
     assert bool((found.entered[1:] > found.exited[:-1]).all())
