@@ -103,13 +103,25 @@ async def test_a_timeframe_that_was_not_named_is_read_once_it_is_asked_for(room:
     assert room.reads == ["A", "A"]
 
 
-async def test_only_the_newest_days_are_read(room: Room) -> None:
-    old, new = walk(1440), walk(READ_DAYS * 1440, start=START + 1440 * MINUTE)
-    old[:, 2], old[:, 3] = old[:, 1] * 2, old[:, 1] / 2
+async def test_only_the_newest_days_count(room: Room) -> None:
+    old, new = walk(20 * 1440), walk(READ_DAYS * 1440, start=START + 20 * 1440 * MINUTE)
+    for block, liquid in ((old, 3), (new, 9)):
+        block[block[:, 0] // 3_600_000 % 24 == liquid, 6] *= 50.0
     await room.keep("A", np.concatenate([old, new]))
     room.watch("A")
     await room.until(lambda: room.sampler.sample("A", "1h") != NO_SAMPLE)
-    assert room.sampler.sample("A", "1h").quantiles[-1] < 0.1, "nothing of the older, absurdly wide bars"
+    assert room.sampler.preferred_hours("A", 1) == (9,), "what most of all days say is older"
+
+
+async def test_a_market_that_leaves_while_it_is_read_is_not_kept(room: Room) -> None:
+    await room.keep("A", walk(8 * 1440))
+    await room.keep("B", walk(8 * 1440))
+    room.watch("A")
+    await room.until(lambda: room.reading)
+    room.watch("B")
+    await room.until(lambda: room.reads.count("B") == 2)
+    assert room.reads.count("A") == 1
+    assert room.sampler.sample("A", "5m") == NO_SAMPLE
 
 
 async def test_a_market_with_little_history_is_read_again_sooner(room: Room) -> None:

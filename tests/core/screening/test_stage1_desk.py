@@ -43,6 +43,9 @@ async def test_every_closed_minute_of_a_watched_market_brings_one_judgement(watc
 
 
 async def test_other_bars_bring_nothing(watch: Watch) -> None:
+    watch.bus.publish(bar_of(watch.blocks["A"][watch.count - 1], "A", "1m", revision=1))
+    await watch.settle()
+    assert not watch.said
     await watch.minute()
     watch.said.clear()
     bar = bar_of(watch.next_row("A"), "A", "1m")
@@ -315,6 +318,10 @@ async def test_todays_levels_are_those_of_the_days_that_are_over(watch: Watch) -
     assert "BREAKOUT_UP" not in codes(watch.judged("A", watch.next_row("A", close=0.03)))
     found = watch.judged("A", watch.next_row("A", close=0.05))
     assert "BREAKOUT_UP" in codes(found)
+    corrected = watch.market.windows["A", "1d"].row(-1)
+    corrected[2] = 102.0
+    watch.market.windows["A", "1d"].correct(corrected[0], corrected)
+    assert "BREAKOUT_UP" in codes(watch.judged("A", watch.next_row("A", close=0.03)))
     watch.market.windows["A", "1d"].append(days(today + DAY_MS, (120.0, 90.0))[0])  # the day that now runs is over
     assert "BREAKOUT_UP" in codes(watch.judged("A", watch.next_row("A", close=0.05))), "but not at this minute"
 
