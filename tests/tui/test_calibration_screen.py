@@ -155,9 +155,9 @@ async def test_detail_says_what_was_found_against_what_is_in_force():
         picture = page(running)
         assert "vol_z_threshold    3.00 → 2.61     1–10    adaptive    ▇▇▇▇▇▇ .41" in picture
         assert "atr_target         1.00 → 1.14     0–50    adaptive             –" in picture
-        assert "✗ DSR: more than luck        .21  .90 or more" in picture
-        assert "found, OOS        118  0.94  39 [32–46]  − 0.05  − 0.10  11.3" in picture
-        assert "in force, OOS     125  0.97  41 [34–48]  − 0.02  − 0.08  10.1" in picture
+        assert "✗ DSR, not luck        .21  .90 or more" in picture
+        assert "found, OOS       118  0.94 39 [32–46] − 0.05 − 0.10  11.3" in picture
+        assert "in force, OOS    125  0.97 41 [34–48] − 0.02 − 0.08  10.1" in picture
         assert "in force E(R)    − 0.04  + 0.05  − 0.09  + 0.01  − 0.02" in picture
 
 
@@ -166,7 +166,7 @@ async def test_what_was_accepted_is_shown_against_what_was_before():
         picture = page(running)
         assert "vol_z_threshold    2.61 ← 3.00     1–10    calibrated" in picture
         assert "✓ accepted: all checks passed" in picture
-        assert "before, OOS       171" in picture
+        assert "before, OOS      171" in picture
         assert "calibrated 2 d ago · expires in 11 d · 3 sets before" in picture
 
 

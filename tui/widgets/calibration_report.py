@@ -44,11 +44,11 @@ def heading(title: str, chosen: bool, rest: str = "", at: int = 0) -> Line:
 
 
 CHECKS: dict[str, tuple[str, str]] = {
-    "TRADES": ("trades out of sample", "{} or more"),
-    "LOWER_BOUND": ("lower bound of E(R)", "above {}"),
-    "BETTER": ("against those in force", "above {}"),
-    "DSR": ("DSR: more than luck", "{} or more"),
-    "PBO": ("PBO: not overfitted", "{} or less"),
+    "TRADES": ("trades, OOS", "{} or more"),
+    "LOWER_BOUND": ("bound of E(R)", "above {}"),
+    "BETTER": ("beats in force", "above {}"),
+    "DSR": ("DSR, not luck", "{} or more"),
+    "PBO": ("PBO, not overfit", "{} or less"),
 }
 """What a check looks at, and what it asks for."""
 
@@ -71,13 +71,13 @@ def verdict_lines(
 
 
 def _check_runs(check: CalibrationCheck, glyphs: Glyphs) -> Line:
-    """`lower bound of E(R)    − 0.10  above 0`."""
+    """`bound of E(R)     − 0.10  above 0`."""
     name, asks = CHECKS[check.code]
     found, bound = (_check_number(check.code, value, glyphs) for value in (check.found, check.bound))
     asked = asks.format(bound)
     if check.code == "BETTER" and not check.bound:
-        asked = "too few trades to compare with"
-    return [(f"{name:<23}", "dim"), (f"{found:>7}", "dim" if check.passed else "bright"), (f"  {asked}", "dim")]
+        asked = "nothing to compare"
+    return [(f"{name:<17}", "dim"), (f"{found:>7}", "dim" if check.passed else "bright"), (f"  {asked}", "dim")]
 
 
 def _check_number(code: str, value: float, glyphs: Glyphs) -> str:
@@ -137,7 +137,7 @@ def history_lines(events: Iterable[Event], symbol: str, now_ms: int, most: int) 
 # --- trades ----------------------------------------------------------------------------------------------------------
 
 
-TRADES_TITLES = f"{'n':>6}{'PF':>6}{'WIN %':>12}{'E(R)':>8}{'BOUND':>8}{'DD %':>6}"
+TRADES_TITLES = f"{'n':>5}{'PF':>6}{'WIN %':>11}{'E(R)':>7}{'BOUND':>7}{'DD %':>6}"
 
 
 def trades_lines(report: CalibrationReport | None, glyphs: Glyphs, width: int) -> list[Line]:
@@ -157,14 +157,14 @@ def trades_lines(report: CalibrationReport | None, glyphs: Glyphs, width: int) -
 def _figures_line(name: str, figures: TradeFigures | None, glyphs: Glyphs) -> Line:
     line: Line = [(f"{name:<{NAME}}", "dim")]
     if figures is None:
-        return [*line, (f"{glyphs.missing:>6}", "dim")]
+        return [*line, (f"{glyphs.missing:>5}", "dim")]
     bound = fmt.signed(figures.lower_bound_r, 2, glyphs=glyphs)
     for (text, style), width in (
-        (trades_text(figures, glyphs), 6),
+        (trades_text(figures, glyphs), 5),
         (factor_text(figures, glyphs), 6),
-        (win_interval_text(figures, glyphs), 12),
-        (expectancy_text(figures, glyphs), 8),
-        ((bound, "text"), 8),
+        (win_interval_text(figures, glyphs), 11),
+        (expectancy_text(figures, glyphs), 7),
+        ((bound, "text"), 7),
         (drawdown_text(figures, glyphs), 6),
     ):
         line.append((text.rjust(width), style))

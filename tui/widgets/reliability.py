@@ -30,6 +30,8 @@ AXIS = 5
 LEAST_HEIGHT, LEAST_WIDTH = 3, 20
 WIDEST, TALLEST = 64, 24
 """More cells would only stretch ten bins."""
+WIDE_BAND_FROM = 40
+"""With fewer cells bands of three would run into each other."""
 HITS_MOST = 4
 FROM_HEIGHT = 17
 """Lower panels have room for the diagram alone."""
@@ -87,12 +89,13 @@ def _diagram(bins: tuple[ReliabilityBin, ...], glyphs: Glyphs, cells: int, rows:
     grid: list[list[Run]] = [[(" ", "text")] * cells for _ in range(rows)]
     for column in range(cells):
         grid[_row(column / max(1, cells - 1), rows)][column] = (diagonal, "dim")
+    reach = 1 if cells >= WIDE_BAND_FROM else 0
     for found in bins:
         if not found.count:
             continue
         column = _column(found.forecast, cells)
         for y in range(_row(found.high, rows), _row(found.low, rows) + 1):
-            for x in (column - 1, column, column + 1):
+            for x in range(column - reach, column + reach + 1):
                 if 0 <= x < cells:
                     grid[y][x] = (band, "rule")
     for found in bins:
