@@ -113,7 +113,9 @@ def nearest_levels(opens: Floats, high: Floats, low: Floats, close: Floats, dail
     count = len(close)
     swings = _swings(high, 1.0, first) + _swings(low, -1.0, first)
     days = np.searchsorted(daily.ends_ms, opens[first:], side="right") - 1
-    moves = {first, count, *(np.flatnonzero(days[1:] != days[:-1]) + first + 1).tolist()}
+    moves = {first, count}
+    if days[0] != days[-1]:
+        moves.update((np.flatnonzero(days[1:] != days[:-1]) + first + 1).tolist())
     moves.update(place for start, end, _ in swings for place in (start, end) if first < place < count)
     edges = sorted(moves)
     found = Nearest(np.empty(count - first), np.empty(count - first), np.empty(count - first))

@@ -16,8 +16,8 @@ from tests.core.signals.markets import bar_of, window_of
 
 SYMBOLS = 10
 STORED_BARS = 40 * 1440
-MINUTES = 200
-RUN_MINUTES = 10
+MINUTES = 300
+RUN_MINUTES = 2
 """A run is so many minutes of all markets; the quickest of them counts."""
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
