@@ -73,7 +73,7 @@ class History(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Candles in memory and on disk."""
 
     bars: Annotated[int, _about("Bars loaded per timeframe at start.", ge=300, le=2000)] = 1500
-    daily_bars: Annotated[int, _about("Daily bars loaded at start.", ge=2, le=1000)] = 30
+    daily_bars: Annotated[int, _about("Daily bars loaded at start; levels look back 34 days.", ge=2, le=1000)] = 40
     memory_bars: Annotated[int, _about("Bars kept in memory per symbol and timeframe.", ge=500, le=20_000)] = 2000
     store_bars: Annotated[
         int, _about("One-minute bars kept on disk per symbol; 0 turns the fill off.", ge=0, le=1_000_000)
