@@ -45,5 +45,6 @@ class Evaluated:
         return deflate(everything, everything.shape[1] - 1)
 
     def overfitting(self) -> float:
-        """Probability of overfitting of the strategies among the trials."""
-        return overfitting_probability(distinct(self.returns))
+        """Probability of overfitting of the strategies among the trials; of the trials where they are all one strategy."""
+        strategies = distinct(self.returns)
+        return overfitting_probability(strategies if strategies.shape[1] > 1 else self.returns)

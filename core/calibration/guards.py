@@ -22,7 +22,7 @@ NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
 CLUSTER_CORRELATION = 0.7
 """Trials whose results correlate above it count as one."""
-MOST_CLUSTERED = 1000
+MOST_CLUSTERED = 2000
 """Clustering takes the cube of the number of trials."""
 CONFIDENCE_Z = 1.645
 CSCV_BLOCKS = 16

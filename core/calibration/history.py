@@ -17,7 +17,6 @@ from core.market.resample import resample
 from core.screening.classes import CLASSES, AssetClass
 from core.screening.columns import columns
 from core.screening.levels import DAY_MS, daily_levels
-from core.screening.stage1 import Rules
 from core.screening.thresholds import Thresholds
 from core.venue import TIMEFRAME_MS, CandleBlock
 
@@ -72,7 +71,7 @@ class History:
         days = sound_bars(job.days, "daily bars") if len(job.days) else resample(bars, DAY_MS)
         found = columns(bars, daily_levels(days), tick=job.tick)
         self.natr = found.natr
-        self.table = self.narrow = EntryTable(found, class_of(job.asset_class), Rules(), kernels)
+        self.table = self.narrow = EntryTable(found, class_of(job.asset_class), job.rules, kernels)
         self.prices = prices_of(bars, self.interval_ms)
 
     def alerts(self, thresholds: Thresholds, start: int, stop: int) -> Alerts:

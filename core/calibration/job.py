@@ -7,6 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from core.screening.costs import Costs
+from core.screening.stage1 import Rules
 from core.screening.thresholds import Thresholds
 from core.settings import Calibration
 from core.venue import CandleBlock
@@ -16,7 +17,8 @@ class CalibrationJob(Struct, frozen=True, kw_only=True):
     """One asset to calibrate. `bars`: closed bars of `timeframe`, oldest first, float64 (n, 9); `days`: daily bars.
 
     `default` are the class defaults, `current` the thresholds in force. `tick` is the price step, 0 unknown. `shorts`:
-    whether trades on the SELL side count. `task_id` and `slot` only come back in reports.
+    whether trades on the SELL side count. `rules`: how many families make an ALERT, and the cooldown, as live has them.
+    `task_id` and `slot` only come back in reports.
     """
 
     venue: str = ""
@@ -32,6 +34,7 @@ class CalibrationJob(Struct, frozen=True, kw_only=True):
     costs: Costs
     tick: float = 0.0
     shorts: bool = False
+    rules: Rules = Rules()
     task_id: int = 0
     slot: int = 0
 

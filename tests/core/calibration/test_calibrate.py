@@ -19,6 +19,7 @@ from core.calibration.space import SEARCHED
 from core.calibration.walk import HORIZON
 from core.clock import SimClock
 from core.messages import CalibrationReport
+from core.screening.stage1 import Rules
 from core.screening.thresholds import SPANS
 from core.settings import Calibration
 from tests.core.calibration.planted import BARS, START_MS, job, market
@@ -200,6 +201,14 @@ def test_longs_only_unless_shorts_are_asked_for() -> None:
     assert both.current is not None
     assert answered().current is not None
     assert both.current.trades > answered().current.trades  # type: ignore[union-attr]
+
+
+def test_alerts_are_counted_by_the_rules_in_force() -> None:
+    rarer = calibrate(replace(asked(), rules=Rules(cooldown_s=7200.0)))
+    assert rarer.current is not None
+    assert answered().current is not None
+    assert rarer.current.trades < answered().current.trades  # type: ignore[union-attr]
+    assert calibrate(replace(asked(), rules=Rules(min_reasons_for_alert=4))).reason.startswith(NO_FEASIBLE)
 
 
 def test_the_newest_folds_are_enough_of_a_long_history(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,14 @@ def test_the_chosen_one_is_held_against_all_trials_on_the_tests_only() -> None:
     assert 0.0 <= evaluated.overfitting() <= 1.0
 
 
+def test_where_all_trials_are_one_strategy_its_copies_are_compared() -> None:
+    base = sets()[0]
+    copies = [replace(base, tp_mult=base.tp_mult + 0.01 * place) for place in range(6)]
+    evaluated = Evaluated(history(), copies, FIRST, TESTED)
+    assert len(np.unique(clusters(evaluated.returns))) == 1
+    assert 0.0 <= evaluated.overfitting() <= 1.0
+
+
 def test_a_trade_may_run_into_the_next_stretch_where_none_begins_until_it_has_ended() -> None:
     base = sets()[0]
     edges = list(range(FIRST, BARS, 150))
