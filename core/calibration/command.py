@@ -29,6 +29,7 @@ from core.screening.file_market import class_of
 from core.screening.levels import DAY_MS
 from core.screening.scan_alerts import MINUTE
 from core.screening.scan_history import HOUR, FileHistory
+from core.screening.stage1 import Rules
 from core.screening.thresholds import InForce, adaptive_from_atr, at, from_class
 from core.settings import Settings
 from core.venue import TIMEFRAME_MS, CandleBlock, Fatal
@@ -95,6 +96,7 @@ def job_of(
         costs=costs,
         tick=tick,
         shorts=shorts_allowed(market.category, settings.screening),
+        rules=Rules.of(settings.screening),
     )
 
 

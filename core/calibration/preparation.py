@@ -14,6 +14,7 @@ from core.calibration.task import Task
 from core.clock import Clock
 from core.messages import Listing, Quote, VenueClock
 from core.screening.costs import fee_of, shorts_allowed, trade_costs
+from core.screening.stage1 import Rules
 from core.screening.view import ThresholdView
 from core.settings import Calibration, Settings
 from core.signals.shadow import Stored
@@ -121,6 +122,7 @@ class Preparation:
             ),
             tick=tick,
             shorts=shorts_allowed(market.category, settings.screening),
+            rules=Rules.of(settings.screening),
             task_id=task.id,
             slot=slot,
         )  # fmt: skip
