@@ -162,6 +162,18 @@ def test_files_of_longer_bars_have_recommendations_without_alerts() -> None:
     assert {event["frame"] for event in hourly} == {"1h"}, "15m bars cannot be made of it"
 
 
+def test_a_stable_coin_alerts_when_it_leaves_its_peg_and_for_nothing_else() -> None:
+    rows = market(1, 1000)
+    rows[:, 1:5] = (1.0 + (rows[:, 1:5] / rows[0, 1] - 1.0) / 100.0).round(4)
+    rows[:, 5] *= 1000.0
+    rows[600:, 1:5] = (rows[600:, 1:5] - 0.01).round(4)
+    found = [event for event in told([("USDCUSDT", rows)]) if event["kind"] == "alert"]
+    assert {reason["code"] for event in found for reason in event["trigger_reasons"]} == {"DEPEG"}
+    assert found[0]["t_event"] == rows[602, 0], "three closes off the peg"
+    assert {event["side"] for event in found} == {"BUY"}
+    assert found[1]["t_known"] - found[0]["t_known"] == 300_000, "the same family again after its cooldown"
+
+
 @pytest.mark.parametrize("category", ["spot", "linear"])
 def test_the_category_decides_on_shorts_and_fees(category: str) -> None:
     settings = Settings(market=Market(venue="bybit", category=category))  # type: ignore[arg-type]
