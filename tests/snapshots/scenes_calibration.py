@@ -265,9 +265,9 @@ def busy() -> list[Message]:
     return [
         *market(), catalogue(), *thresholds(), accepted(), kept(), few(),
         accepted(EXPIRED, 10, at_ms=NOW - 15 * DAY), queue(), progress(), progress(SECOND, 2, 1, 0.12, NAN), record(),
-        told(901, KEPT, f"{KEPT} 1m: kept, no edge out of sample", NOW - 2 * HOUR),
-        told(902, KEPT, f"{KEPT} 1m: kept, may be luck", NOW - 3 * DAY),
-        told(903, ACCEPTED, f"{ACCEPTED} 1m: accepted, all checks passed", NOW - 2 * DAY),
+        told(901, KEPT, f"{KEPT} calibration keeps the thresholds: lower bound of expectancy -0.104 R, must be above 0", NOW - 2 * HOUR),
+        told(902, KEPT, f"{KEPT} thresholds taken back: vol_z_threshold 4.5 → 3", NOW - 3 * DAY),
+        told(903, ACCEPTED, f"{ACCEPTED} calibrated, new thresholds in force: +0.11 R a trade over 164 trades", NOW - 2 * DAY),
     ]  # fmt: skip
 
 

@@ -113,7 +113,8 @@ async def test_any_other_key_takes_the_question_back(key):
 
 async def test_what_you_accepted_is_told_as_yours():
     taken = msgspec.structs.replace(scene.kept(), accepted_by_operator=True)
-    async with desk(scene.KEPT, messages=[*scene.busy(), taken], size=(200, 50)) as (running, pilot, _):
+    force = scene.in_force(scene.KEPT, "operator", scene.FOUND)
+    async with desk(scene.KEPT, messages=[*scene.busy(), taken, force], size=(200, 50)) as (running, pilot, _):
         picture = page(running)
         assert "✓ accepted by you against the guards: no edge out of sample" in picture
         assert "in force already" in await typed(running, pilot, "a")
@@ -190,3 +191,13 @@ async def test_letters_typed_into_a_threshold_are_no_commands():
         await typed(running, pilot, "e", "enter", "n", "x", "P")
         assert asked == []
         assert screen.thresholds.input.value == "nxP"
+
+
+async def test_what_was_accepted_and_taken_back_is_no_longer_told_as_in_force():
+    reverted = scene.in_force(scene.ACCEPTED, previous=2)
+    async with desk(scene.ACCEPTED, messages=[*scene.busy(), reverted], size=(200, 50)) as (running, pilot, _):
+        picture = page(running)
+        assert "• accepted, not in force any more" in picture
+        assert "vol_z_threshold    3.00 → 2.61" in picture
+        assert "in force, OOS" in picture
+        assert "was accepted and taken back; n calibrates anew" in await typed(running, pilot, "a")

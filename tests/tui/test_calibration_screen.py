@@ -196,7 +196,7 @@ async def test_tab_goes_through_the_parts_and_the_arrows_act_on_the_part_in_hand
         symbol = screen.symbol
         picture = await typed(running, pilot, "end")
         assert screen.symbol == symbol
-        assert "11-18 12:34  1m: kept, may be luck" in picture
+        assert "11-18 12:34  thresholds taken back: vol_z_threshold 4.5 → 3" in picture
         picture = await typed(running, pilot, "tab", "tab")
         assert "within the noise .056: no fault found" in picture
         picture = await typed(running, pilot, "tab", "shift+tab", "shift+tab")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
-from textual.containers import Container
 from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input
@@ -19,37 +18,18 @@ from tui.screens import calibration_commands as commands
 from tui.screens.base import DeskScreen
 from tui.screens.calibration_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.calibration_commands import Command
-from tui.widgets.calibration_asset import (
-    asset_runs,
-    hint_line,
-    is_running,
-    never_words,
-    part_runs,
-    question,
-    running_line,
-)
+from tui.widgets.calibration_asset import asset_runs, hint_line, part_runs, question
 from tui.widgets.calibration_columns import Seen, arrange, asset_line, header_line
+from tui.widgets.calibration_detail import PARTS as DETAIL_PARTS
+from tui.widgets.calibration_detail import CalibrationDetail
 from tui.widgets.calibration_order import arrange_assets
 from tui.widgets.calibration_queue import queue_lines
-from tui.widgets.calibration_report import (
-    NAME,
-    TRADES_TITLES,
-    fold_lines,
-    fold_parameter_lines,
-    heading,
-    history_lines,
-    trades_lines,
-    verdict_lines,
-)
-from tui.widgets.calibration_thresholds import CalibrationThresholds
-from tui.widgets.calibration_words import span
 from tui.widgets.event_state_line import EventStateLine
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.line_panel import Line, LinePanel, Run, fold
-from tui.widgets.reliability import record_lines
-from tui.widgets.rule import ColumnRule, Rule
+from tui.widgets.rule import Rule
 
-PARTS = ("assets", "thresholds", "verdict", "trades", "reliability")
+PARTS = ("assets", *DETAIL_PARTS)
 """What Tab goes through; all but the first are parts of the chosen asset."""
 CALM_S = 3.0
 """Rows stay where they are for this long after the operator did something."""
@@ -57,8 +37,6 @@ RESORT_S = 5.0
 """Rows change places at most this often by themselves."""
 ARM_S = 0.3
 """The second `a` counts only after this time: a key held down must not confirm."""
-EARLIER_MOST = 12
-"""Calibrations of the event log shown at most."""
 
 
 class CalibrationScreen(DeskScreen):
@@ -82,14 +60,10 @@ class CalibrationScreen(DeskScreen):
         self.table = LinePanel(desk, "calibration-table", head=1)
         self.filter = FilterLine("words: symbol, class, source or verdict, such as  eth  or  kept luck")
         self.title_line = EventStateLine(desk, "calibration-title")
-        self.thresholds = CalibrationThresholds(desk)
-        self.trades = LinePanel(desk, "calibration-trades")
-        self.verdict = LinePanel(desk, "calibration-verdict")
-        self.reliability = LinePanel(desk, "calibration-reliability")
+        self.detail = CalibrationDetail(desk)
+        self.thresholds = self.detail.thresholds
         self.answer = LinePanel(desk, "calibration-answer")
-        self._panels = (self.queue, self.table, self.thresholds.list, self.trades, self.verdict, self.reliability,
-                        self.answer)  # fmt: skip
-        self._scrolled = dict.fromkeys(PARTS, 0)
+        self._panels = (self.queue, self.table, self.answer, *self.detail.panels)
         self._asking: tuple[str, float] | None = None
         self._taken = ""
         self._touched = False
@@ -104,15 +78,7 @@ class CalibrationScreen(DeskScreen):
         yield self.table
         yield self.filter
         yield self.title_line
-        with Container(id="calibration-detail"):
-            with Container(id="calibration-left"):
-                yield self.thresholds
-                yield self.trades
-            yield ColumnRule(self.desk)
-            with Container(id="calibration-right"):
-                yield self.verdict
-                yield ColumnRule(self.desk)
-                yield self.reliability
+        yield self.detail
         yield self.answer
 
     def on_mount(self) -> None:
@@ -150,7 +116,7 @@ class CalibrationScreen(DeskScreen):
         row = known.row(self.symbol) if self.symbol else ScreenedRow()
         seen = (
             self.symbol, row.version, known.queue_version, known.record_version, store.events_version, store.notice_at_ms,
-            store.status_version, tuple(panel.size for panel in self._panels), self.thresholds.typing,
+            tuple(panel.size for panel in self._panels), self.thresholds.typing,
         )  # fmt: skip
         if seen != self._painted or now_s - self._painted_s >= self.desk.pump.row_repaint_s:
             self._painted, self._painted_s = seen, now_s
@@ -171,12 +137,7 @@ class CalibrationScreen(DeskScreen):
         self.queue.put(queue_lines(desk, self.queue.size.width))
         self._paint_table()
         self.title_line.show(asset_runs(self.symbol, row, glyphs, now_ms), self._where())
-        self.thresholds.show(self.symbol, row, self.part == "thresholds")
-        self._put("verdict", self.verdict, self._verdict_lines(row, *self.verdict.size))
-        self._put("trades", self.trades, self._trades_lines(row, self.trades.size.width))
-        size = self.reliability.size
-        chosen = self.part == "reliability"
-        self.reliability.put(record_lines(desk.store.screening, self.symbol, chosen, glyphs, size.width, size.height))
+        self.detail.show(self.symbol, row, self.part, self.enlarged)
         size = self.answer.size
         said = self._answer(row, size.width * size.height - size.width // 8 * (size.height - 1))
         self.answer.put(fold(said, size.width, 1) if size.height > 1 else [said])
@@ -200,12 +161,13 @@ class CalibrationScreen(DeskScreen):
         if not self.symbols:
             self.table.put([*lines, [(f"   {self._empty_words()}", "dim")]])
             return
-        place = self.symbols.index(self.symbol)
+        queue, place = desk.store.screening.queue, self.symbols.index(self.symbol)
+        overall = queue.overall if queue is not None else "closed"
         for line, symbol in enumerate(self.symbols):
             if abs(line - place) > size.height:
                 lines.append([])
                 continue
-            seen = Seen(symbol, desk.store.screening.row(symbol), now_ms, desk.glyphs)
+            seen = Seen(symbol, desk.store.screening.row(symbol), now_ms, desk.glyphs, overall)
             lines.append(asset_line(seen, layout, line == place))
         self.table.put(lines, place + 1)
 
@@ -214,40 +176,6 @@ class CalibrationScreen(DeskScreen):
         if store.universe:
             return f"no asset matches {self.text!r}; Esc clears the filter"
         return store.engine.text if store.engine is not None else self.desk.waiting
-
-    def _verdict_lines(self, row: ScreenedRow, width: int, height: int) -> list[Line]:
-        report, now_ms, glyphs = row.report, self.desk.clock.now_ms(), self.desk.glyphs
-        when = ""
-        if report is not None:
-            when = f"{report.timeframe}, {span((now_ms - report.at_ms) / 1000, 1)} ago"
-        lines = [heading("VERDICT", self.part == "verdict", when)]
-        lines += fold(running_line(self.desk, row), width, 1) if is_running(row) else []
-        in_full = self.part == "verdict" or self.enlarged
-        lines += verdict_lines(report, glyphs, width, never_words(self.desk, row) if self.symbol else "", in_full)
-        return lines + self._earlier_lines() if len(lines) + 3 <= height or self.part == "verdict" else lines
-
-    def _earlier_lines(self) -> list[Line]:
-        """The asset's calibrations as the event log tells them."""
-        events, now_ms = reversed(self.desk.store.events), self.desk.clock.now_ms()
-        told = history_lines(events, self.symbol, now_ms, EARLIER_MOST) if self.symbol else []
-        return [[], heading("EARLIER", False), *told] if told else []
-
-    def _trades_lines(self, row: ScreenedRow, width: int) -> list[Line]:
-        report, glyphs = row.report, self.desk.glyphs
-        titled = (TRADES_TITLES, NAME) if report is not None else ("none yet", 0)
-        lines = [heading("TRADES", self.part == "trades", *titled), *trades_lines(report, glyphs, width)]
-        folds = fold_lines(report.fold_table, glyphs, width) if report is not None else []
-        lines += [[], *folds] if folds else []
-        if report is not None and (self.enlarged or self.part == "trades"):
-            catalogue = self.desk.store.screening.catalogue
-            lines += fold_parameter_lines(report.fold_table, catalogue, glyphs, width)
-        return lines + self._earlier_lines() if self.enlarged and self.has_class("-normal") else lines
-
-    def _put(self, part: str, panel: LinePanel, lines: list[Line]) -> None:
-        """Show a part from where it was scrolled to; its heading stays."""
-        most = max(0, len(lines) - panel.size.height)
-        top = self._scrolled[part] = min(self._scrolled[part], most)
-        panel.put([*lines[:1], *lines[1 + top :]])
 
     def _answer(self, row: ScreenedRow, room: int) -> Line:
         """A question first, then what the thresholds have to say, then what can be done with this asset."""
@@ -270,9 +198,7 @@ class CalibrationScreen(DeskScreen):
 
     def _choose(self, symbol: str) -> None:
         self._touched = True
-        if symbol != self.symbol:
-            self.symbol = symbol
-            self._scrolled = dict.fromkeys(PARTS, 0)
+        self.symbol = symbol
         self._acted()
 
     def _move(self, step: int) -> None:
@@ -280,10 +206,8 @@ class CalibrationScreen(DeskScreen):
             if self.symbols:
                 place = self.symbols.index(self.symbol) + step
                 self._choose(self.symbols[max(0, min(place, len(self.symbols) - 1))])
-        elif self.part == "thresholds":
-            self.thresholds.move(step)
         else:
-            self._scrolled[self.part] = max(0, self._scrolled[self.part] + step)
+            self.detail.move(self.part, step)
         self._acted()
 
     def act_down(self) -> None:

@@ -18,7 +18,7 @@ from core.messages import (
 )
 from tui.desk import Desk
 from tui.screening_store import ScreenedRow
-from tui.widgets.calibration_words import WAITING_STATES, is_refused
+from tui.widgets.calibration_words import WAITING_STATES, is_refused, is_taken, was_accepted
 
 Command = Callable[[Desk, str, ScreenedRow], None]
 
@@ -103,11 +103,13 @@ def can_accept(desk: Desk, symbol: str, row: ScreenedRow) -> bool:
     """Whether there is something to accept; says why when there is not."""
     if is_refused(row):
         return True
-    report = row.report
+    report, calibrate_key = row.report, desk.keymap.label("calibration.calibrate")
     if report is None:
-        text = f"{symbol} was not calibrated yet: {desk.keymap.label('calibration.calibrate')} does it"
-    elif report.verdict == "accept" or report.accepted_by_operator:
+        text = f"{symbol} was not calibrated yet: {calibrate_key} does it"
+    elif is_taken(row):
         text = f"{symbol}: what was found is in force already"
+    elif was_accepted(report):
+        text = f"{symbol}: what was found was accepted and taken back; {calibrate_key} calibrates anew"
     else:
         text = f"{symbol}: the newest calibration found no thresholds to accept"
     desk.say(text, "warning")

@@ -123,12 +123,14 @@ def _effort(report: CalibrationReport) -> str:
 
 
 def history_lines(events: Iterable[Event], symbol: str, now_ms: int, most: int) -> list[Line]:
-    """The newest calibrations of a symbol as the event log tells them, newest first."""
+    """Verdicts, failures and edits of a symbol as the event log tells them, newest first."""
     lines: list[Line] = []
     for event in events:
         if len(lines) >= most:
             break
-        if event.kind == "calibration" and event.symbol == symbol:
+        if event.symbol != symbol:
+            continue
+        if event.kind == "calibration" or (event.kind == "fault" and "calibrat" in event.text):
             text = event.text.removeprefix(f"{symbol}: ").removeprefix(f"{symbol} ")
             lines.append([(f" {fmt.log_time_text(event.at_ms, now_ms):<11}  ", "dim"), (text, "text")])
     return lines
@@ -140,14 +142,14 @@ def history_lines(events: Iterable[Event], symbol: str, now_ms: int, most: int) 
 TRADES_TITLES = f"{'n':>5}{'PF':>6}{'WIN %':>11}{'E(R)':>7}{'BOUND':>7}{'DD %':>6}"
 
 
-def trades_lines(report: CalibrationReport | None, glyphs: Glyphs, width: int) -> list[Line]:
+def trades_lines(report: CalibrationReport | None, taken: bool, glyphs: Glyphs, width: int) -> list[Line]:
     """Out of sample first: the found thresholds, those in force on the same bars, then the found ones in sample."""
     if report is None:
         return []
     lines: list[Line] = []
     for name, figures in (
         (" found, OOS", report.out_of_sample),
-        (" before, OOS" if report.verdict == "accept" else " in force, OOS", report.current),
+        (" before, OOS" if taken else " in force, OOS", report.current),
         (" found, IS", report.in_sample),
     ):
         lines.append(_figures_line(name, figures, glyphs))

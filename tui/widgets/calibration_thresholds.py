@@ -19,7 +19,7 @@ from tui import format as fmt
 from tui.desk import Desk
 from tui.glyphs import Glyphs
 from tui.screening_store import ScreenedRow
-from tui.widgets.calibration_words import span_text, threshold_text
+from tui.widgets.calibration_words import is_taken, span_text, threshold_text
 from tui.widgets.line_panel import Line, LinePanel, joined
 
 NAME, VALUE, FOUND, RANGE, SOURCE = 15, 8, 7, 6, 10
@@ -62,7 +62,7 @@ def knobs_of(row: ScreenedRow, catalogue: dict[str, ThresholdInfo]) -> list[Knob
     """All thresholds in the catalogue's order. `taken`: what was found is in force, so `other` is what was before."""
     force, report = row.thresholds, row.report
     found = report.parameters if report is not None else {}
-    taken = bool(found) and report is not None and (report.verdict == "accept" or report.accepted_by_operator)
+    taken = bool(found) and is_taken(row)
     weights = report.importance if report is not None else {}
     largest = max(weights.values(), default=0.0)
     other = report.previous if report is not None and taken else found

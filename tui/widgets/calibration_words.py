@@ -5,6 +5,7 @@ What asks for attention comes before what is as it should be: see the ranks.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from core.messages import BreakerPhase, CalibrationCause, CalibrationReport, CalibrationTask, ThresholdInfo
@@ -83,7 +84,11 @@ def standing(row: ScreenedRow, now_ms: int, overall: BreakerPhase = "closed") ->
             return Standing(KEPT, (f"kept: {task.reason}",), "text", "hold")
     if row.thresholds is not None and row.thresholds.blended:
         return Standing(EXPIRED, ("expired", "n calibrates anew"), "warn", "alert")
-    return _reported(report, now_ms) if report is not None else Standing(NEVER, ("not calibrated yet",), "dim")
+    if report is None:
+        return Standing(NEVER, ("not calibrated yet",), "dim")
+    if was_accepted(report) and not is_taken(row):
+        return Standing(KEPT, ("accepted", "not in force any more"), "text", "hold", ("accepted", "taken back"))
+    return _reported(report, now_ms)
 
 
 def running_words(row: ScreenedRow, now_ms: int) -> tuple[str, ...]:
@@ -143,7 +148,7 @@ def _reported(report: CalibrationReport, now_ms: int) -> Standing:
     if report.verdict == "failed":
         return Standing(FAILED, (f"failed: {report.reason}",), "danger", "no")
     partial = ("partial",) if report.partial else ()
-    if report.verdict == "accept" or report.accepted_by_operator:
+    if was_accepted(report):
         how = "accepted by you" if report.accepted_by_operator else "accepted"
         shrunk = (f"shrunk to {fmt.probability(report.shrunk_lambda)}",) if report.shrunk_lambda < 1.0 else ()
         return Standing(ACCEPTED, (how, *shrunk, *partial), "accent", "yes")
@@ -156,6 +161,21 @@ def failed_checks(report: CalibrationReport, form: int = 0) -> tuple[str, ...]:
     """What the guards had against it, in few words each; with `form` 1 in fewer."""
     refused = [check.code for check in report.checks if not check.passed]
     return tuple(FAILED_CHECKS[code][form] if code in FAILED_CHECKS else code.lower() for code in refused)
+
+
+def was_accepted(report: CalibrationReport) -> bool:
+    """By the guards, or by the operator against them."""
+    return report.verdict == "accept" or report.accepted_by_operator
+
+
+def is_taken(row: ScreenedRow) -> bool:
+    """Whether what was found is in force: accepted, and not taken back since. Expired it counts as in force still."""
+    report, force = row.report, row.thresholds
+    if report is None or not was_accepted(report):
+        return False
+    if force is None or force.blended or not report.parameters:
+        return True
+    return any(math.isclose(force.values.get(name, math.nan), value) for name, value in report.parameters.items())
 
 
 def is_refused(row: ScreenedRow) -> bool:

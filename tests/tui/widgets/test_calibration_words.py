@@ -46,6 +46,8 @@ def test_what_the_engine_can_tell_has_words():
         (row(), "not calibrated yet"),
         (row(report=scene.accepted()), "✓ accepted"),
         (row(report=scene.accepted(shrunk_lambda=0.38, partial=True)), "✓ accepted, shrunk to .38, partial"),
+        (row(report=scene.accepted(), force=scene.in_force("X", "calibrated", scene.FOUND)), "✓ accepted"),
+        (row(report=scene.accepted(), force=scene.in_force("X")), "• accepted, not in force any more"),
         (row(report=scene.kept()), "• kept: no edge out of sample, no better than now, may be luck, overfitted"),
         (row(report=scene.report("X", "keep", "cancelled")), "• kept: cancelled"),
         (row(report=scene.report("X", "failed", "no bars")), "✗ failed: no bars"),
