@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import micro, paced, signals, smc, wire
+from tests.bench import calibration, micro, paced, screening, signals, smc, stage2, wire, workers
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
@@ -30,6 +30,13 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "structure": lambda minutes: smc.whole_file(),
     "close_bar": lambda minutes: signals.close_bar(),
     "scan": lambda minutes: signals.scan_month(),
+    "stage1": lambda minutes: screening.stage1(),
+    "stage2": lambda minutes: stage2.stage2(),
+    "triggers": lambda minutes: calibration.trigger_columns(),
+    "trial": lambda minutes: calibration.trial(),
+    "optimiser": lambda minutes: calibration.optimiser(),
+    "calibrate": lambda minutes: calibration.calibrate_symbols(),
+    "workers": lambda minutes: [*workers.turns(), *workers.lag()],
     "chart": lambda minutes: chart_paint(),
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),
