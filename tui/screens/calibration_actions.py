@@ -52,7 +52,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("kept", "The guards found no edge that survives: what is in force stays. The usual answer."),
     ("shrunk", "Few trades: the found values were moved toward the class default, by the weight told."),
     ("partial", "The time limit came first; the best so far was judged."),
-    ("waiting for history", "The store holds fewer bars than a calibration needs; time mends it."),
+    ("waiting for history, history in", "The store holds fewer bars than a calibration needs; time mends it."),
     ("expired", "Fitted and typed values stand half way back to the class default until they are renewed."),
     ("breaker", "After three failures nothing is tried for a while; then one try decides."),
     ("Brier", "Mean squared distance of P from what happened: 0 is perfect, 0.25 is what a coin gets. Skill: against the base rate."),

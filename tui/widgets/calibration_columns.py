@@ -197,5 +197,6 @@ def asset_line(seen: Seen, layout: Layout, chosen: bool) -> Line:
         text, style = column.cell(seen)
         padded = text.ljust(column.width) if column.words else text.rjust(column.width)
         line += [(" " * column.gap, "text"), (padded, "dim" if text == glyphs.missing else style)]
-    line += [("  ", "text"), (told.text(layout.verdict, glyphs), told.style)]
+    words = told.text(layout.verdict, glyphs).rstrip()
+    line += [("  ", "text"), (words, told.style), (" " * (layout.verdict - len(words)), "text")]
     return joined(line)

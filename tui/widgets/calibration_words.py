@@ -125,7 +125,7 @@ def _waiting(task: CalibrationTask, now_ms: int, overall: BreakerPhase) -> Stand
 
 def _history(left: str) -> Standing:
     """Fewer bars are stored than a calibration needs: no failure, time mends it."""
-    return Standing(HISTORY, ("waiting for history", f"about {left} left"), "dim", short=(f"needs {left} more",))
+    return Standing(HISTORY, ("waiting for history", f"about {left} left"), "dim", short=(f"history in {left}",))
 
 
 def _time_told(reason: str) -> str:

@@ -79,7 +79,7 @@ def test_the_time_left_for_history_is_the_engines_own_not_its_next_look(have, le
     told = words.standing(row(task), NOW)
     assert told.rank == words.HISTORY
     assert told.text(60, UNICODE).strip() == f"waiting for history, about {left} left"
-    assert told.text(24, UNICODE).strip() == f"needs {left} more"
+    assert told.text(24, UNICODE).strip() == f"history in {left}"
 
 
 def test_without_a_time_in_the_reason_the_next_look_stands_for_it():
