@@ -22,8 +22,9 @@ from core.history import StoreError as CandleStoreError
 from core.messages import CalibrationReport
 from core.paths import data_folder
 from core.screening.thresholds import InForce
-from core.settings import Calibration, Settings
+from core.settings import Settings
 from core.settings_load import SettingsError
+from core.settings_screening import Calibration
 from core.store import Store, StoreError
 from core.venue import Fatal
 from tui.compose import EXIT_FAILED, EXIT_OK, EXIT_USAGE, make_provider

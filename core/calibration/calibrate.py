@@ -25,7 +25,7 @@ from core.calibration.walk import HORIZON, WARMUP
 from core.clock import Clock, LiveClock
 from core.messages import CalibrationReport
 from core.screening import columns
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from core.venue import CandleBlock
 
 Tell = Callable[[Step], None]

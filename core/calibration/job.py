@@ -9,7 +9,7 @@ from msgspec import Struct
 from core.screening.costs import Costs
 from core.screening.stage1 import Rules
 from core.screening.thresholds import Thresholds
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from core.venue import CandleBlock
 
 

@@ -16,7 +16,8 @@ from core.messages import Listing, Quote, VenueClock
 from core.screening.costs import fee_of, shorts_allowed, trade_costs
 from core.screening.stage1 import Rules
 from core.screening.view import ThresholdView
-from core.settings import Calibration, Settings
+from core.settings import Settings
+from core.settings_screening import Calibration
 from core.signals.shadow import Stored
 from core.venue import TIMEFRAME_MS
 

@@ -22,7 +22,7 @@ from core.calibration.statistics import expectancy, profit_factor
 from core.calibration.walk import Trades
 from core.messages import CalibrationCheck, CalibrationFold, CalibrationReport, Verdict
 from core.screening.thresholds import Thresholds
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from core.venue import TIMEFRAME_MS, CandleBlock
 
 NO_FEASIBLE = "no feasible trial"

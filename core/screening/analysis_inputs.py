@@ -16,7 +16,7 @@ from core.messages import Contribution, Regime, TriggerReason
 from core.screening.levels import DailyLevels
 from core.screening.liquidity import NOT_KNOWN, Liquidity
 from core.screening.thresholds import InForce
-from core.settings import Screening
+from core.settings_screening import Screening
 from core.venue import CandleBlock
 
 Cause = Literal["alert", "state", "calibration", "operator"]

@@ -13,7 +13,7 @@ from core.screening.narrative import narrate
 from core.screening.narrative_facts import Facts
 from core.screening.recommend import Case, Recommendation, RecommendationRules, recommend
 from core.screening.thresholds import NAMES, InForce
-from core.settings import Screening
+from core.settings_screening import Screening
 from core.venue import TIMEFRAME_MS
 
 _STRENGTH: tuple[ThresholdSource, ...] = ("operator", "calibrated", "adaptive", "class")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from core.screening.thresholds import NAMES, Thresholds, problems
-from core.settings import AssetClassSettings
+from core.settings_screening import AssetClassSettings
 
 DEPEG = "DEPEG"
 

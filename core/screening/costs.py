@@ -7,7 +7,7 @@ import math
 import numpy as np
 from msgspec import Struct
 
-from core.settings import Screening
+from core.settings_screening import Screening
 from core.venue import CandleBlock
 
 SLIPPAGE_FLOOR = 0.5e-4

@@ -22,8 +22,8 @@ from core.screening.costs import fee_of, shorts_allowed
 from core.screening.levels import DAYS_NEEDED, NO_DAILY_LEVELS, DailyLevels, daily_levels
 from core.screening.liquidity import NOT_KNOWN, LiquidityMeter
 from core.screening.view import MapView, SampleView, ThresholdView
-from core.settings import Screening as ScreeningSettings
 from core.settings_live import LiveSettings
+from core.settings_screening import Screening as ScreeningSettings
 from core.signals.followed import MarketView
 from core.signals.freshness import Freshness
 from core.signals.higher import DAY

@@ -23,7 +23,8 @@ from core.screening.costs import fee_of, shorts_allowed
 from core.screening.scan_alerts import MINUTE, FileAlerts, FileDays
 from core.screening.scan_history import FileHistory
 from core.screening.stage1 import Judgement
-from core.settings import Screening, Settings
+from core.settings import Settings
+from core.settings_screening import Screening
 from core.signals.drive import Judged
 from core.venue import TIMEFRAME_MS
 

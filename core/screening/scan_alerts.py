@@ -22,7 +22,7 @@ from core.screening.scan_history import HOUR, FileHistory, Habits
 from core.screening.stage1 import AlertMemory, Judgement, Rules, judge, remember
 from core.screening.thresholds import InForce, adaptive_from_atr, from_class
 from core.screening.triggers import reasons_for
-from core.settings import Screening
+from core.settings_screening import Screening
 from core.venue import TIMEFRAME_MS
 
 MINUTE = "1m"

@@ -19,7 +19,7 @@ from core.screening.columns import QUALITY_BARS, VOLUME_SHARE_LEAST, WARMUP, Tri
 from core.screening.elementwise import newest, number
 from core.screening.thresholds import Thresholds
 from core.screening.triggers import Trigger, reasons_for
-from core.settings import Screening as ScreeningSettings
+from core.settings_screening import Screening as ScreeningSettings
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000

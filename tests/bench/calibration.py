@@ -25,7 +25,7 @@ from core.screening.levels import DAY_MS, daily_levels
 from core.screening.stage1 import Rules
 from core.screening.thresholds import Thresholds, adaptive_from_atr, from_class
 from core.screening.triggers import reasons_for
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from core.venue import CandleBlock
 from tests.bench.timing import Figure, compare_all
 from tests.core.screening.bars import MINUTE_MS, minutes, part

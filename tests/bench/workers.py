@@ -15,7 +15,7 @@ from core.calibration.worker_process import Result
 from core.calibration.workers import LocalWorkers
 from core.clock import LiveClock
 from core.lag import BEAT_S
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from tests.bench.timing import Figure
 from tests.core.calibration.jobs import PLAIN, job
 from tests.core.calibration.room import Room

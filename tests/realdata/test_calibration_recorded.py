@@ -15,7 +15,7 @@ from core.market.resample import resample
 from core.screening.columns import WARMUP, columns
 from core.screening.levels import DAY_MS, daily_levels
 from core.screening.stage1 import AlertMemory, Circumstances, Rules, judge, remember
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from tests.bench.calibration import PERPETUAL, recorded_job
 from tests.core.screening.bars import MINUTE_MS, part
 from tests.realdata.bars import FOLDER, candles

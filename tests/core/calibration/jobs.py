@@ -13,7 +13,7 @@ from core.calibration.worker_process import Tell
 from core.messages import CalibrationReport, Verdict
 from core.screening.costs import Costs
 from core.screening.thresholds import Thresholds
-from core.settings import Calibration
+from core.settings_screening import Calibration
 
 T0 = 1_700_000_040_000
 """A whole minute."""

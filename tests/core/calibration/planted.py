@@ -24,7 +24,7 @@ from core.screening.classes import CLASSES
 from core.screening.costs import FREE, Costs
 from core.screening.levels import DAY_MS
 from core.screening.thresholds import adaptive_from_atr, from_class
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from core.venue import CandleBlock
 
 Floats = NDArray[np.float64]

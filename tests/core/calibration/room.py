@@ -30,8 +30,9 @@ from core.messages import (
     Universe,
 )
 from core.screening.threshold_book import ThresholdBook
-from core.settings import Calibration, Market, Settings
+from core.settings import Market, Settings
 from core.settings_live import LiveSettings
+from core.settings_screening import Calibration
 from core.store import Store
 from core.venue import CandleBlock
 from tests.core.calibration.jobs import PLAIN, T0, minutes, report

@@ -21,7 +21,7 @@ from core.clock import SimClock
 from core.messages import CalibrationReport
 from core.screening.stage1 import Rules
 from core.screening.thresholds import SPANS
-from core.settings import Calibration
+from core.settings_screening import Calibration
 from tests.core.calibration.planted import BARS, START_MS, job, market
 from tests.core.screening.bars import flat
 

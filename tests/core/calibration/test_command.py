@@ -24,7 +24,8 @@ from core.scan import ScanError
 from core.screening.classes import CLASSES
 from core.screening.levels import DAY_MS
 from core.screening.thresholds import Thresholds, changed, from_class
-from core.settings import Calibration, Market, Settings
+from core.settings import Market, Settings
+from core.settings_screening import Calibration
 from tests.core.screening.bars import minutes
 
 SETTINGS = Settings(calibration=Calibration(train_bars=1000, test_bars=500, min_folds=2))

@@ -13,7 +13,7 @@ from core.screening.analysis_inputs import AnalysisInputs
 from core.screening.levels import daily_levels
 from core.screening.liquidity import Liquidity
 from core.screening.thresholds import Thresholds, from_class
-from core.settings import Screening
+from core.settings_screening import Screening
 from tests.core.signals.markets import START_MS, coarser, walk
 
 EVIDENCE = {

@@ -30,8 +30,8 @@ from core.screening.classes import CLASSES
 from core.screening.pipeline import Stage2Desk
 from core.screening.thresholds import Thresholds, from_class
 from core.settings import Market, Settings
-from core.settings import Screening as ScreeningSettings
 from core.settings_live import LiveSettings
+from core.settings_screening import Screening as ScreeningSettings
 from tests.builders import confluence, metrics
 from tests.core.screening.analysis_inputs import market
 from tests.core.signals.markets import CATEGORY, VENUE, FakeMarket

@@ -23,7 +23,7 @@ from core.screening.analysis_inputs import AnalysisInputs
 from core.screening.language import TONGUES
 from core.screening.liquidity import NOT_KNOWN, Liquidity
 from core.screening.thresholds import Thresholds, changed, from_class
-from core.settings import Screening
+from core.settings_screening import Screening
 from tests.core.screening.analysis_inputs import BOOK, EVIDENCE, sound
 
 WAITING = sound(1)

@@ -8,8 +8,8 @@ import pytest
 from core.screening.classes import CLASSES, UNKNOWN_HINT, classify, configured, unsound
 from core.screening.thresholds import problems
 from core.screening.triggers import REGISTRY
-from core.settings import AssetClassSettings
 from core.settings_check import BadValue, check_key
+from core.settings_screening import AssetClassSettings
 
 
 @pytest.mark.parametrize(

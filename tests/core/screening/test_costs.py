@@ -7,7 +7,7 @@ import math
 import pytest
 
 from core.screening.costs import FREE, SLIPPAGE_FLOOR, Costs, fee_of, shorts_allowed, slippage, trade_costs
-from core.settings import Screening
+from core.settings_screening import Screening
 from tests.core.screening.stage2 import bars_of
 
 

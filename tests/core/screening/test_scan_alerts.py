@@ -18,7 +18,8 @@ from core.screening.file_market import class_of
 from core.screening.scan_alerts import FileAlerts, FileDays, side_of
 from core.screening.scan_history import FileHistory
 from core.screening.stage1 import AlertMemory, Rules, judge, remember
-from core.settings import Market, Screening, Settings
+from core.settings import Market, Settings
+from core.settings_screening import Screening
 from core.venue import CandleBlock
 from tests.core.screening.bars import MINUTE_MS, minutes
 

@@ -14,7 +14,8 @@ from core.market.volatility import NO_SAMPLE, NatrSample
 from core.screening.file_market import Pair, class_of, pair_of, reference_of
 from core.screening.levels import DAY_MS
 from core.screening.scan_history import FileHistory
-from core.settings import AssetClassSettings, Calibration, Market, Settings
+from core.settings import Market, Settings
+from core.settings_screening import AssetClassSettings, Calibration
 from tests.core.screening.bars import MINUTE_MS, flat, minutes
 
 BARS = 4 * 1440

@@ -26,7 +26,7 @@ from core.screening.stage1 import (
     remember,
 )
 from core.screening.thresholds import Thresholds
-from core.settings import Screening
+from core.settings_screening import Screening
 from tests.core.screening.bars import row, unknown
 
 SPOT, STABLE = classify("BTC", "USDT").asset_class, classify("USDC", "USDT").asset_class

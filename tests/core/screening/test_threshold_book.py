@@ -23,7 +23,8 @@ from core.messages import (
 from core.screening.classes import CLASSES
 from core.screening.threshold_book import WATCH_S, ThresholdBook
 from core.screening.thresholds import NAMES, Thresholds
-from core.settings import AssetClassSettings, Calibration, Settings
+from core.settings import Settings
+from core.settings_screening import AssetClassSettings, Calibration
 from core.store import Store
 from tests.core.screening.kept import CATEGORY, DAY_MS, T0, VENUE, Room, listing, universe
 

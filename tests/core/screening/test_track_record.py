@@ -13,7 +13,8 @@ from core.messages import Replay, TrackRecord, VenueClock
 from core.screening.calls import MINUTE_MS, Call
 from core.screening.outcomes import Direction
 from core.screening.track_record import PASS_S
-from core.settings import Screening, Settings
+from core.settings import Settings
+from core.settings_screening import Screening
 from tests.builders import CATEGORY, VENUE
 from tests.core.screening.judged import (
     AT,
