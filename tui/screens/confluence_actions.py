@@ -62,7 +62,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "advice",
         "The recommendation: BUY, SELL, WAIT, AVOID, RISK (too volatile), DATA? and FAIL? (nothing can be said).",
     ),
-    ("IN, TP1, SL", "On the chart: edges of the entry zone, targets and stop of a recommendation that still holds."),
+    ("entry, TP1, SL", "On the chart: edges of the entry zone, targets and stop of a recommendation that still holds."),
     ("RR", "Reward to risk: way to the first target over way to the stop, from the worse edge of the entry zone."),
     ("R", "The way to the stop, as the unit of what a trade wins and costs."),
     ("pays", "P(target before stop) against break-even, the share of trades that must succeed after costs."),

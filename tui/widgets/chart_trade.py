@@ -19,6 +19,7 @@ from tui.widgets.market_advice import is_expired
 
 DRAWN = ("BUY", "SELL", "WAIT_FOR_CONFIRMATION")
 """Recommendations whose trade is worth a look; of the others the figures stand in the panel alone."""
+ENTRY = "entry"
 CELLS_LEAST = 12
 """A line is at least this long, so that a young one shows."""
 SPAN_MOST = 1.5
@@ -45,9 +46,9 @@ class TradeLevels(NamedTuple):
         """Every level with its name, what matters most last."""
         for place in range(len(self.targets), 0, -1):
             yield f"TP{place}", self.targets[place - 1]
-        yield "IN", self.high
+        yield ENTRY, self.high
         if self.low != self.high:
-            yield "IN", self.low
+            yield ENTRY, self.low
         yield "SL", self.stop
 
 
@@ -92,7 +93,7 @@ def rule_trade(plot: Plot, trade: TradeLevels) -> None:
     start = max(plot.left, min(plot.x(trade.at_ms), plot.right - CELLS_LEAST))
     for name, price in trade.named():
         if plot.scale.shows(price):
-            line = plot.glyphs.line_level if name == "IN" else plot.glyphs.line_break
+            line = plot.glyphs.line_level if name == ENTRY else plot.glyphs.line_break
             plot.canvas.fill(start, plot.right, plot.scale.row(price), line, trade.style, RULED)
 
 

@@ -42,12 +42,12 @@ def test_a_trade_that_waits_is_dim():
 
 def test_entry_targets_and_stop_are_named_right_of_the_plot():
     lines = text(full(trade=TRADE, layers=ALONE), 76, 24)
-    named = {line.split()[-1]: line for line in lines if line and line.split()[-1] in ("TP1", "IN", "SL", "↑TP2")}
-    assert set(named) == {"TP1", "IN", "SL", "↑TP2"}
+    named = {line.split()[-1]: line for line in lines if line and line.split()[-1] in ("TP1", "entry", "SL", "↑TP2")}
+    assert set(named) == {"TP1", "entry", "SL", "↑TP2"}
     assert "─" in named["TP1"]
     assert "─" in named["SL"]
     wide = "\n".join(text(full(trade=TRADE, layers=ALONE), 120, 24))
-    for words in ("TP1 106.20", "IN 104.10", "IN 103.50", "SL 102.60", "↑TP2 108.00"):
+    for words in ("TP1 106.20", "entry 104.10", "entry 103.50", "SL 102.60", "↑TP2 108.00"):
         assert words in wide
     assert styles_at(full(trade=TRADE, layers=ALONE), "TP1") == {"accent"}
 
