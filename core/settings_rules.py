@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.screening.classes import unsound
 from core.settings_check import Values, knobs
 from core.venue import TIMEFRAME_MS
 
@@ -71,6 +72,11 @@ RULES: tuple[Rule, ...] = (
         ("screening.exclude_hours",),
         lambda v: all(0 <= hour <= 23 for hour in v["screening.exclude_hours"]),
         "hours are 0 to 23 in UTC; write for example [0, 1, 23]",
+    ),
+    (
+        ("calibration.classes",),
+        lambda v: not unsound(v["calibration.classes"]),
+        "the defaults of a class make no sense together; keep low_gate below high_gate and every value in its range",
     ),
 )
 

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -41,6 +41,10 @@ from tui.compose import (
 
 MAX_SWING = 200
 """Upper bound of `[detectors] swing_length`."""
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 class ShowVersion(argparse.Action):
@@ -93,6 +97,31 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("--days", type=float, default=31.25, help="how far back (default 31.25)")
     fetch.set_defaults(act=act_fetch)
 
+    add_scan(commands, common)
+    add_calibrate(commands, common)
+
+    thresholds = commands.add_parser("thresholds", parents=[common], help="thresholds in force to and from a TOML file")
+    thresholds.add_argument("what", choices=("export", "import"), help="write those in force, or put a file's in force")
+    thresholds.add_argument("file", type=Path, metavar="FILE")
+    thresholds.set_defaults(act=act_thresholds)
+
+    sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
+    sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
+    sandbox.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    sandbox.add_argument("--seed", type=int, help="seed of the market")
+    sandbox.add_argument("--symbols", type=int, help="how many symbols")
+    sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
+    sandbox.add_argument("--profile", choices=("demo", "load"), default="demo", help="event rates per symbol")
+    sandbox.add_argument("--child", action="store_true", help="end when standard input closes")
+    sandbox.set_defaults(act=act_sandbox)
+
+    doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
+    doctor.set_defaults(act=act_doctor)
+    return top
+
+
+def add_scan(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """`tradetui scan`."""
     scan = commands.add_parser(
         "scan",
         parents=[common],
@@ -121,6 +150,9 @@ def parser() -> argparse.ArgumentParser:
     scan.add_argument("--jsonl", default="-", metavar="FILE", help="where to write; - is standard output (default)")
     scan.set_defaults(act=act_scan)
 
+
+def add_calibrate(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """`tradetui calibrate`."""
     calibrate = commands.add_parser(
         "calibrate",
         parents=[common],
@@ -152,25 +184,6 @@ def parser() -> argparse.ArgumentParser:
     )
     calibrate.add_argument("--json", metavar="FILE", help="reports as JSON lines; - is standard output")
     calibrate.set_defaults(act=act_calibrate)
-
-    thresholds = commands.add_parser("thresholds", parents=[common], help="thresholds in force to and from a TOML file")
-    thresholds.add_argument("what", choices=("export", "import"), help="write those in force, or put a file's in force")
-    thresholds.add_argument("file", type=Path, metavar="FILE")
-    thresholds.set_defaults(act=act_thresholds)
-
-    sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
-    sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
-    sandbox.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    sandbox.add_argument("--seed", type=int, help="seed of the market")
-    sandbox.add_argument("--symbols", type=int, help="how many symbols")
-    sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
-    sandbox.add_argument("--profile", choices=("demo", "load"), default="demo", help="event rates per symbol")
-    sandbox.add_argument("--child", action="store_true", help="end when standard input closes")
-    sandbox.set_defaults(act=act_sandbox)
-
-    doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
-    doctor.set_defaults(act=act_doctor)
-    return top
 
 
 def between(least: int, most: int) -> Callable[[str], int]:

@@ -66,7 +66,7 @@ class ScreeningStore:
         before = row.screening
         row.screening = message
         row.version += 1
-        if before is None or before.signal != message.signal or before.alerted_ms != message.alerted_ms:
+        if before is None or before.alerted_ms != message.alerted_ms:  # the rest can wait for the row's turn
             row.urgent += 1
 
     def on_analysis(self, message: Analysis) -> None:

@@ -183,7 +183,7 @@ class CalibrationDesk:
                 else:
                     self._follow(order)
             except Refused as refusal:
-                self._reporter.refuse(str(refusal), order.symbol)
+                self._reporter.refuse(str(refusal))
 
     def _follow(self, order: Order) -> None:
         followed = follow(order, self._queue, self._symbols, self._clock.now_ms())

@@ -15,7 +15,7 @@ from core.calibration.queue import Queue, QueueState
 from core.calibration.records import Records
 from core.calibration.task import Task
 from core.clock import Clock
-from core.messages import CalibrationQueue, CalibrationReport, Fault, Severity
+from core.messages import CalibrationQueue, CalibrationReport, Fault, SettingRejected, Severity
 from core.settings_live import LiveSettings
 from core.store import Store, StoreError
 
@@ -119,9 +119,9 @@ class Reporter:
         text = f"calibration of {task.symbol} failed ({task.cause}): {task.reason}; the thresholds in force stay"
         self.fault(text, task.symbol, symbol=task.symbol)
 
-    def refuse(self, text: str, symbol: str) -> None:
-        """An order of the operator cannot be followed."""
-        self._publish_fault(text, "warning", symbol, 1)
+    def refuse(self, text: str) -> None:
+        """An order of the operator cannot be followed: the screen says so at once."""
+        self._bus.publish(SettingRejected(key="", value="", reason=text, at_ms=self._clock.now_ms()))
 
     def fault(self, text: str, cause: str, severity: Severity = "warning", symbol: str = "") -> None:
         """Say it the 1st, 10th, 100th ... time this cause is seen."""

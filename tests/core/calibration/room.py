@@ -24,6 +24,7 @@ from core.messages import (
     Fault,
     Message,
     Screening,
+    SettingRejected,
     Signal,
     Ticker,
     TriggerStats,
@@ -109,7 +110,7 @@ class Room:
         self.store = store
         self.puppets = Puppets()
         self.said: list[Message] = []
-        for kind in (CalibrationQueue, CalibrationProgress, CalibrationReport, Fault):
+        for kind in (CalibrationQueue, CalibrationProgress, CalibrationReport, Fault, SettingRejected):
             self.bus.subscribe(kind, self.said.append)
         self.live = LiveSettings(
             self.bus, clock, Settings(market=Market(venue=VENUE), calibration=settings), folder / "overrides.toml"
@@ -219,3 +220,6 @@ class Room:
 
     def faults(self) -> list[str]:
         return [fault.message for fault in self.heard(Fault)]
+
+    def refusals(self) -> list[str]:
+        return [refused.reason for refused in self.heard(SettingRejected)]

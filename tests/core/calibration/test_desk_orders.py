@@ -65,7 +65,7 @@ async def test_orders_that_cannot_be_followed_say_why(room: Room) -> None:
     before = room.states()
     await room.turn()
     assert room.states() == before
-    told = room.faults()
+    told = room.refusals()
     assert told[0] == "X is not watched, so its history is not kept: pin it first"
     assert told[1] == "A is being calibrated already"
     assert "is in_progress: pause is not possible" in told[2]
@@ -124,7 +124,7 @@ async def test_the_operator_takes_what_the_guards_left(room: Room) -> None:
     assert room.task("A").expires_ms == room.book.in_force("A").expires_ms
     room.bus.publish(AcceptCalibration(symbol="A"))
     await room.turn()
-    assert room.faults() == ["the newest calibration of A was accepted already"]
+    assert room.refusals() == ["the newest calibration of A was accepted already"]
 
 
 async def test_what_cannot_be_taken_is_refused_and_changes_nothing(room: Room) -> None:
@@ -132,7 +132,7 @@ async def test_what_cannot_be_taken_is_refused_and_changes_nothing(room: Room) -
     await room.turn()
     room.bus.publish(AcceptCalibration(symbol="A"))
     await room.turn()
-    assert "thresholds of A could not be set: tp_mult is 99" in room.faults()[0]
+    assert "thresholds of A could not be set: tp_mult is 99" in room.refusals()[0]
     assert not room.heard(CalibrationReport)[-1].accepted_by_operator
     room.ends("B", verdict="failed", reason="no feasible trial", parameters={})
     await room.turn()
