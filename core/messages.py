@@ -837,7 +837,8 @@ class TrackRecord(VenueMessage, frozen=True, kw_only=True):
 
     By symbol and by detector: did the symmetric barrier of its side come first? By recommendation (`BUY`, `AVOID`, ...):
     did the trade's target come before its stop? `state BUY` and `state SELL` are changes of state, by their barrier.
-    `maps` tells per asset class which score map is in use: `uncalibrated`, `platt`, `beta` or `isotonic`.
+    `maps` tells per asset class which score map is in use: `uncalibrated`, `platt`, `beta` or `isotonic`. Of the last 30
+    days: `confident` of `analysed` analyses reached the probability that is asked for (`min_confidence`).
     """
 
     calls: int
@@ -847,6 +848,9 @@ class TrackRecord(VenueMessage, frozen=True, kw_only=True):
     by_recommendation: tuple[HitRate, ...]
     reliability: ReliabilityReport | None
     maps: dict[str, str]
+    analysed: int = 0
+    confident: int = 0
+    min_confidence: float = float("nan")
     at_ms: int
 
 

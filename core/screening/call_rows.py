@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from core.screening.calls import Call
 from core.screening.outcomes import Outcome
 from core.screening.score_maps import KeptMap, Key
+
+T = TypeVar("T")
 
 
 class Row(NamedTuple):
@@ -91,6 +94,16 @@ def counts(db: sqlite3.Connection, market: str) -> tuple[int, int]:
     return int(calls), int(resolved)
 
 
+def reached(db: sqlite3.Connection, market: str, since_ms: int, least: float) -> tuple[int, int]:
+    """Analyses of this market since then that had a confidence, and how many of them reached `least`."""
+    query = (
+        "SELECT count(confidence), coalesce(sum(confidence >= ?), 0) FROM (SELECT json_extract(call, '$.confidence') AS"
+        " confidence FROM calls WHERE kind = 'recommendation' AND at_ms >= ? AND instrument >= ? AND instrument < ?)"
+    )
+    analysed, confident = db.execute(query, (least, since_ms, *_range(market))).fetchone()
+    return int(analysed), int(confident)
+
+
 def forget(db: sqlite3.Connection, before_ms: int) -> int:
     """Drop calls older than this; returns how many."""
     return db.execute("DELETE FROM calls WHERE at_ms < ?", (before_ms,)).rowcount
@@ -142,3 +155,10 @@ def decode_map(text: str) -> KeptMap:
 def _range(market: str) -> tuple[str, str]:
     """Instruments of this market lie between these: `;` follows `:`."""
     return f"{market}:", f"{market};"
+
+
+def drop(waiting: deque[T], written: Sequence[T]) -> None:
+    """Take what was written out of what waits; the oldest may have gone by themselves meanwhile."""
+    for one in written:
+        if waiting and waiting[0] is one:
+            waiting.popleft()

@@ -49,6 +49,8 @@ class Call(Struct, frozen=True, kw_only=True):
     score: float | None
     forecast: float | None
     calibrated: bool = False
+    confidence: float | None = None
+    """Of an analysis: probability of its side after penalties, which `screening.min_confidence` is asked of."""
     p_trade: float | None = None
     trade: Trade | None = None
     detectors: dict[str, Side] = {}
@@ -119,6 +121,7 @@ def of_analysis(analysis: Analysis, heard: Confluence | None, asset_class: str, 
         score=_up(sure.raw_probability, sure.side) if sure is not None else None,
         forecast=_up(sure.calibrated_probability, sure.side) if sure is not None else None,
         calibrated=sure.calibrated if sure is not None else False,
+        confidence=_probability(sure.probability) if sure is not None else None,
         p_trade=_probability(analysis.p_trade),
         trade=trade,
         detectors=_detectors(heard),

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -35,8 +34,6 @@ from core.venue import TIMEFRAME_MS
 
 log = logging.getLogger("tradetui.screening")
 
-T = TypeVar("T")
-
 PASS_S = 60.0
 """Between two looks at what is due; the record is told at most as often."""
 PAUSE_S = 0.05
@@ -49,6 +46,8 @@ READ_ROWS = 500
 WAITING_MOST = 20_000
 """Calls and outcomes held while the store refuses; beyond it the oldest are lost."""
 DAY_MS = 86_400_000
+REACHED_DAYS = 30
+"""How often the confidence asked for was reached is told of so many days."""
 
 
 class TrackRecorder:
@@ -85,6 +84,8 @@ class TrackRecorder:
         """Of the record as it stands; None: to be made again."""
         self._counts: tuple[int, int] | None = None
         """Calls kept and those with an outcome; None: to be counted in the store, which takes a while."""
+        self._reached = (0, 0, math.nan)
+        """Analyses of the last days, those of them that were confident enough, and what was asked."""
         self.store_failures = 0
         self.failures = 0
         """Looks at a symbol's calls, fits and figures that failed."""
@@ -266,6 +267,8 @@ class TrackRecorder:
         try:
             if self._counts is None and self._loaded:
                 self._counts = await self._store.run(lambda db: rows.counts(db, self._market))
+            least, since_ms = self._live.current.screening.min_confidence, self._now_ms() - REACHED_DAYS * DAY_MS
+            self._reached = *await self._store.run(lambda db: rows.reached(db, self._market, since_ms, least)), least
         except StoreError as error:
             self._refused(error)  # Fallback: nothing is said to be kept until it can be counted
         try:
@@ -276,6 +279,7 @@ class TrackRecorder:
             self._failed("figures of the track record cannot be made", error, "")
             return
         calls, resolved = self._counts or (0, 0)
+        analysed, confident, least = self._reached
         timeframe = self._live.current.market.decision_timeframe
         self._told = TrackRecord(
             venue=self._venue,
@@ -287,6 +291,9 @@ class TrackRecorder:
             by_recommendation=found.by_recommendation,
             reliability=found.reliability,
             maps={key[0]: kept.word for key, kept in sorted(self._maps.items()) if key[1] == timeframe},
+            analysed=analysed,
+            confident=confident,
+            min_confidence=least,
             at_ms=self._now_ms(),
         )
         self._bus.publish(self._told)
@@ -354,8 +361,8 @@ class TrackRecorder:
         if self._counts is not None:
             found = sum(change.first and change.outcome is not None for change in outcomes)
             self._counts = (self._counts[0] + len(calls) - len(known), self._counts[1] + found)
-        _drop(self._calls, calls)
-        _drop(self._outcomes, outcomes)
+        rows.drop(self._calls, calls)
+        rows.drop(self._outcomes, outcomes)
         self._news = True
         for key, kept in maps.items():
             if self._unkept_maps.get(key) is kept:
@@ -409,10 +416,3 @@ class TrackRecorder:
         self._bus.publish(
             Fault(source=source, message=text, severity="warning", count=count, symbol=symbol, at_ms=at_ms)
         )
-
-
-def _drop(waiting: deque[T], written: Sequence[T]) -> None:
-    """Take what was written out of what waits; the oldest may have gone by themselves meanwhile."""
-    for one in written:
-        if waiting and waiting[0] is one:
-            waiting.popleft()

@@ -154,7 +154,7 @@ def _signal(sight: Sight, glyphs: Glyphs, width: int) -> list[Line]:
 
 def _body(told: Analysis, sight: Sight, glyphs: Glyphs, width: int) -> list[Line]:
     """Words, trade, changes, factors, context, basis; a blank line between."""
-    blocks = [_narrative(told, width), _confidence(told, glyphs, width)]
+    blocks = [_narrative(told, width), _confidence(told, sight, glyphs, width)]
     judged = told.recommendation not in NOT_JUDGED
     if judged:
         blocks.append(_laid(trade_parts(told, sight.facts.decimals, glyphs), width))
@@ -176,7 +176,7 @@ def _narrative(told: Analysis, width: int) -> list[Line]:
     return [line for part in parts for line in fold([(f" {part}", "text")], width - 1, 1)]
 
 
-def _confidence(told: Analysis, glyphs: Glyphs, width: int) -> list[Line]:
+def _confidence(told: Analysis, sight: Sight, glyphs: Glyphs, width: int) -> list[Line]:
     """P after penalties, what it was before, and what it rests on."""
     sure = told.confidence_metrics
     if sure is None or told.recommendation in NOT_JUDGED:
@@ -192,6 +192,11 @@ def _confidence(told: Analysis, glyphs: Glyphs, width: int) -> list[Line]:
     if not sure.calibrated:
         outcomes = f"{sure.outcomes:.0f} outcomes" if math.isfinite(sure.outcomes) else "outcomes not counted"
         lines += _folded(pair("P is", f"uncalibrated ({outcomes}, from {CALIBRATED_FROM})", "dim"), width)
+    record = sight.store.screening.record
+    if record is not None and record.analysed:
+        asked = fmt.probability(record.min_confidence, glyphs=glyphs)
+        reached = f"P {asked} was reached by {record.confident:,} of {record.analysed:,} analyses in 30 days"
+        lines += _folded(pair("asked for", reached, "dim"), width)
     return lines
 
 

@@ -138,7 +138,7 @@ async def test_what_cannot_be_taken_is_refused_and_changes_nothing(room: Room) -
     await room.turn()
     room.bus.publish(AcceptCalibration(symbol="B"))
     await room.turn()
-    assert room.faults()[-1] == "the newest calibration of B found no thresholds (no feasible trial): queue another"
+    assert room.refusals()[-1] == "the newest calibration of B found no thresholds (no feasible trial): queue another"
 
 
 async def test_what_the_operator_set_meanwhile_is_not_overwritten(room: Room) -> None:

@@ -27,6 +27,7 @@ from tests.core.screening.judged import (
     decision_bars,
     flat,
     minutes,
+    sure,
 )
 from tests.core.screening.kept import DAY_MS, Room
 from tests.core.screening.record_room import MARKET, RISE, Desk, again, candles
@@ -217,6 +218,21 @@ async def test_an_analysis_without_figures_is_counted_and_nothing_more(desk: Des
     assert outcome is None
     assert (desk.told().calls, desk.told().resolved) == (1, 0)
     assert desk.candles.asked == 0
+
+
+async def test_how_often_the_confidence_asked_for_was_reached_is_counted_over_thirty_days(desk: Desk) -> None:
+    for day, probability in ((0, 0.53), (1, 0.54), (2, 0.70)):
+        known = msgspec.structs.replace(sure(), probability=probability)
+        desk.room.bus.publish(analysis(at_ms=AT + day * DAY_MS, confidence_metrics=known))
+    desk.room.bus.publish(analysis("ETHUSDT", confidence_metrics=None, risk_parameters=None))
+    await desk.run(PASS_S)
+    told = desk.told()
+    assert (told.calls, told.analysed, told.confident, told.min_confidence) == (4, 3, 2, 0.54)
+    await desk.room.clock.advance(30 * DAY_MS / 1000.0)
+    desk.room.bus.publish(analysis("ETHUSDT", at_ms=AT + 30 * DAY_MS))
+    await desk.run(PASS_S)
+    told = desk.told()
+    assert (told.analysed, told.confident) == (3, 3)
 
 
 async def test_the_record_is_told_at_most_once_a_minute_and_again_on_replay(desk: Desk) -> None:
