@@ -104,7 +104,7 @@ async def test_history_is_loaded_decision_timeframe_of_all_symbols_first(stage):
     assert [timeframe for timeframe, _ in ready[3:]] == ["1m"] * 3 + ["1d"] * 3
     assert stage.window_equals_venue("AAA", "1m")
     assert len(stage.desk.window("AAA", "1m")) == 300
-    assert len(stage.desk.window("AAA", "1d")) == 30
+    assert len(stage.desk.window("AAA", "1d")) == SETTINGS.history.daily_bars
     assert stage.desk.forming("AAA", "5m")[0] == NOW // (5 * MINUTE) * 5 * MINUTE
     assert all(m.bars == m.wanted and m.stored >= m.bars - 1 for m in stage.of(HistoryStatus, ready=True))
 

@@ -45,7 +45,7 @@ CASES = {
         evidence={name: -value for name, value in EVIDENCE.items()},
         screening=Screening(min_ratio=0.3, min_cluster=3),
     ),
-    "WAIT_FOR_CONFIRMATION": WAITING,
+    "WAIT_FOR_CONFIRMATION": replace(WAITING, screening=Screening(min_confidence=0.75)),
 }
 
 
