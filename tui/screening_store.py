@@ -14,6 +14,7 @@ from core.messages import (
     CalibrationQueue,
     CalibrationReport,
     CalibrationTask,
+    HistoryStatus,
     Message,
     Screening,
     ThresholdCatalogue,
@@ -23,11 +24,25 @@ from core.messages import (
     Universe,
 )
 
+CALIBRATED = "1m"
+"""The timeframe calibrations are made on."""
+
 
 class ScreenedRow:
     """One symbol: the newest message of each kind."""
 
-    __slots__ = ("analysis", "asked", "progress", "report", "screening", "task", "thresholds", "urgent", "version")
+    __slots__ = (
+        "analysis",
+        "asked",
+        "progress",
+        "report",
+        "screening",
+        "stored_bars",
+        "task",
+        "thresholds",
+        "urgent",
+        "version",
+    )
 
     def __init__(self) -> None:
         self.screening: Screening | None = None
@@ -39,6 +54,8 @@ class ScreenedRow:
         self.task: CalibrationTask | None = None
         self.progress: CalibrationProgress | None = None
         self.report: CalibrationReport | None = None
+        self.stored_bars = 0
+        """One-minute bars on disk, which calibrations are made from."""
         self.version = 0
         self.urgent = 0
 
@@ -112,6 +129,14 @@ class ScreeningStore:
     def on_record(self, message: TrackRecord) -> None:
         self.record = message
         self.record_version += 1
+
+    def on_history(self, message: HistoryStatus) -> None:
+        """How many bars of the timeframe that is calibrated are stored; the view store passes these on."""
+        if message.timeframe == CALIBRATED:
+            row = self.row(message.symbol)
+            if row.stored_bars != message.stored:
+                row.stored_bars = message.stored
+                self.queue_version += 1
 
     def on_universe(self, message: Universe) -> None:
         """Forget what is watched no longer."""

@@ -239,6 +239,7 @@ class ViewStore:
     def on_history(self, message: HistoryStatus) -> None:
         row = self.row(message.symbol)
         row.history[message.timeframe] = message
+        self.screening.on_history(message)
         self.timeframes.add(message.timeframe)
         row.version += 1
 

@@ -17,7 +17,7 @@ from core.bus import Bus, Mailbox
 from core.calibration.crew import Crew
 from core.calibration.intake import TIMEFRAME, alerted, review
 from core.calibration.orders import Order, Refused, follow
-from core.calibration.preparation import Preparation, Stale, TooFew, too_few
+from core.calibration.preparation import Preparation, Stale, TooFew, bars_wanted, too_few
 from core.calibration.queue import Queue
 from core.calibration.reporting import Reporter
 from core.calibration.task import ENDED, Task
@@ -31,6 +31,7 @@ from core.messages import (
     CalibrationReport,
     CancelCalibration,
     EngineStatus,
+    HistoryStatus,
     PauseCalibration,
     PrioritiseCalibration,
     Replay,
@@ -102,6 +103,8 @@ class CalibrationDesk:
         self._volumes: dict[str, float] = {}
         self._placed: set[str] = set()
         self._alerts: dict[str, None] = {}
+        self._filled: dict[str, None] = {}
+        """Symbols of which enough bars are stored since the last turn."""
         self._review_s = math.inf
         self._calm_s = -math.inf
         self._phase = ""
@@ -112,6 +115,7 @@ class CalibrationDesk:
         bus.subscribe(Universe, self._on_universe, name="calibration.universe")
         bus.subscribe(Ticker, self._on_ticker, name="calibration.ticker")
         bus.subscribe(Screening, self._on_screening, name="calibration.screening")
+        bus.subscribe(HistoryStatus, self._on_history, name="calibration.history")
         bus.subscribe(EngineStatus, self._on_engine, name="calibration.engine")
         bus.subscribe(Replay, self._on_replay, name="calibration.replay")
 
@@ -145,6 +149,10 @@ class CalibrationDesk:
     def _on_screening(self, message: Screening) -> None:
         if message.signal == "ALERT" and not message.replayed:
             self._alerts[message.symbol] = None
+
+    def _on_history(self, message: HistoryStatus) -> None:
+        if message.timeframe == TIMEFRAME and message.stored >= bars_wanted(self._live.current.calibration):
+            self._filled[message.symbol] = None
 
     def _on_engine(self, status: EngineStatus) -> None:
         if status.phase != self._phase:
@@ -195,6 +203,9 @@ class CalibrationDesk:
     def _take_in(self) -> None:
         """Ask for what alerts and thresholds ask for."""
         now_ms, now_s = self._clock.now_ms(), self._clock.monotonic()
+        filled, self._filled = self._filled, {}
+        for symbol in filled:
+            self._queue.history_is_in(symbol, TIMEFRAME, now_ms)
         alerts, self._alerts = list(self._alerts), {}
         for symbol in alerts:
             if symbol in self._symbols:

@@ -208,6 +208,12 @@ class Queue:
         )
         return self._without_result(waiting)
 
+    def history_is_in(self, symbol: str, timeframe: str, now_ms: int) -> None:
+        """Enough bars are stored: an asset's task that waits for them need not wait on. Its age begins now."""
+        task = self._tasks.get((symbol, timeframe))
+        if task is not None and task.state in (*WAITING, "paused") and task.not_before_ms > now_ms:
+            self._keep(msgspec.structs.replace(task, not_before_ms=now_ms, queued_ms=now_ms))
+
     def tick(self, now_ms: int) -> list[Task]:
         """What time alone changes: tasks over their limit fail, assets whose thresholds ran out are expired. Returns those.
 

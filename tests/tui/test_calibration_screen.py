@@ -70,7 +70,7 @@ async def test_every_watched_asset_has_a_line_those_at_work_first():
         assert "• paused" in line_of(running, scene.PAUSED)
         assert "✗ failed: worker lost, next try in 7 m 56 s" in line_of(running, scene.FAILED)
         assert "! expired, n calibrates anew" in line_of(running, scene.EXPIRED)
-        assert "waiting for history, about 3 h 5 min left" in line_of(running, scene.HISTORY)
+        assert "waiting for history, 17,815 of 18,000 bars, 3 h 5 min at most" in line_of(running, scene.HISTORY)
         assert "• kept: too few trades, no edge out of sample" in line_of(running, scene.FEW)
 
 

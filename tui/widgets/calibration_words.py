@@ -6,6 +6,7 @@ What asks for attention comes before what is as it should be: see the ranks.
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from core.messages import BreakerPhase, CalibrationCause, CalibrationReport, CalibrationTask, ThresholdInfo
@@ -15,6 +16,7 @@ from tui.screening_store import ScreenedRow
 
 RUNNING, WAITING, PAUSED, FAILED, EXPIRED, HISTORY, KEPT, ACCEPTED, NEVER = range(9)
 """Ranks: order of the table, smallest first."""
+BARS_TOLD = re.compile(r"([\d,]+) of ([\d,]+)")
 WAITING_STATES = ("queued", "queued_high", "queued_urgent")
 CAUSES: dict[CalibrationCause, str] = {
     "exception": "an error",
@@ -73,7 +75,7 @@ def standing(row: ScreenedRow, now_ms: int, overall: BreakerPhase = "closed") ->
             words = running_words(row, now_ms)
             return Standing(RUNNING, words, "accent", short=(words[0].replace("running ", "") + " done", *words[1:2]))
         if task.state in WAITING_STATES:
-            return _waiting(task, now_ms, overall)
+            return _waiting(task, row.stored_bars, now_ms, overall)
         if task.state == "paused":
             return Standing(PAUSED, ("paused", "p lets it go on"), "warn", "hold")
         if task.state == "failed":
@@ -88,7 +90,7 @@ def standing(row: ScreenedRow, now_ms: int, overall: BreakerPhase = "closed") ->
         return Standing(NEVER, ("not calibrated yet",), "dim")
     if was_accepted(report) and not is_taken(row):
         return Standing(KEPT, ("accepted", "not in force any more"), "text", "hold", ("accepted", "taken back"))
-    return _reported(report, now_ms)
+    return _reported(row, report)
 
 
 def running_words(row: ScreenedRow, now_ms: int) -> tuple[str, ...]:
@@ -111,27 +113,33 @@ def left_words(left_s: float, at_ms: int, now_ms: int) -> str:
     return f"{span(max(0.0, left_s - (now_ms - at_ms) / 1000))} left"
 
 
-def _waiting(task: CalibrationTask, now_ms: int, overall: BreakerPhase) -> Standing:
+def _waiting(task: CalibrationTask, stored_bars: int, now_ms: int, overall: BreakerPhase) -> Standing:
     later_ms = (task.next_try_ms or 0) - now_ms
     if later_ms > 0 and task.breaker != "closed":
         return Standing(FAILED, ("breaker open", f"next try in {span(later_ms / 1000)}"), "warn", "alert")
     if later_ms > 0 and overall == "closed":
-        return _history(_time_told(task.reason) or span(later_ms / 1000, 1))
+        return _history(task.reason, stored_bars, span(later_ms / 1000, 1))
     urgent = {"urgent": "urgent, ", "high": "high, ", "normal": ""}[task.priority]
     place = f"{urgent}place {task.position}" if task.position else f"{urgent}waiting"
     waited = (f"waits {span(task.waited_ms / 1000)}",) if task.waited_ms else ()
     return Standing(WAITING, (place, *waited), "warn" if task.priority == "urgent" else "text")
 
 
-def _history(left: str) -> Standing:
-    """Fewer bars are stored than a calibration needs: no failure, time mends it."""
-    return Standing(HISTORY, ("waiting for history", f"about {left} left"), "dim", short=(f"history in {left}",))
+def _history(reason: str, stored_bars: int, next_try: str) -> Standing:
+    """Fewer bars are stored than a calibration needs: no failure, time and the background fetch mend it.
 
-
-def _time_told(reason: str) -> str:
-    """`3 h 5 min` of `waiting for history: …; 3 h 5 min at most, sooner as …`: the next try may come much earlier."""
+    `reason` is the engine's: `waiting for history: 4,501 of 17,740 …; 3 h 5 min at most, sooner as …`. How many are stored
+    by now is known better here.
+    """
+    counted = BARS_TOLD.search(reason)
+    if counted is None:
+        return Standing(HISTORY, ("waiting for history", f"next try in {next_try}"), "dim", short=("no history",))
+    have, wanted = (int(number.replace(",", "")) for number in counted.groups())
+    have = max(have, stored_bars)
     left, found, _ = reason.partition("; ")[2].partition(" at most")
-    return left if found else ""
+    longest = (f"{left} at most",) if found else ()
+    share = f"history {min(100, 100 * have // max(1, wanted))} %"
+    return Standing(HISTORY, ("waiting for history", f"{have:,} of {wanted:,} bars", *longest), "dim", short=(share,))
 
 
 def _failed(task: CalibrationTask, now_ms: int) -> Standing:
@@ -141,10 +149,10 @@ def _failed(task: CalibrationTask, now_ms: int) -> Standing:
     return Standing(FAILED, (f"failed: {cause}", *again), "danger", "no")
 
 
-def _reported(report: CalibrationReport, now_ms: int) -> Standing:
+def _reported(row: ScreenedRow, report: CalibrationReport) -> Standing:
     if report.verdict == "waiting":
-        left_s = report.bars_missing * seconds_of(report.timeframe) - (now_ms - report.at_ms) / 1000
-        return _history(span(left_s, 1))
+        have, wanted = report.bars, report.bars + report.bars_missing
+        return _history(f"waiting for history: {have:,} of {wanted:,} bars", row.stored_bars, "")
     if report.verdict == "failed":
         return Standing(FAILED, (f"failed: {report.reason}",), "danger", "no")
     partial = ("partial",) if report.partial else ()

@@ -15,9 +15,9 @@ from core.calibration.desk import CALM_S, MARGIN_S
 from core.calibration.job import CalibrationJob, Step
 from core.calibration.preparation import bars_wanted
 from core.calibration.worker_process import Result
-from core.messages import CalibrationProgress, CalibrationQueue, CalibrationReport, EngineStatus, Replay
+from core.messages import CalibrationProgress, CalibrationQueue, CalibrationReport, EngineStatus, HistoryStatus, Replay
 from core.screening.costs import SLIPPAGE_FLOOR
-from tests.builders import listing, quote
+from tests.builders import CATEGORY, VENUE, listing, quote
 from tests.core.calibration.jobs import MINUTE, PLAIN, T0, report
 from tests.core.calibration.room import ENOUGH, PATIENCE_S, Room
 
@@ -181,6 +181,26 @@ async def test_too_few_bars_wait_for_history_and_say_how_long(room: Room) -> Non
     assert room.task("BTCUSDT").state == "queued"
     assert "17,000 of 17,740 one-minute bars are stored; 12 h 20 min at most" in room.task("BTCUSDT").reason
     assert room.heard(CalibrationReport) == []
+
+
+async def test_history_that_was_fetched_ends_the_wait(room: Room) -> None:
+    room.have["BTCUSDT"] = WANTED - 1500
+    await room.turn()
+    room.have["BTCUSDT"] = ENOUGH
+    for timeframe, stored in (("5m", WANTED), ("1m", WANTED - 1)):
+        room.bus.publish(history("BTCUSDT", timeframe, stored))
+    await room.turn(seconds=1)
+    assert room.puppets.symbols() == []
+    room.bus.publish(history("BTCUSDT", "1m", WANTED))
+    await room.turn(seconds=1)
+    assert room.puppets.symbols() == ["BTCUSDT"]
+
+
+def history(symbol: str, timeframe: str, stored: int) -> HistoryStatus:
+    return HistoryStatus(
+        venue=VENUE, category=CATEGORY, symbol=symbol, timeframe=timeframe, bars=1500, wanted=1500, gaps=0,
+        stored=stored, ready=True, at_ms=T0,
+    )  # fmt: skip
 
 
 async def test_a_store_that_is_set_too_small_is_named(room: Room) -> None:

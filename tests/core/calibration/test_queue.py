@@ -207,6 +207,20 @@ def test_waiting_for_history_is_no_failure_and_starts_not_before_its_time() -> N
     assert taken(queue, T0 + DAY) == ["A"]
 
 
+def test_history_that_came_early_ends_the_wait_of_its_own_asset() -> None:
+    queue = Queue(slots=4)
+    for symbol in ("A", "B"):
+        task = asked(queue, symbol)
+        queue.take(T0)
+        queue.wait_for_history(task.id, T0, T0 + DAY, "12,000 of 18,000 bars")
+    queue.history_is_in("A", "1m", T0 + MINUTE)
+    queue.history_is_in("C", "1m", T0 + MINUTE)
+    waiting = queue.task_of("A", "1m")
+    assert waiting is not None
+    assert (waiting.state, waiting.queued_ms) == ("queued", T0 + MINUTE)
+    assert taken(queue, T0 + MINUTE) == ["A"]
+
+
 def test_what_waited_for_history_does_not_pass_fresh_alerts() -> None:
     queue = Queue(slots=4)
     task = asked(queue, "A")

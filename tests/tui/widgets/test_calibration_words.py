@@ -51,7 +51,7 @@ def test_what_the_engine_can_tell_has_words():
         (row(report=scene.kept()), "• kept: no edge out of sample, no better than now, may be luck, overfitted"),
         (row(report=scene.report("X", "keep", "cancelled")), "• kept: cancelled"),
         (row(report=scene.report("X", "failed", "no bars")), "✗ failed: no bars"),
-        (row(report=scene.report("X", "waiting", "", bars_missing=125)), "waiting for history, about 5 m left"),
+        (row(report=scene.report("X", "waiting", "", bars_missing=125)), "waiting for history, 20,160 of 20,285 bars"),
         (row(force=scene.in_force("X", blended=True), report=scene.accepted()), "! expired, n calibrates anew"),
         (row(scene.task("X", "rejected", 9, reason="taken out by the operator"), scene.kept(number=4)),
          "• kept: taken out by the operator"),
@@ -61,8 +61,7 @@ def test_what_the_engine_can_tell_has_words():
     ],
 )  # fmt: skip
 def test_each_standing_in_its_words(found, text):
-    at_ms = NOW if "about" not in text else NOW - 2 * scene.HOUR + 120 * scene.MINUTE
-    assert words.standing(found, at_ms).text(100, UNICODE).strip() == text
+    assert words.standing(found, NOW).text(100, UNICODE).strip() == text
 
 
 def test_a_breaker_says_when_the_next_try_is():
@@ -72,20 +71,22 @@ def test_a_breaker_says_when_the_next_try_is():
     assert words.standing(row(held), NOW, "open").words == ("place 1",), "the breaker over all is told above the table"
 
 
-@pytest.mark.parametrize(("have", "left"), [(17_815, "3 h 5 min"), (900, "11 d 21 h")])
-def test_the_time_left_for_history_is_the_engines_own_not_its_next_look(have, left):
+@pytest.mark.parametrize(("have", "left", "share"), [(17_815, "3 h 5 min", 98), (900, "11 d 21 h", 5)])
+def test_waiting_for_history_says_how_much_of_it_there_is_and_the_longest_it_can_take(have, left, share):
     wait = too_few(have, 18_000, 20_000, NOW)
-    task = scene.task("X", "queued", 1, position=3, next_try_ms=wait.until_ms, reason=wait.reason)
-    told = words.standing(row(task), NOW)
+    waiting = row(scene.task("X", "queued", 1, position=3, next_try_ms=wait.until_ms, reason=wait.reason))
+    told = words.standing(waiting, NOW)
     assert told.rank == words.HISTORY
-    assert told.text(60, UNICODE).strip() == f"waiting for history, about {left} left"
-    assert told.text(24, UNICODE).strip() == f"history in {left}"
+    assert told.text(90, UNICODE).strip() == f"waiting for history, {have:,} of 18,000 bars, {left} at most"
+    assert told.text(24, UNICODE).strip() == f"history {share} %"
+    waiting.stored_bars = 17_999
+    assert words.standing(waiting, NOW).words[1] == "17,999 of 18,000 bars", "what was fetched since counts"
 
 
-def test_without_a_time_in_the_reason_the_next_look_stands_for_it():
+def test_a_store_kept_too_small_has_no_time_to_tell():
     wait = too_few(10, 18_000, 5_000, NOW)
     task = scene.task("X", "queued", 1, next_try_ms=wait.until_ms, reason=wait.reason)
-    assert words.standing(row(task), NOW).text(60, UNICODE).strip() == "waiting for history, about 15 m left"
+    assert words.standing(row(task), NOW).text(60, UNICODE).strip() == "waiting for history, 10 of 18,000 bars"
 
 
 @given(width=st.integers(1, 120), number=st.integers(0, len(scene.TASKS) - 1))
