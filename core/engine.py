@@ -23,6 +23,7 @@ from core.market.backfill import Backfill
 from core.market.desk import MarketDesk
 from core.market.indicators import load_talib
 from core.market.universe import UniverseKeeper
+from core.memory import give_back_large_blocks
 from core.messages import BusStats, EngineStatus, Fault, Focus, Replay, SettingChanged, Universe
 from core.screening.parts import ScreeningParts
 from core.settings_live import LiveSettings
@@ -80,6 +81,7 @@ class Engine:
         self._bus.subscribe(Universe, self._on_universe, name="engine.universe")
         self._data_folder.mkdir(parents=True, exist_ok=True)
         gc.set_threshold(*GC_LOADING)
+        give_back_large_blocks()
         await asyncio.to_thread(load_talib)
         settings = self._live.current
         async with contextlib.AsyncExitStack() as closing:
