@@ -56,12 +56,12 @@ class Told(NamedTuple):
 class Words:
     """Remembers the last state of links, channels, books, advice and thresholds, so that only changes are news."""
 
-    def __init__(self) -> None:
+    def __init__(self, since_ms: int = 0) -> None:
+        """`since_ms`: when the program began; reports older than that were kept, and are no news."""
         self._last: dict[tuple[str, ...], object] = {}
         self._advice: dict[str, str] = {}
         self._thresholds: dict[str, ThresholdsInForce] = {}
-        self._since_ms = 0
-        """When the program said for the first time what it does: reports older than that were kept, and are no news."""
+        self._since_ms = since_ms
 
     def tell(self, message: Message) -> Told | None:
         """The event a message is, or None when it is no news."""
@@ -235,7 +235,6 @@ class Words:
         return Told("calibration", "info", m.symbol, text, m.at_ms)
 
     def engine(self, m: EngineStatus) -> Told | None:
-        self._since_ms = self._since_ms or m.at_ms
         if not self._changed((m.phase, m.text), "engine"):
             return None
         severity: Severity = "error" if m.phase == "failed" else "info"

@@ -59,7 +59,7 @@ class EventRecorder:
         self._settings = settings
         self._store = store
         self._file = file
-        self._words = Words()
+        self._words = Words(clock.now_ms())
         self._shown: deque[Event] = deque(maxlen=settings.shown)
         self._early: list[Message] | None = []
         self._next_id = 1

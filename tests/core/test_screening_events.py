@@ -12,7 +12,6 @@ from core.event_words import REASON_MOST, Told, Words
 from core.messages import (
     Analysis,
     CalibrationReport,
-    EngineStatus,
     Message,
     RiskParameters,
     Screening,
@@ -73,15 +72,12 @@ def in_force(previous: int, blended: bool = False, source: str = "operator", **v
     )  # fmt: skip
 
 
-def engine(at_ms: int) -> EngineStatus:
-    return EngineStatus(
-        phase="starting", text="starting", venue="v", category="c", host="h", host_kind="SANDBOX", mode="PAPER",
-        at_ms=at_ms,
-    )  # fmt: skip
-
-
 def told(*messages: Message) -> list[Told]:
-    words = Words()
+    return told_since(0, *messages)
+
+
+def told_since(since_ms: int, *messages: Message) -> list[Told]:
+    words = Words(since_ms)
     return [found for message in messages if (found := words.tell(message)) is not None]
 
 
@@ -164,9 +160,8 @@ def test_reports_said_again_or_kept_from_earlier_runs_are_no_event() -> None:
     assert told(report("waiting")) == []
     assert len(told(report(), report(), report())) == 1
     assert len(told(report(), report(accepted_by_operator=True, at_ms=NOW_MS + 1), report(task_id=4))) == 3
-    assert told(engine(NOW_MS + 1), report()) != told(engine(NOW_MS), report())
-    assert [found.kind for found in told(engine(NOW_MS + 1), report())] == ["engine"]
-    assert [found.kind for found in told(engine(NOW_MS), report())] == ["engine", "calibration"]
+    assert told_since(NOW_MS + 1, report()) == []
+    assert [found.kind for found in told_since(NOW_MS, report())] == ["calibration"]
 
 
 def test_thresholds_that_the_operator_sets_and_takes_back_are_told() -> None:
