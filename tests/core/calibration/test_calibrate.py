@@ -177,6 +177,23 @@ def test_time_ends_the_searches_with_the_best_so_far() -> None:
     assert found.seconds > 0.0
 
 
+class ColdStart(SimClock):
+    """A clock on which everything up to the end of the first trial takes 20 seconds, and nothing takes time after it."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return 0.0 if self.looks == 1 else 20.0
+
+
+def test_a_slow_start_costs_the_first_fold_no_trials() -> None:
+    limited = replace(asked(), settings=replace(QUICK, time_limit_s=60.0))
+    found = calibrate(limited, clock=ColdStart(START_MS))
+    assert not found.partial
+    assert [fold.trials for fold in found.fold_table] == [12, 12, 12, 12]
+
+
 def test_progress_only_grows_and_says_how_long_is_left() -> None:
     heard: list[Step] = []
     calibrate(asked(), heard.append, Ticking(START_MS))
