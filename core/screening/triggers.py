@@ -28,7 +28,8 @@ BODY_SHARE = 0.3
 DIVERGENCE_POINTS = 2.0
 VWAP_FLOOR = 0.001
 """Deviation from the VWAP that counts at the least, as a share (the specification's 0.1 %)."""
-BREAKOUT_TICKS = 2.0
+BREAKOUT_TICKS = 2.0 - 1e-6
+"""Two, less what the difference of two decimal prices loses in binary: a close exactly two ticks beyond is beyond."""
 TOUCH_ATR = 0.1
 DEPEG_SHARE = 0.005
 """Off the peg by more (methods sheet 4.3)."""

@@ -92,6 +92,9 @@ def test_fires_exactly_by_its_definition(values: dict[str, float], expected: dic
 def test_a_breakout_needs_two_ticks() -> None:
     assert "BREAKOUT_UP" not in fired(row(tick=0.01, up_distance=0.019, atr=0.1))
     assert fired(row(tick=0.0078125, up_distance=0.015625, atr=0.125)) == {"BREAKOUT_UP": 1}
+    below_by_two = 0.825 - 0.8248
+    assert below_by_two < 2 * 0.0001
+    assert fired(row(tick=0.0001, down_distance=below_by_two, atr=0.0018)) == {"BREAKOUT_DOWN": -1}
 
 
 def test_a_close_on_the_level_is_no_breakout_whatever_is_asked_for() -> None:
