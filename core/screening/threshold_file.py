@@ -86,7 +86,11 @@ async def import_thresholds(
     A program that runs on the same store sees them after a restart. Raises `ThresholdFileError` and `StoreError`.
     """
     now_ms, market = clock.now_ms(), f"{venue}.{category}"
-    found = from_toml(await asyncio.to_thread(_text_of, file), venue, category, now_ms, expiry_days)
+    text = await asyncio.to_thread(_text_of, file)
+    try:
+        found = from_toml(text, venue, category, now_ms, expiry_days)
+    except ThresholdFileError as wrong:
+        raise ThresholdFileError(*(f"{file}: {problem}" for problem in wrong.problems)) from None
 
     def put(db: sqlite3.Connection) -> None:
         kept, new = rows.read(db, market), []

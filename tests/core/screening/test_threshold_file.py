@@ -151,7 +151,7 @@ async def test_a_market_goes_to_another_machine_and_the_way_back_stays(tmp_path:
 async def test_a_file_with_one_mistake_changes_nothing(tmp_path: Path) -> None:
     room, file = await Room.open(tmp_path), tmp_path / "thresholds.toml"
     file.write_text(HEAD + "[symbols.A.values]\ntp_mult = 3.0\n[symbols.B.values]\ntp_mult = 300\n")
-    with pytest.raises(ThresholdFileError, match=r"B\.values\.tp_mult"):
+    with pytest.raises(ThresholdFileError, match=r"thresholds\.toml: B\.values\.tp_mult"):
         await import_thresholds(room.store, room.clock, VENUE, CATEGORY, file, 14.0)
     count = "SELECT (SELECT count(*) FROM thresholds) + (SELECT count(*) FROM threshold_history)"
     assert await room.store.run(lambda db: db.execute(count).fetchone()) == (0,)
