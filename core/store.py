@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from core.messages import Event, EventChange, SettingChanged
+from core.messages import Event, EventChange, EventKind, SettingChanged
 
 T = TypeVar("T")
 
@@ -108,6 +108,11 @@ class Store:
         """Names of the facts kept at or after this time."""
         query = "SELECT fact FROM events WHERE fact IS NOT NULL AND at_ms >= ?"
         return {fact for (fact,) in await self.run(lambda db: db.execute(query, (since_ms,)).fetchall())}
+
+    async def event_times(self, kind: EventKind, since_ms: int) -> tuple[int, ...]:
+        """When events of this kind were told after this time, rising."""
+        query = "SELECT at_ms FROM events WHERE kind = ? AND at_ms > ? ORDER BY at_ms"
+        return tuple(at_ms for (at_ms,) in await self.run(lambda db: db.execute(query, (kind, since_ms)).fetchall()))
 
     async def last_event_id(self) -> int:
         """The highest event id ever given, 0 for none."""

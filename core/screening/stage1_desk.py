@@ -128,6 +128,10 @@ class Stage1Desk:
         bus.subscribe(Universe, self._on_universe, name="screening.universe")
         bus.subscribe(Replay, self._on_replay, name="screening.replay")
 
+    def recall(self, told_ms: Sequence[int]) -> None:
+        """Closes of the bars that an earlier run alerted on: within the hour they count against the budget."""
+        self._spent_ms = (*told_ms, *self._spent_ms)
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -64,6 +64,14 @@ async def test_a_fact_is_kept_once(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_when_events_of_a_kind_were_told(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "s.sqlite")
+    alerts = [msgspec.structs.replace(event(at_ms), kind="alert") for at_ms in (5, 3, 2)]
+    await store.add_events([(event(4), None), *((alert, None) for alert in alerts)])
+    assert await store.event_times("alert", 2) == (3, 5)
+    await store.close()
+
+
 async def test_old_events_are_forgotten_and_numbers_not_reused(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "s.sqlite")
     await store.add_events([(event(1), None), (event(2), None)])

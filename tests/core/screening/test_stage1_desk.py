@@ -108,6 +108,18 @@ async def test_the_budget_goes_to_the_strongest_of_the_minute(tmp_path: Path) ->
     await watch.close()
 
 
+async def test_alerts_of_the_run_before_count_within_the_hour(tmp_path: Path) -> None:
+    watch = Watch(tmp_path, "A", "B", "C", alerts_per_hour=2)
+    at_ms = START_MS + (watch.count + 1) * MINUTE_MS
+    watch.desk.recall((at_ms - HOUR_MS, at_ms - HOUR_MS + MINUTE_MS))
+    watch.start()
+    said = await watch.minute(A=watch.next_row("A", **WILD), B=watch.next_row("B", **WILD))
+    assert sorted(message.signal for message in said if message.symbol != "C") == ["ALERT", "NORMAL"]
+    (refused,) = [message for message in said if message.symbol != "C" and message.signal == "NORMAL"]
+    assert refused.hints[0] == "over budget: 2 alerts an hour"
+    await watch.close()
+
+
 async def test_calm_markets_are_told_at_once_and_alerts_when_the_minute_is_whole(watch: Watch) -> None:
     watch.shut("A", watch.next_row("A", **WILD))
     watch.shut("B", watch.next_row("B"))
