@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import Pipe
+from multiprocessing import Pipe, resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol
 
@@ -165,6 +165,7 @@ class _Worker:
         self.made_for = (nice, memory_mb)
         self.task_id: int | None = None
         self.idle_since = 0.0
+        start_tracker()
         self._context = _OneProcess()
         self._reader, self._writer = Pipe(duplex=False)
         os.set_blocking(self._reader.fileno(), False)
@@ -184,6 +185,7 @@ class _Worker:
 
     def start(self, work: Work, job: CalibrationJob) -> None:
         """The first job makes the process."""
+        start_tracker()
         self._future = self._pool.submit(perform, work, job)
         self.task_id = job.task_id
         self._writer.close()  # only the worker writes
@@ -229,6 +231,16 @@ class _Worker:
                 how = f"was ended by {name}, by hand or by the system for want of memory"
         reason = f"its worker (process {self.pid}) {how}"
         return Result(cause="lost_worker", reason=reason, trace=f"{type(error).__name__}: {error}", spent=True)
+
+
+def start_tracker() -> None:
+    """Start the process that tidies up after spawned ones, if it does not run.
+
+    It is handed standard error; a full-screen program has put something there that is no file, and whatever it wrote would
+    stand in the picture. It gets nowhere to write instead.
+    """
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        resource_tracker.ensure_running()
 
 
 def cores() -> int:

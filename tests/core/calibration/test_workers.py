@@ -184,6 +184,43 @@ async def test_workers_end_with_a_program_that_is_killed(tmp_path: Path) -> None
     await until(lambda: not is_alive(pid))
 
 
+def test_workers_start_under_a_screen_that_has_taken_standard_error(tmp_path: Path) -> None:
+    script = tmp_path / "screen.py"
+    script.write_text(
+        textwrap.dedent("""
+        import sys
+        import time
+        from core.calibration.workers import LocalWorkers
+        from core.clock import LiveClock
+        from tests.core.calibration.jobs import job, work
+
+        class Captured:
+            def write(self, text):
+                print("captured", text, flush=True)
+            def flush(self):
+                pass
+            def fileno(self):
+                return -1
+
+        if __name__ == "__main__":
+            sys.stderr = Captured()
+            workers = LocalWorkers(LiveClock(), work)
+            workers.start(job("BTCUSDT"))
+            while not (ended := workers.ended()):
+                time.sleep(0.01)
+            print(ended[0][1].report.symbol, flush=True)
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert (done.stdout, done.stderr) == ("BTCUSDT\n", "")
+
+
 def test_nothing_of_the_search_is_loaded_by_whoever_owns_the_workers() -> None:
     code = "import sys, core.calibration.desk; print([m for m in ('optuna', 'numba', 'distributed', 'pandas') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
