@@ -336,7 +336,7 @@ def from_text(key: str, text: str) -> Any:
     elif isinstance(kind, inspect.IntType | inspect.FloatType) or _is_number_choice(kind):
         value = _typed_number(stripped)
     elif isinstance(kind, inspect.VarTupleType):
-        value = _typed_list(stripped)
+        value = _typed_list(stripped, isinstance(_bare(kind.item_type)[0], inspect.IntType | inspect.FloatType))
     elif isinstance(kind, inspect.StrType) and len(stripped) > 1 and stripped[0] == stripped[-1] == '"':
         value = _toml_or_none(stripped) or stripped[1:-1]
     return check_key(key, value)
@@ -353,11 +353,12 @@ def _typed_number(text: str) -> object:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
-def _typed_list(text: str) -> object:
+def _typed_list(text: str, numbers: bool) -> object:
     if text.startswith("["):
         value = _toml_or_none(text)
         return value if isinstance(value, list) else text
-    return [item.strip().strip('"') for item in text.split(",")] if text else []
+    items = [item.strip().strip('"') for item in text.split(",")] if text else []
+    return [_typed_number(item) for item in items] if numbers else items
 
 
 def _toml_or_none(text: str) -> object:

@@ -269,6 +269,15 @@ def test_event_rules_cannot_be_typed() -> None:
         assert "events.rules: is a list of tables and cannot be typed; write [[events.rules]]" in problem
 
 
+def test_lists_of_numbers_are_typed_like_lists_of_words() -> None:
+    for typed in ("0, 3", "[0, 3]", "0,3"):
+        assert from_text("screening.exclude_hours", typed) == (0, 3)
+    assert from_text("screening.exclude_hours", "7") == (7,)
+    assert from_text("screening.exclude_hours", "") == ()
+    with pytest.raises(BadValue, match="'noon' is not allowed: whole number"):
+        from_text("screening.exclude_hours", "0, noon")
+
+
 def test_text_that_is_not_utf8_is_refused() -> None:
     assert "not valid text" in problems(None, {"TRADETUI_NETWORK__PROXY": "\udc80"})[0]
 
