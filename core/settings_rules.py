@@ -14,7 +14,8 @@ def _timeframes_rising(v: Values) -> bool:
     return lengths == sorted(set(lengths))
 
 
-Rule = tuple[tuple[str, ...], Callable[[Values], bool], str]
+Rule = tuple[tuple[str, ...], Callable[[Values], bool], str | Callable[[Values], str]]
+"""Keys, whether it holds, and what to do when it does not: words, or what finds them."""
 RULES: tuple[Rule, ...] = (
     (
         ("confluence.exit", "confluence.enter"),
@@ -76,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     (
         ("calibration.classes",),
         lambda v: not unsound(v["calibration.classes"]),
-        "the defaults of a class make no sense together; keep low_gate below high_gate and every value in its range",
+        lambda v: "; ".join(unsound(v["calibration.classes"])),
     ),
 )
 
@@ -84,4 +85,5 @@ RULES: tuple[Rule, ...] = (
 def broken_rules(values: Values) -> list[tuple[tuple[str, ...], str]]:
     """Rules over several keys that these values break: (keys, what to do). Missing keys count as their defaults."""
     full = {key: knob.default for key, knob in knobs().items()} | values
-    return [(keys, remedy) for keys, holds, remedy in RULES if not holds(full)]
+    broken = [(keys, remedy) for keys, holds, remedy in RULES if not holds(full)]
+    return [(keys, remedy if isinstance(remedy, str) else remedy(full)) for keys, remedy in broken]

@@ -20,6 +20,9 @@ LATEST_MS = 4_102_444_800_000
 """2100-01-01 UTC: later open times are seconds, microseconds or mistakes."""
 
 
+REASON_MOST = 200
+
+
 class CandleFileError(Fatal):
     """A candle file that cannot be used; the text names the file, what is wrong and the remedy."""
 
@@ -47,7 +50,7 @@ def read_candles(file: Path) -> CandleBlock:
         is_parquet = file.name.lower().endswith(".parquet")
         table = pyarrow.parquet.ParquetFile(file).read() if is_parquet else pyarrow.csv.read_csv(file)
     except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _words(error)
         raise CandleFileError(
             f"candle file {file}: cannot be read ({reason}); check the path and that it is Parquet or CSV"
         ) from error
@@ -65,14 +68,19 @@ def read_candles(file: Path) -> CandleBlock:
         try:
             columns.append(table[name].cast(pa.float64()).to_numpy())
         except pa.ArrowException as error:
-            reason = " ".join(str(error).split())
             raise CandleFileError(
-                f"candle file {file}: column {name} is not numeric ({reason}); mend or leave out the file"
+                f"candle file {file}: column {name} is not numeric ({_words(error)}); mend or leave out the file"
             ) from error
     rows: CandleBlock = np.column_stack(columns)
     volume = rows[:, 5]
     volume[np.isnan(volume)] = 0.0  # some sources give no volume
     return rows
+
+
+def _words(error: Exception) -> str:
+    """What the reader says, on one line of bounded length: it quotes the file, which may hold anything."""
+    said = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
+    return said if len(said) <= REASON_MOST else said[: REASON_MOST - 1] + "…"
 
 
 def sane_rows(rows: CandleBlock) -> NDArray[np.bool_]:

@@ -251,6 +251,13 @@ def test_a_wrong_event_rule_is_explained(tmp_path: Path, text: str, said: str) -
     assert str(tmp_path / "settings.toml") in problem
 
 
+def test_defaults_of_a_class_that_cannot_be_are_named(tmp_path: Path) -> None:
+    table = '[[calibration.classes]]\nname = "meme"\nrsi_oversold = 2.0\nhigh_gate = 0.0001\n'
+    (problem,) = problems(write(tmp_path, table))
+    assert "class meme: rsi_oversold is 2: give a number from 5 to 45" in problem
+    assert "class meme: low_gate 0.0005 is not below high_gate 0.0001: move one of them" in problem
+
+
 def test_every_problem_of_every_event_rule_is_told(tmp_path: Path) -> None:
     text = '[[events.rules]]\nkind = "x"\ndo = 3\n[[events.rules]]\n[[events.rules]]\ndo = []\nrun = ["a"]\nlevel = 1'
     found = [problem.partition("events.rules")[2].partition(":")[0] for problem in problems(write(tmp_path, text))]

@@ -149,3 +149,12 @@ def test_what_is_called_clean_is_sane_and_what_is_not_is_explained(values: list[
     else:
         with pytest.raises(CandleFileError, match=f"row {sane.index(False) + 1}:"):
             demand_clean(Path("x.csv"), rows, "1m")
+
+
+def test_what_a_broken_file_holds_does_not_reach_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "BAD_1m.csv"
+    file.write_bytes(b"ts_ms,open,high,low,close,volume\n\x1b[31m\x07,\x00\x01" + b"z" * 5000 + b"\n")
+    with pytest.raises(CandleFileError) as caught:
+        read_candles(file)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < len(str(file)) + 300
