@@ -149,7 +149,23 @@ def _signal(sight: Sight, glyphs: Glyphs, width: int) -> list[Line]:
         line = pair("signal", f"{glyphs.alert} ALERT {calm_age(since_s)} ago", "warn")
     else:
         line = pair("signal", signal if signal != "NONE" else "none", "text" if signal == "NORMAL" else "dim")
-    return _folded([*line, (f": {why}" if why else "", "dim" if signal == "NONE" else "text")], width)
+    lines = _folded([*line, (f": {why}" if why else "", "dim" if signal == "NONE" else "text")], width)
+    if screening.preferred_hours:
+        now_h = sight.now_ms // 3_600_000 % 24
+        outside = "" if now_h in screening.preferred_hours else ", now outside"
+        lines += _folded(pair("hours", f"most liquid {spans(screening.preferred_hours)} h UTC{outside}", "dim"), width)
+    return lines
+
+
+def spans(hours: tuple[int, ...]) -> str:
+    """Hours of the day as `7-10, 13`: from the beginning of the first to the end of the last of a run."""
+    runs: list[list[int]] = []
+    for hour in sorted(hours):
+        if runs and runs[-1][1] == hour:
+            runs[-1][1] = hour + 1
+        else:
+            runs.append([hour, hour + 1])
+    return ", ".join(f"{first}-{end}" for first, end in runs)
 
 
 def _body(told: Analysis, sight: Sight, glyphs: Glyphs, width: int) -> list[Line]:

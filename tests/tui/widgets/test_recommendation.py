@@ -54,6 +54,17 @@ def holds(lines: list[str], *wanted: str) -> None:
         assert words in text, words
 
 
+def test_the_most_liquid_hours_are_shown():
+    hours = (0, 7, 8, 9, 13, 23)
+    lines = page(told.screening(preferred_hours=hours), told.analysis())
+    holds(lines, "hours", "most liquid 0-1, 7-10, 13-14, 23-24 h UTC, now outside")
+    now_h = make.NOW_MS // 3_600_000 % 24
+    inside = page(told.screening(preferred_hours=(now_h,)), told.analysis())
+    holds(inside, f"most liquid {now_h}-{now_h + 1} h UTC")
+    assert "now outside" not in "\n".join(inside)
+    assert "most liquid" not in "\n".join(page(told.screening(), told.analysis()))
+
+
 def test_a_buy_in_full():
     lines = page(told.screening(ago_s=130), told.analysis())
     assert lines[0].startswith(" ↑ BUY P .78 RR 2.1")
