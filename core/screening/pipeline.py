@@ -27,6 +27,7 @@ from core.screening.requests import Request, Requests
 from core.screening.view import MapView, SampleView, ThresholdView
 from core.settings_live import LiveSettings
 from core.signals.followed import MarketView
+from core.slices import Slices
 
 log = logging.getLogger("tradetui.screening")
 
@@ -144,18 +145,17 @@ class Stage2Desk:
     async def run(self) -> None:
         """Work until cancelled."""
         self._wake.set()
+        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            until = _now_s() + SLICE_S
+            slices.begin(SLICE_S)
             while self._requests or self._running:
                 self._admit()
                 for entry in tuple(self._running):
                     if entry in self._running:
                         self._step(entry)
-                    if _now_s() >= until:
-                        await asyncio.sleep(0)
-                        until = _now_s() + SLICE_S
+                    await slices.turn()
 
     def _admit(self) -> None:
         """Take the most urgent requests under way while there is room; tell those that waited too long."""
@@ -239,8 +239,3 @@ class Stage2Desk:
     def _broken(self, request: Request, error: Exception) -> Analysis:
         who = (request.venue, request.category, request.symbol)
         return failed_analysis(*who, self._clock.now_ms(), request.cause, self._live.current.screening, error)
-
-
-def _now_s() -> float:
-    """Seconds of the event loop: slices are about the processor's time, not the market's."""
-    return asyncio.get_running_loop().time()

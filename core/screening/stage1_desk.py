@@ -38,6 +38,7 @@ from core.screening.view import SampleView, ThresholdView
 from core.settings_live import LiveSettings
 from core.signals.followed import MarketView
 from core.signals.freshness import Freshness
+from core.slices import Slices
 from core.venue import CANDLE_COLUMNS
 
 log = logging.getLogger("tradetui.screening")
@@ -169,16 +170,14 @@ class Stage1Desk:
     async def _work(self) -> None:
         """Take bars in order of arrival; leave the loop to others after each slice."""
         self._wake.set()
-        now = asyncio.get_running_loop().time
+        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            until = now() + SLICE_S
+            slices.begin(SLICE_S)
             while self._bars:
                 self.take(self._bars.popleft())
-                if now() >= until:
-                    await asyncio.sleep(0)
-                    until = now() + SLICE_S
+                await slices.turn()
 
     async def _watch(self) -> None:
         """Close a minute whose grace is over."""

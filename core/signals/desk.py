@@ -34,6 +34,7 @@ from core.signals.freshness import Freshness
 from core.signals.metrics import measure
 from core.signals.series import GLANCE_BARS, SymbolSignals
 from core.signals.shadow import ShadowCheck, Stored
+from core.slices import Slices
 
 log = logging.getLogger("tradetui.signals")
 
@@ -203,21 +204,18 @@ class SignalDesk:
     async def _work(self) -> None:
         """Take series in order of arrival; leave the loop to others after each slice."""
         self._wake.set()
+        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            until = self._now() + SLICE_S
+            slices.begin(SLICE_S)
             while self._waiting:
                 entry = self._next()
                 del self._waiting[entry]
                 steps = self._evaluate(entry)
                 while self._step(entry, steps):
-                    if self._now() >= until:
-                        await asyncio.sleep(0)
-                        until = self._now() + SLICE_S
-                if self._now() >= until:
-                    await asyncio.sleep(0)
-                    until = self._now() + SLICE_S
+                    await slices.turn()
+                await slices.turn()
 
     def _next(self) -> Followed:
         """Whoever waits longest, but what the operator looks at before all others."""
@@ -226,11 +224,6 @@ class SignalDesk:
             if entry is not None and entry in self._waiting:
                 return entry
         return next(iter(self._waiting))
-
-    @staticmethod
-    def _now() -> float:
-        """Seconds of the event loop: slices are about the processor's time, not the market's."""
-        return asyncio.get_running_loop().time()
 
     def _step(self, entry: Followed, steps: Iterator[None]) -> bool:
         """One piece of a series' work; False when it is done or gone."""
@@ -356,6 +349,7 @@ class SignalDesk:
 
     async def _check(self) -> None:
         """Compute the newest bar of one series again every second, in slices like all other work."""
+        slices = Slices()
         while True:
             await self._clock.sleep(WATCH_S)
             told = self._shadow.next(list(self._entries.values()), self._live.current)
@@ -363,11 +357,9 @@ class SignalDesk:
                 continue
             try:
                 await self._shadow.stored(told)
-                until = self._now() + SLICE_S
+                slices.begin(SLICE_S)
                 for _ in self._shadow.steps(told):
-                    if self._now() >= until:
-                        await asyncio.sleep(0)
-                        until = self._now() + SLICE_S
+                    await slices.turn()
             except Exception as error:
                 # Fallback: this check is left out, counted and now and then told; the next series is taken.
                 self._shadow.failed(told, error)
