@@ -25,12 +25,27 @@ def locked(**fields: Any) -> dict[str, Any]:
 
 
 EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
-    ("DAILY_LOSS", day(realised=D(-289)), day(realised=D("-289.01")), "289.01 lost, 0.00 at open stops, 300.01 with this order, limit 300.00"),
+    (
+        "DAILY_LOSS",
+        day(realised=D(-289)),
+        day(realised=D("-289.01")),
+        "289.01 lost, 0.00 at open stops, 300.01 with this order, limit 300.00",
+    ),
     ("DAILY_LOSS", day(fees=D(289)), day(fees=D(290)), "290.00 lost"),
     ("DAILY_LOSS", day(funding=D(-289)), day(funding=D(-290)), "290.00 lost"),
     ("DAILY_LOSS", {"loss__unrealised": D(-289)}, {"loss__unrealised": D(-290)}, "290.00 lost"),
-    ("DAILY_LOSS", {"account__positions": (held("ETHUSDT", "-1", risk="289"),)}, {"account__positions": (held("ETHUSDT", "-1", risk="290"),)}, "290.00 at open stops"),
-    ("DAILY_LOSS", {"account__pending": (pending(side="SELL", risk=D(289)),)}, {"account__pending": (pending(side="SELL", risk=D(290)),)}, "290.00 at open stops"),
+    (
+        "DAILY_LOSS",
+        {"account__positions": (held("ETHUSDT", "-1", risk="289"),)},
+        {"account__positions": (held("ETHUSDT", "-1", risk="290"),)},
+        "290.00 at open stops",
+    ),
+    (
+        "DAILY_LOSS",
+        {"account__pending": (pending(side="SELL", risk=D(289)),)},
+        {"account__pending": (pending(side="SELL", risk=D(290)),)},
+        "290.00 at open stops",
+    ),
     ("DAILY_LOSS", {"limits__daily_loss_money": 11.0}, {"limits__daily_loss_money": 10.99}, "limit 10.99"),
     ("DAILY_LOSS", {}, day(latched=True), "was hit: no entries before the reset"),
     ("DAILY_LOSS", day(ends_ms=NOW + 1), day(ends_ms=NOW), "the day is over"),
@@ -40,11 +55,16 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("DRAWDOWN", {"loss__drawdown": D("0.1499")}, {"loss__drawdown": D("0.15")}, "15.0 %, halt at 15.0 %"),
     ("DRAWDOWN", {}, {"loss__halted": True}, "arm again"),
     ("DRAWDOWN", {}, {"loss__drawdown": D("-0.1")}, "drawdown is -0.1"),
-    ("LOSS_STREAK", {"loss__streak": Streak(9, NOW)}, {"loss__streak": Streak(4, NOW + 60_000)}, "4 losses in a row, limit 4: wait 1 min"),
+    (
+        "LOSS_STREAK",
+        {"loss__streak": Streak(9, NOW)},
+        {"loss__streak": Streak(4, NOW + 60_000)},
+        "4 losses in a row, limit 4: wait 1 min",
+    ),
     ("LOCKS", locked(symbol="ETHUSDT"), locked(), "BTCUSDT is locked (order t-0 is unknown)"),
     ("LOCKS", locked(until_ms=NOW), locked(until_ms=NOW + 1), "resolve that first"),
     ("LOCKS", {"act": "EXIT", **locked()}, locked(symbol="*"), "locked"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "good", "bad", "words"), EDGES)

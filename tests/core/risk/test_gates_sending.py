@@ -27,7 +27,12 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("RATE_BUDGET", {"budget__used": 0.0}, {"budget__used": float("nan")}, "rate budget is nan"),
     ("RATE_BUDGET", {"act": "FLATTEN", "budget__used": None}, {"act": "EXIT", "budget__used": None}, "not known"),
     ("RATE_BUDGET", {"budget__banned_until_ms": NOW}, {"budget__banned_until_ms": NOW + 2000}, "2 s of silence"),
-    ("ORDER_RATE", {"budget__entries_last_minute": 5}, {"budget__entries_last_minute": 6}, "6 entries in the last minute, limit 6"),
+    (
+        "ORDER_RATE",
+        {"budget__entries_last_minute": 5},
+        {"budget__entries_last_minute": 6},
+        "6 entries in the last minute, limit 6",
+    ),
     ("ORDER_RATE", {"budget__entries_last_minute": 0}, {"budget__entries_last_minute": -1}, "wait"),
     ("DUPLICATE_INTENT", before(30), before(29.9), "BTCUSDT BUY LIMIT 10 0 100 0 was sent 30 s ago, limit 30 s"),
     ("DUPLICATE_INTENT", before(1, quantity=D(11)), before(1, client_id="x", quantity=D("10.00")), "look at it"),
@@ -36,9 +41,24 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("PROTECTIVE_STOP", {}, {"plan__stop_at_venue": False}, "kept by the program only"),
     ("PROTECTIVE_STOP", {"plan__stop": D("99.9")}, {"plan__stop": D(100)}, "stop 100 is not behind"),
     ("PROTECTIVE_STOP", SHORT, {**SHORT, "plan__stop": D(100)}, "not behind 100"),
-    ("PROTECTIVE_STOP", {**NEAR, "plan__stop": D("99.4")}, {**NEAR, "plan__stop": D("99.5")}, "not behind 99.5 for a BUY"),
-    ("PROTECTIVE_STOP", {**SHORT, "plan__stop": D("100.1")}, {**SHORT, "quote__bid": D("100.9"), "quote__ask": D("101.1")}, "not behind 101"),
-    ("PROTECTIVE_STOP", {"quote__bid": D("98.1"), "quote__ask": D("100.0")}, {"quote__bid": D("98.0"), "quote__ask": D("100.0")}, "not behind 99"),
+    (
+        "PROTECTIVE_STOP",
+        {**NEAR, "plan__stop": D("99.4")},
+        {**NEAR, "plan__stop": D("99.5")},
+        "not behind 99.5 for a BUY",
+    ),
+    (
+        "PROTECTIVE_STOP",
+        {**SHORT, "plan__stop": D("100.1")},
+        {**SHORT, "quote__bid": D("100.9"), "quote__ask": D("101.1")},
+        "not behind 101",
+    ),
+    (
+        "PROTECTIVE_STOP",
+        {"quote__bid": D("98.1"), "quote__ask": D("100.0")},
+        {"quote__bid": D("98.0"), "quote__ask": D("100.0")},
+        "not behind 99",
+    ),
     ("PROTECTIVE_STOP", {}, {"plan__stop": D("99.05")}, "stop 99.05 is off the tick 0.1"),
     ("PROTECTIVE_STOP", {}, {"instrument": instrument(tick_size=D(0))}, "tick size is 0"),
     ("PROTECTIVE_STOP", {"plan__stop_quantity": D(11)}, {"plan__stop_quantity": D("9.999")}, "covers 9.999 of 10"),
@@ -47,9 +67,19 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("AUTHORISATION", {}, {"authorisation__used": True}, "was used before"),
     ("AUTHORISATION", {"authorisation__age_s": 10.0}, {"authorisation__age_s": 10.1}, "10.1 s old, limit 10 s"),
     ("AUTHORISATION", {"authorisation__age_s": 0.0}, {"authorisation__age_s": -0.1}, "confirm again"),
-    ("AUTHORISATION", {"session__mode": "paper", "authorisation__used": True}, {"act": "PROTECT", "authorisation__used": True}, "used"),
-    ("AUTHORISATION", {"act": "CANCEL", "authorisation__used": None}, {"session__mode": "paper", "order": None}, "order is not known"),
-]  # fmt: skip
+    (
+        "AUTHORISATION",
+        {"session__mode": "paper", "authorisation__used": True},
+        {"act": "PROTECT", "authorisation__used": True},
+        "used",
+    ),
+    (
+        "AUTHORISATION",
+        {"act": "CANCEL", "authorisation__used": None},
+        {"session__mode": "paper", "order": None},
+        "order is not known",
+    ),
+]
 
 
 @pytest.mark.parametrize(("code", "good", "bad", "words"), EDGES)

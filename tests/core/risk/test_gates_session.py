@@ -22,18 +22,33 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("ARMED", {"session__mode": "paper", "session__rearm_needed": True}, {"session__mode": None}, "not known"),
     ("TRADING_STATE", {}, {"session__state": "HALTED"}, "entry orders are blocked"),
     ("TRADING_STATE", {**LONG, "session__state": "REDUCING"}, {"session__state": "REDUCING"}, "more than the 0"),
-    ("TRADING_STATE", {"act": "PROTECT", "session__state": "HALTED"}, {"act": "EXIT", "session__state": "HALTED"}, "exit"),
+    (
+        "TRADING_STATE",
+        {"act": "PROTECT", "session__state": "HALTED"},
+        {"act": "EXIT", "session__state": "HALTED"},
+        "exit",
+    ),
     ("TRADING_STATE", {"act": "EXIT", "session__state": "REDUCING"}, {**LONG, "session__state": "HALTED"}, "HALTED"),
     ("JOURNAL", {}, {"session__journal_trouble": "disk full"}, "disk full"),
-    ("JOURNAL", {"act": "CANCEL", "session__journal_trouble": "disk full"}, {"session__journal_trouble": None}, "not known"),
+    (
+        "JOURNAL",
+        {"act": "CANCEL", "session__journal_trouble": "disk full"},
+        {"session__journal_trouble": None},
+        "not known",
+    ),
     ("CLOCK", {"session__clock_age_s": 120.0}, {"session__clock_age_s": 120.1}, "measure it again"),
     ("CLOCK", {"session__clock_age_s": 0.0}, {"session__clock_age_s": -0.1}, "measure it again"),
     ("CLOCK", {"session__clock_offset_ms": 499.9}, {"session__clock_offset_ms": 500.0}, "500 ms off"),
     ("CLOCK", {"session__clock_offset_ms": -499.9}, {"session__clock_offset_ms": -500.0}, "limit 500 ms"),
     ("CLOCK", {}, {"session__clock_offset_ms": float("nan")}, "nan"),
     ("PRIVATE_STREAM", {}, {"session__private_stream": "GAP"}, "GAP"),
-    ("PRIVATE_STREAM", {"act": "PROTECT", "session__private_stream": "GAP"}, {"act": "EXIT", "session__private_stream": "DOWN"}, "DOWN"),
-]  # fmt: skip
+    (
+        "PRIVATE_STREAM",
+        {"act": "PROTECT", "session__private_stream": "GAP"},
+        {"act": "EXIT", "session__private_stream": "DOWN"},
+        "DOWN",
+    ),
+]
 
 
 @pytest.mark.parametrize(("code", "good", "bad", "words"), EDGES)
@@ -47,21 +62,54 @@ REDUCES: list[tuple[str, dict[str, Any], str]] = [
     ("more than it", {**LONG, "act": "EXIT", "order": order(side="SELL", quantity=D("10.001"))}, "more than the 10"),
     ("on its own side", {**LONG, "act": "EXIT", "order": order(side="BUY", quantity=D(1))}, "more than the 0"),
     ("no position", {"act": "FLATTEN", "order": SELL}, "more than the 0"),
-    ("what is pending too", {**LONG, "act": "PROTECT", "account__pending": (pending(client_id="o", symbol="BTCUSDT", side="SELL", quantity=D("0.001")),)}, "more than the 9.999"),
-    ("what it replaces", {**LONG, "act": "PROTECT", "replaces": "o", "account__pending": (pending(client_id="o", symbol="BTCUSDT", side="SELL", quantity=D(10)),)}, ""),
+    (
+        "what is pending too",
+        {
+            **LONG,
+            "act": "PROTECT",
+            "account__pending": (pending(client_id="o", symbol="BTCUSDT", side="SELL", quantity=D("0.001")),),
+        },
+        "more than the 9.999",
+    ),
+    (
+        "what it replaces",
+        {
+            **LONG,
+            "act": "PROTECT",
+            "replaces": "o",
+            "account__pending": (pending(client_id="o", symbol="BTCUSDT", side="SELL", quantity=D(10)),),
+        },
+        "",
+    ),
     ("a short", {"act": "EXIT", "order": order(quantity=D(10)), "account__positions": (held(quantity="-10"),)}, ""),
-    ("others' positions do not count", {"act": "EXIT", "order": SELL, "account__positions": (held("ETHUSDT", "50"),)}, "more than the 0"),
-    ("positions are added up", {"act": "EXIT", "order": SELL, "account__positions": (held(quantity="6"), held(quantity="4"))}, ""),
-    ("a position that is not known", {"act": "EXIT", "order": SELL, "account__positions": (held(quantity="NaN"),)}, "NaN"),
+    (
+        "others' positions do not count",
+        {"act": "EXIT", "order": SELL, "account__positions": (held("ETHUSDT", "50"),)},
+        "more than the 0",
+    ),
+    (
+        "positions are added up",
+        {"act": "EXIT", "order": SELL, "account__positions": (held(quantity="6"), held(quantity="4"))},
+        "",
+    ),
+    (
+        "a position that is not known",
+        {"act": "EXIT", "order": SELL, "account__positions": (held(quantity="NaN"),)},
+        "NaN",
+    ),
     ("pending that is no number", {**LONG, "act": "EXIT", "account__pending": (pending(quantity=D("NaN")),)}, "NaN"),
     ("pending below 0", {**LONG, "act": "EXIT", "account__pending": (pending(quantity=D(-1)),)}, "-1"),
-    ("pending of 0", {**LONG, "act": "EXIT", "account__pending": (pending(symbol="BTCUSDT", side="SELL", quantity=D(0)),)}, ""),
+    (
+        "pending of 0",
+        {**LONG, "act": "EXIT", "account__pending": (pending(symbol="BTCUSDT", side="SELL", quantity=D(0)),)},
+        "",
+    ),
     ("another symbol's facts", {"symbol": "ETHUSDT"}, "order is for BTCUSDT"),
     ("an entry", {}, ""),
     ("a short entry", {"order": SELL}, ""),
     ("no order for a cancel", {"act": "CANCEL", "order": None}, ""),
     ("no order otherwise", {"act": "EXIT", "order": None}, "order is not known"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("_name", "changes", "words"), REDUCES)
