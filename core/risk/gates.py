@@ -19,10 +19,15 @@ BUDGET_S = 0.05
 """Time for all gates together: they are arithmetic, and take about a millisecond."""
 
 ENTRY: frozenset[Act] = frozenset({"ENTRY"})
+"""Arming, exposure, loss, locks, freshness and everything else that must never keep a position from being closed."""
 PLANNED: frozenset[Act] = frozenset({"ENTRY", "EXIT"})
+"""What a target or a time stop can wait for, but not a protective stop or a flatten the operator confirmed."""
 CHOSEN: frozenset[Act] = frozenset({"ENTRY", "EXIT", "FLATTEN"})
+"""Prices somebody chose. A protective stop's price is the plan's; where it breaks a filter, the venue says so."""
 ORDERS: frozenset[Act] = frozenset({"ENTRY", "EXIT", "PROTECT", "FLATTEN"})
+"""Everything that is sent as an order."""
 ALL: frozenset[Act] = ORDERS | {"CANCEL"}
+"""Cancels too: they pass whatever is not known."""
 
 
 class Gate(Struct, frozen=True):
@@ -63,7 +68,7 @@ GATES: tuple[Gate, ...] = (
     Gate("LOCKS", "locks", ENTRY, gates_loss.locks),
     Gate("RATE_BUDGET", "rate", ALL, gates_sending.rate_budget),
     Gate("ORDER_RATE", "pace", ENTRY, gates_sending.order_rate),
-    Gate("DUPLICATE_INTENT", "duplicate", CHOSEN, gates_sending.duplicate_intent),
+    Gate("DUPLICATE_INTENT", "duplicate", PLANNED, gates_sending.duplicate_intent),
     Gate("PROTECTIVE_STOP", "stop", ENTRY, gates_sending.protective_stop),
     Gate("AUTHORISATION", "permission", ORDERS, gates_sending.authorisation),
     Gate("MAX_POSITIONS", "positions", ENTRY, gates_trade.max_positions),

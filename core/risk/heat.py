@@ -76,7 +76,7 @@ def heat(risks: Sequence[tuple[str, Decimal]], correlations: Correlations) -> De
     total = ZERO
     for one, x in risks:
         for other, y in risks:
-            total += x * y * Decimal(repr(correlations.rho(one, other)))
+            total += x * y * Decimal(repr(float(correlations.rho(one, other))))
     return total.sqrt() if total >= ZERO else sum((abs(x) for _, x in risks), ZERO)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from msgspec import Meta, Struct
 
@@ -78,3 +80,25 @@ class RiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         float, _about("Perpetuals: liquidation at least this many stop distances off.", ge=1, le=20)
     ] = 2.0
     stop_room_atr: Annotated[float, _about("... and this many ATR (15 m) behind the stop.", ge=0, le=20)] = 3.0
+
+
+def unsound(settings: RiskSettings) -> list[str]:
+    """What is wrong with knobs that are each in range but make no sense together, in words; empty: nothing."""
+    found = []
+    if not settings.drawdown_throttle < settings.drawdown_halt:
+        found.append(
+            f"risk.drawdown_throttle {settings.drawdown_throttle} must be below risk.drawdown_halt {settings.drawdown_halt}"
+        )
+    if settings.risk_per_trade > settings.risk_per_trade_cap:
+        found.append(
+            f"risk.risk_per_trade {settings.risk_per_trade} must not be above risk.risk_per_trade_cap {settings.risk_per_trade_cap}"
+        )
+    if settings.entry_budget > settings.exit_budget:
+        found.append(
+            f"risk.entry_budget {settings.entry_budget} must not be above risk.exit_budget {settings.exit_budget}"
+        )
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", settings.reset_time):
+        found.append(f"risk.reset_time {settings.reset_time!r} must be HH:MM, for example 00:00 or 17:30")
+    if settings.reset_zone not in available_timezones():
+        found.append(f"risk.reset_zone {settings.reset_zone!r} is no IANA time zone: write one like America/Sao_Paulo")
+    return found

@@ -99,7 +99,7 @@ def kelly(probability: float, payoff: float) -> Decimal:
     """
     if not (0.0 <= probability <= 1.0 and 0.0 < payoff < math.inf):
         return Decimal("NaN")
-    p, b = Decimal(repr(probability)), Decimal(repr(payoff))
+    p, b = Decimal(repr(float(probability))), Decimal(repr(float(payoff)))
     return p - (ONE - p) / b
 
 

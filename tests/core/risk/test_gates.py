@@ -107,8 +107,8 @@ def test_an_exit_waits_for_no_gate_on_exposure_loss_locks_or_freshness(act: str,
         "account.pending", "authorisation.order_hash", "authorisation.authorised_hash", "authorisation.age_s",
         "authorisation.used",
     }  # fmt: skip
-    needed |= {"session.private_stream", "budget.used", "budget.banned_until_ms"} if act == "EXIT" else set()
-    needed |= {"budget.recent"} if act != "PROTECT" else set()
+    planned = {"session.private_stream", "budget.used", "budget.banned_until_ms", "budget.recent"}
+    needed |= planned if act == "EXIT" else set()
     assert {field for field in fields(view) if not ask(put(view, field, None)).allowed} == needed
 
 

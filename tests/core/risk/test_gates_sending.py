@@ -37,7 +37,7 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("DUPLICATE_INTENT", before(30), before(29.9), "BTCUSDT BUY LIMIT 10 0 100 0 was sent 30 s ago, limit 30 s"),
     ("DUPLICATE_INTENT", before(1, quantity=D(11)), before(1, client_id="x", quantity=D("10.00")), "look at it"),
     ("DUPLICATE_INTENT", before(1, price=D("100.1")), before(-5), "look at it"),
-    ("DUPLICATE_INTENT", {"act": "PROTECT", **before(1)}, {"act": "FLATTEN", **before(1)}, "sent 1 s ago"),
+    ("DUPLICATE_INTENT", {"act": "FLATTEN", **before(1)}, {"act": "EXIT", **before(1)}, "sent 1 s ago"),
     ("PROTECTIVE_STOP", {}, {"plan__stop_at_venue": False}, "kept by the program only"),
     ("PROTECTIVE_STOP", {"plan__stop": D("99.9")}, {"plan__stop": D(100)}, "stop 100 is not behind"),
     ("PROTECTIVE_STOP", SHORT, {**SHORT, "plan__stop": D(100)}, "not behind 100"),

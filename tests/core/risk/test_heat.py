@@ -19,6 +19,10 @@ def test_heat_of_three_positions() -> None:
     assert float(found) == pytest.approx(177.4824, abs=5e-5)
 
 
+def test_heat_takes_correlations_as_numpy_has_them() -> None:
+    assert heat([("A", D(3)), ("B", D(4))], Correlations(pairs={("A", "B"): np.float64(1.0)}, classes={})) == 7
+
+
 def test_heat_of_one_and_of_none() -> None:
     assert heat([("A", D(-7))], THREE) == 7
     assert heat([], THREE) == 0

@@ -6,6 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,7 @@ def test_kelly() -> None:
     for probability, payoff in ((math.nan, 2.0), (0.5, math.nan), (1.1, 2.0), (-0.1, 2.0), (0.5, 0.0), (0.5, math.inf)):
         assert kelly(probability, payoff).is_nan()
     assert kelly(1.0, 2.0) == 1
+    assert kelly(np.float64(0.45), np.float64(2.0)) == D("0.175")
     assert kelly(0.0, 2.0) == D("-0.5")
 
 
