@@ -32,7 +32,7 @@ def admission(
     key = filters.check(spec, instrument, conventions, market_facts(state, instrument), facts)
     if key:
         return key
-    if blotter.taken(account, spec.client_id, conventions.ids_forever):
+    if blotter.taken(account, spec.client_id):
         return "DUPLICATE"
     return trigger_rules(state, spec)
 

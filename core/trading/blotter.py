@@ -17,8 +17,9 @@ from core.trading.working import Working
 class Blotter:
     """Index over the orders of one `State`, and the outgoing reports in order."""
 
-    def __init__(self, state: State, keep_closed: int) -> None:
+    def __init__(self, state: State, keep_closed: int, ids_forever: bool) -> None:
         self.state = state
+        self._ids_forever = ids_forever
         self._keep_closed = keep_closed
         self._open: dict[str, dict[str, Working]] = {}
         self._queues: dict[str, OrderQueue] = {}
@@ -56,13 +57,12 @@ class Blotter:
         order = self.state.orders.get(order_id)
         return order if order is not None and order.account == account else None
 
-    def taken(self, account: str, client_id: str, ids_forever: bool) -> bool:
+    def taken(self, account: str, client_id: str) -> bool:
         """Whether a client id may not be used now. An empty one is always free."""
         ids = self.state.client_ids.get(account, {})
         if not client_id or client_id not in ids:
             return False
-        order = self.state.orders.get(ids[client_id])
-        return ids_forever or (order is not None and order.open)
+        return self._ids_forever or self.state.orders[ids[client_id]].open
 
     def next_priority(self) -> int:
         """The next place in time."""
@@ -93,6 +93,9 @@ class Blotter:
         old = closed[: len(closed) - self._keep_closed // 2]
         for order in old:
             del self.state.orders[order.order_id]
+            ids = self.state.client_ids.get(order.account, {})
+            if not self._ids_forever and ids.get(order.spec.client_id) == order.order_id:
+                del ids[order.spec.client_id]
         self._closed = len(closed) - len(old)
 
     def report(self, order: Working, fill: Fill | None = None) -> None:

@@ -77,7 +77,9 @@ class Execution:
     def place_pair(self, account: str, first: OrderSpec, second: OrderSpec) -> None:
         """Accept an OCO, both legs or none."""
         book = self.state.book(first.symbol)
-        key: RefusalKey | None = None if self.conventions.oco else "PARAMETER"
+        rule = self.rules.get(first.symbol)
+        offered = self.conventions.oco and (rule is None or rule.oco_allowed)
+        key: RefusalKey | None = None if offered else "PARAMETER"
         key = key or list_rules(first, second, book.last, book.best("BUY"), book.best("SELL"))
         for spec in (first, second):
             key = key or admission(self.state, self.blotter, self.rules, self.conventions, account, spec)

@@ -50,6 +50,8 @@ class MarketEvents:
         book = self._state.book(symbol)
         book.update(changes["BUY"], changes["SELL"], snapshot)
         queue = self._blotter.queue(symbol)
+        if queue.empty:
+            return
         sides: tuple[Side, Side] = ("BUY", "SELL")
         for side in sides:
             resting = {order.spec.price for order in queue.side(side)}

@@ -1,12 +1,17 @@
 """The one matching engine: our orders against an outside book, used by the paper broker, the sandbox exchange and the backtest.
 
-Promises. Time is handed in and nothing is random but the seeded latency, so the same calls give the same reports, byte for
-byte. An order fills at its limit or better, never beyond its quantity; among our orders price goes first, then time.
-Every asset's sum over accounts, fees and the outside world stays what was deposited, exactly. What is simulated and what is
-not: `docs/matching.md`.
+Promises (kept by `tests/core/trading/test_matching_properties.py`). Time is handed in and nothing is random but the seeded
+latency, so the same calls give the same reports, byte for byte. An order fills at its limit or better and never beyond its
+quantity; among our orders price goes first, then time. Every asset's sum over accounts, fees and the outside world stays
+what was deposited, exactly.
 
 Every call first carries out what fell due, then does its work, and returns all reports since the call before, in order,
-with `seq` rising by one. One engine serves one venue and category.
+with `seq` rising by one. One engine serves one venue and category. Each report's account is `owner(order_id)`; a
+refused order has no id and belongs to the account that sent its client id.
+
+Not simulated: our own orders moving the outside market (it trades on as if we were not there), delays of reports, several
+maintenance brackets, auto-deleveraging, borrowing, hedge mode, iceberg and trailing orders. Where a venue lets an account trade
+with itself we do not: the resting order expires. Order-rate limits belong to whoever serves the engine.
 """
 
 from __future__ import annotations
@@ -275,7 +280,7 @@ class MatchingEngine:
     def restore(self, state: State) -> None:
         """Go on from a snapshot, as if nothing had happened. The engine keeps a copy."""
         self._state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State)
-        self._blotter = Blotter(self._state, self._keep_closed)
+        self._blotter = Blotter(self._state, self._keep_closed, self.conventions.ids_forever)
         self._execution = Execution(self.rules, self.conventions, self._fees, self._blotter)
         self._market = MarketEvents(self._execution, self._maintenance)
 

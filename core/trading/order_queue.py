@@ -64,6 +64,11 @@ class OrderQueue:
         """Take an order out; nothing happens if it does not rest here."""
         self._sides[order.spec.side] = [other for other in self._sides[order.spec.side] if other is not order]
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing rests."""
+        return not (self._sides["BUY"] or self._sides["SELL"])
+
     def side(self, side: Side) -> tuple[Working, ...]:
         """The orders of one side in priority order."""
         return tuple(self._sides[side])

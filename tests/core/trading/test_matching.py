@@ -90,6 +90,25 @@ def test_a_book_that_crosses_our_price_fills_us_at_our_price_and_only_once():
     assert report.status == "FILLED"
 
 
+@pytest.mark.parametrize(("side", "price", "better"), [("BUY", 99, "99.1"), ("SELL", 101, "100.9")])
+def test_an_opposite_level_at_our_price_fills_us_and_one_short_of_it_does_not(side, price, better):
+    made = quoted(engine())
+    send(made, "o", side, 1, price)
+    for at, filled in ((d(better), 0), (d(price), 1)):
+        level = [(at, 1)]
+        reports = book(made, level if side == "SELL" else [], level if side == "BUY" else [], snapshot=False)
+        assert sum(r.fill.quantity for r in reports) == filled
+
+
+def test_a_sale_waits_in_its_queue_too():
+    made = quoted(engine())
+    send(made, "s", "SELL", 1, 101)
+    assert trade(made, 101, 2, "BUY") == []
+    assert trade(made, "100.9", 9, "BUY") == []
+    assert trade(made, "101.1", d("0.25"), "BUY")[0].fill.price == 101
+    assert trade(made, 101, d("0.25"), "BUY")[0].filled == d("0.5")
+
+
 def test_price_then_time_decides_between_our_own_orders_and_they_trade_with_each_other():
     made = quoted(engine(accounts=("A", "B", "C")))
     send(made, "a", "SELL", 1, d("100.5"))
