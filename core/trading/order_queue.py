@@ -141,6 +141,8 @@ def walk(book: MarketSide, queue: OrderQueue, demand: Demand, caps: Caps) -> tup
             steps.append(step)
             base -= step.quantity
             quote -= step.quantity * price
+        if demand.quote and floor_step(quote / price, demand.lot) <= 0:
+            break  # a seller would find a cheaper level where the rest is a lot again
     return steps, met
 
 

@@ -100,6 +100,25 @@ def test_an_opposite_level_at_our_price_fills_us_and_one_short_of_it_does_not(si
         assert sum(r.fill.quantity for r in reports) == filled
 
 
+def test_crossing_levels_are_used_up_best_first_and_in_our_queues_order():
+    made = quoted(engine())
+    send(made, "first", "BUY", 1, 99)
+    send(made, "second", "BUY", 1, 99, account="B")
+    reports = book(made, [(90, 1)], [(d("98.5"), d("0.6")), (d("98.2"), d("0.5"))])
+    assert [(r.spec.client_id, r.fill.quantity) for r in reports] == [
+        ("first", d("0.5")), ("first", d("0.5")), ("second", d("0.1")),
+    ]  # fmt: skip
+    assert book(made, [(91, 1)], [], snapshot=False) == []
+
+
+def test_a_market_sale_by_quote_ends_where_less_than_a_lot_is_left():
+    made = engine()
+    book(made, [(100, 1), (50, 1)], [])
+    reports = send(made, "q", "SELL", quote_quantity="100.08")
+    assert brief(reports) == [("q", "NEW"), ("q", "FILLED")]
+    assert reports[1].filled_quote == 100
+
+
 def test_a_sale_waits_in_its_queue_too():
     made = quoted(engine())
     send(made, "s", "SELL", 1, 101)

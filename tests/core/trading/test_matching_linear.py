@@ -154,6 +154,15 @@ def test_longs_pay_positive_funding_and_shorts_receive_it():
     assert position(made).funding == d("0.01")
 
 
+def test_nobody_pays_funding_without_a_position_or_a_mark_price():
+    made = linear(fees=FREE)
+    send(made, "l", "BUY", 1)
+    made.set_leverage("B", SYMBOL, d(3), T0)
+    assert made.on_funding(SYMBOL, d("0.0001"), T0) == ([], [])
+    made.on_mark(SYMBOL, d(100), T0)
+    assert [p.account for p in made.on_funding(SYMBOL, d("0.0001"), T0)[0]] == ["A"]
+
+
 def test_funding_that_free_money_cannot_pay_comes_out_of_the_margin():
     made = engine("bybit", "linear", fees=FREE, accounts=())
     made.open_account("A", {"USDT": d(101)})
