@@ -20,7 +20,8 @@ ENDS: tuple[OrderStatus, ...] = ("REJECTED", "EXPIRED", "CANCELED", "FILLED")
 
 
 class VenueOrder(Struct, frozen=True, kw_only=True):
-    """One order id of the venue under our client id. `fills` hold each trade id once, `counted` those that add up.
+    """One order id of the venue under our client id. `fills` hold each trade id once, `counted` those that add up to
+    `counted_quantity`.
 
     `contradiction`: one trade id was told with two prices or quantities. `cumulative` is the highest the venue told and
     `quote` the money told with it. `end` is its last word with `end_cumulative`: an end told with less than is filled is no
@@ -35,12 +36,8 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     reject: str = ""
     fills: tuple[Fill, ...] = ()
     counted: tuple[Fill, ...] = ()
+    counted_quantity: Decimal = ZERO
     contradiction: bool = False
-
-    @property
-    def counted_quantity(self) -> Decimal:
-        """What the counted fills add up to."""
-        return sum((fill.quantity for fill in self.counted), ZERO)
 
     @property
     def filled(self) -> Decimal:
@@ -75,6 +72,11 @@ def told(order: VenueOrder, report: OrderReport) -> VenueOrder:
 
 def executed(order: VenueOrder, fills: Iterable[Fill]) -> VenueOrder:
     """The order with these executions. Of one trade id told in two ways the fuller wording is kept, and counted as one."""
+    fills = tuple(fill for fill in fills if fill not in order.fills)
+    if not fills:
+        return order
+    if len(fills) == 1 and _goes_on(order, fills[0]):
+        return _appended(order, fills[0])
     known = {fill.trade_id: fill for fill in order.fills}
     contradiction = order.contradiction
     for fill in fills:
@@ -89,14 +91,8 @@ def executed(order: VenueOrder, fills: Iterable[Fill]) -> VenueOrder:
     highest = max((fill.cumulative for fill in held), default=ZERO)
     quote = order.quote if order.cumulative >= highest else ZERO
     cumulative = max(order.cumulative, highest)
-    return replace(
-        order,
-        fills=held,
-        counted=_counted(held, cumulative),
-        contradiction=contradiction,
-        cumulative=cumulative,
-        quote=quote,
-    )
+    order = replace(order, fills=held, contradiction=contradiction, cumulative=cumulative, quote=quote)
+    return _recounted(order)
 
 
 def listed(order: VenueOrder, fills: Iterable[Fill]) -> VenueOrder:
@@ -117,7 +113,31 @@ def _summed(order: VenueOrder, cumulative: Decimal, quote: Decimal) -> VenueOrde
     """The order with a cumulative quantity told by the venue, and the money told with it (0: none)."""
     if (cumulative, quote) <= (order.cumulative, order.quote):
         return order
-    return replace(order, cumulative=cumulative, quote=quote, counted=_counted(order.fills, cumulative))
+    order = replace(order, cumulative=cumulative, quote=quote)
+    return order if order.counted_quantity == cumulative else _recounted(order)
+
+
+def _goes_on(order: VenueOrder, fill: Fill) -> bool:
+    """Whether a fill begins where all that is known ends: the ordinary case, which needs no counting anew."""
+    placed = not order.fills or order.fills[0].cumulative > ZERO
+    beyond = order.cumulative <= fill.cumulative - fill.quantity < fill.cumulative
+    return placed and beyond and all(known.trade_id != fill.trade_id for known in order.fills)
+
+
+def _appended(order: VenueOrder, fill: Fill) -> VenueOrder:
+    return replace(
+        order,
+        fills=(*order.fills, fill),
+        counted=(*order.counted, fill),
+        counted_quantity=order.counted_quantity + fill.quantity,
+        cumulative=fill.cumulative,
+        quote=ZERO,
+    )
+
+
+def _recounted(order: VenueOrder) -> VenueOrder:
+    counted = _counted(order.fills, order.cumulative)
+    return replace(order, counted=counted, counted_quantity=sum((fill.quantity for fill in counted), ZERO))
 
 
 def _counted(held: tuple[Fill, ...], cumulative: Decimal) -> tuple[Fill, ...]:
