@@ -198,6 +198,37 @@ def test_post_only_never_takes():
     assert made.order("A", client_id="p").status == "CANCELED"
 
 
+def test_all_of_a_balance_can_be_used_and_not_a_step_more():
+    for spec, more in (
+        (order("a", "SELL", 10, 101), order("b", "SELL", "10.001", 101)),
+        (order("a", "SELL", 10), order("b", "SELL", "10.001")),
+        (order("a", "BUY", 1000, 100), order("b", "BUY", "1000.001", 100)),
+        (order("a", "BUY", quote_quantity=100_000), order("b", "BUY", quote_quantity="100000.0001")),
+        (
+            order("a", "BUY", 500, 0, "STOP_LOSS", stop_price=200),
+            order("b", "BUY", "500.001", 0, "STOP_LOSS", stop_price=200),
+        ),
+        (
+            order("a", "SELL", 10, 0, "STOP_LOSS", stop_price=90),
+            order("b", "SELL", "10.001", 0, "STOP_LOSS", stop_price=90),
+        ),
+    ):
+        made = quoted(engine())
+        assert made.submit("A", more, T0)[0].status == "REJECTED", more
+        assert made.submit("A", spec, T0)[0].status != "REJECTED", spec
+
+
+def test_a_fee_on_top_of_a_purchase_is_locked_with_it():
+    made = quoted(engine(fees=Fees(maker=d("0.001"), taker=d("0.002"), charged_in="quote")))
+    assert send(made, "a", "BUY", 1000, 100)[0].status == "REJECTED"
+    send(made, "a", "BUY", 100, 100)
+    assert locked(made, "USDT") == 10_020
+    trade(made, 99, 40, "SELL")
+    assert locked(made, "USDT") == 6_012
+    assert free(made, "USDT") == 100_000 - 6_012 - 4_004
+    assert free(made, "BTC") == 50
+
+
 @pytest.mark.parametrize(("venue", "code"), [("binance_us", "-2010"), ("bybit", "170131")])
 def test_an_order_the_account_cannot_pay_is_refused_and_nothing_moves(venue, code):
     made = quoted(engine(venue))

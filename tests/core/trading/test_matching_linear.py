@@ -101,6 +101,49 @@ def test_orders_lock_only_what_opens_and_are_refused_beyond_the_money():
     assert send(made, "d", "SELL", 20, 120)[0].status == "REJECTED"
 
 
+def test_all_of_the_free_money_can_open_a_position_and_not_a_step_more():
+    for kind in (0, 99):
+        made = leveraged(linear(), 1)
+        book(made, [(98, 1)], [(100, 5000)])
+        # Value and the dearer fee of 0.2 %: 100,000 / 1.002 / price.
+        most, more = ("998.003", "998.004") if not kind else ("1008.084", "1008.085")
+        assert send(made, "b", "BUY", more, kind)[0].reject_code == "110007"
+        assert send(made, "a", "BUY", most, kind)[0].status == "NEW"
+        assert free(made, "USDT") < 1
+
+
+def test_a_larger_margin_must_be_there_before_leverage_falls():
+    made = leveraged(linear(fees=FREE))
+    book(made, [(99, 5000)], [(100, 5000)])
+    send(made, "o", "BUY", 5000)
+    assert (free(made, "USDT"), position(made).margin) == (50_000, 50_000)
+    with pytest.raises(Rejected) as caught:
+        made.set_leverage("A", SYMBOL, d(4), T0)
+    assert caught.value.code == "110007"
+    assert (position(made).leverage, position(made).margin) == (10, 50_000)
+    made.set_leverage("A", SYMBOL, d(5), T0)
+    assert (free(made, "USDT"), position(made).margin) == (0, 100_000)
+
+
+def test_resting_orders_are_locked_anew_when_leverage_changes():
+    made = leveraged(linear(fees=FREE))
+    send(made, "o", "BUY", 1000, 99)
+    assert locked(made, "USDT") == 9_900
+    made.set_leverage("A", SYMBOL, d(2), T0)
+    assert locked(made, "USDT") == 49_500
+
+
+def test_a_loss_beyond_everything_is_borne_by_the_venue():
+    made = engine("bybit", "linear", fees=FREE, accounts=())
+    made.open_account("A", {"USDT": d(20)})
+    leveraged(quoted(made))
+    send(made, "o", "BUY", 1)
+    book(made, [(50, 5)], [(60, 5)])
+    send(made, "c", "SELL", 1, reduce_only=True)
+    assert (free(made, "USDT"), locked(made, "USDT")) == (0, 0)
+    assert made.total("USDT") == 20
+
+
 def test_closing_orders_that_would_now_open_lock_or_end():
     made = leveraged(linear(fees=FREE), 1)
     send(made, "o", "BUY", 900, 99)
