@@ -112,6 +112,18 @@ def test_all_of_the_free_money_can_open_a_position_and_not_a_step_more():
         assert free(made, "USDT") < 1
 
 
+def test_a_reducing_order_needs_no_money_however_large_and_a_limit_order_needs_its_limit():
+    made = leveraged(linear(fees=FREE), 1)
+    book(made, [(99, 5000)], [(100, 900), (105, 5000)])
+    send(made, "o", "BUY", 1000, 100)
+    assert free(made, "USDT") == 0
+    assert send(made, "r", "SELL", 2000, 120, reduce_only=True)[0].status == "NEW"
+    made = leveraged(linear(fees=FREE), 1)
+    book(made, [(99, 5000)], [(100, 900), (105, 5000)])
+    assert send(made, "o", "BUY", 1000, 101)[0].reject_code == "110007"
+    assert send(made, "p", "SELL", 1000, 99, time_in_force="IOC")[0].status == "NEW"
+
+
 def test_a_larger_margin_must_be_there_before_leverage_falls():
     made = leveraged(linear(fees=FREE))
     book(made, [(99, 5000)], [(100, 5000)])

@@ -155,6 +155,25 @@ def test_cancelling_one_attached_leg_leaves_the_other_with_its_money():
     assert locked(made, "BTC") == stop.spec.quantity
 
 
+def test_attached_legs_that_cannot_be_paid_are_refused_and_the_fill_stands():
+    made = quoted(engine("bybit", accounts=()))
+    made.open_account("A", {"BTC": d(1)})
+    reports = send(made, "e", "SELL", 1, 99, stop_loss=105)
+    assert [(r.spec.type, r.status, r.reject_code) for r in reports] == [
+        ("LIMIT", "NEW", ""), ("LIMIT", "FILLED", ""), ("STOP_LOSS", "REJECTED", "170131"),
+    ]  # fmt: skip
+    assert made.open_orders("A") == []
+
+
+def test_a_single_attached_leg_and_an_entry_that_ends_partly_filled_stay_protected():
+    made = quoted(engine("bybit"))
+    send(made, "e", "BUY", 3, 101, time_in_force="IOC", stop_loss=95)
+    (leg,) = made.open_orders("A")
+    assert (leg.spec.type, leg.spec.quantity) == ("STOP_LOSS", d("1.996"))
+    assert made.order("A", client_id="e").status == "CANCELED"
+    assert [r.status for r in trade(made, 95, 1, "SELL")][-1] == "FILLED"
+
+
 def test_attached_prices_must_lie_around_the_entry_and_the_venue_must_know_them():
     made = quoted(engine("bybit"))
     cases: list[dict[str, Any]] = [{"take_profit": 99}, {"stop_loss": 99}, {"take_profit": 90, "stop_loss": 80}]
