@@ -69,11 +69,11 @@ class Journal:
     async def append(self, record: Record) -> int:
         """Write down, and return its number once it is durable. Raises `JournalError`: then do not act on it."""
         done: asyncio.Future[int] = self._loop.create_future()
+        done.add_done_callback(_look_at_error)
         self._put(_Waiting(encode(record), done))
         await asyncio.wait((done,), timeout=self._limits.durable_within_s)
         if done.done():
             return done.result()
-        done.add_done_callback(_look_at_error)
         self._tell(JournalSlow(self._writer.path, self._limits.durable_within_s))
         raise JournalSlow(self._writer.path, self._limits.durable_within_s)
 
@@ -163,6 +163,6 @@ def read_journal(folder: Path) -> list[Entry]:
 
 
 def _look_at_error(done: asyncio.Future[int]) -> None:
-    """Nobody waits any more; `trouble` tells of the error."""
+    """Whoever waited may be gone by now; `trouble` tells of the error all the same."""
     if not done.cancelled():
         done.exception()
