@@ -74,9 +74,8 @@ def price_range(view: RiskView) -> tuple[Decimal, Decimal]:
         known = view.act == "ENTRY" and order.stop_price == ZERO
         better = positive(view.quote.bid, "bid") if known else order.stop_price
         return order.price, max(order.price, better)
-    at = order.stop_price if order.stop_price > ZERO else None
-    low = at or positive(view.quote.bid, "bid")
-    high = at or positive(view.quote.ask, "ask")
+    low = order.stop_price or positive(view.quote.bid, "bid")
+    high = order.stop_price or positive(view.quote.ask, "ask")
     return low * (ONE - slip), high * (ONE + slip)
 
 
@@ -137,7 +136,7 @@ def why_it_could_open(view: RiskView) -> str:
 def companions(view: RiskView) -> tuple[str, ...]:
     """Other symbols held or about to be entered that are the same bet as this order."""
     correlations = need(view.account.correlations, "correlations")
-    held = [(one.symbol, 1 if one.quantity > ZERO else -1) for one in positions(view)]
+    held = [(one.symbol, int(ONE.copy_sign(one.quantity))) for one in positions(view)]
     held += [(one.symbol, sign(one.side)) for one in pending(view) if one.entry]
     found = same_bets(view.symbol, sign(order_of(view).side), held, correlations, view.limits.same_bet)
     return tuple(sorted(set(found)))
@@ -157,5 +156,5 @@ def _among(symbol: str, symbols: tuple[str, ...] | None) -> bool:
 
 def signed_risks(view: RiskView) -> list[tuple[str, Decimal]]:
     """(symbol, signed money at risk) of every position and pending entry, without this order."""
-    held = [(one.symbol, one.risk * (1 if one.quantity > ZERO else -1)) for one in positions(view)]
+    held = [(one.symbol, one.risk.copy_sign(one.quantity)) for one in positions(view)]
     return held + [(one.symbol, one.risk * sign(one.side)) for one in pending(view) if one.entry]

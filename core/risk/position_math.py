@@ -47,8 +47,6 @@ def reducible(
     `position` is signed, in the base asset. `venue_reduces`: the venue holds this order to reduce-only. `replaces` is the
     client id of an order the venue swaps for this one in one step.
     """
-    if position * sign(order.side) >= ZERO:
-        return ZERO
     alone = ZERO
     lists: dict[str, Decimal] = {}
     for other in pending:
@@ -60,7 +58,8 @@ def reducible(
             alone += other.quantity
         elif other.list_id != order.list_id:  # legs of its own list fill instead of it, not beside it
             lists[other.list_id] = max(lists.get(other.list_id, ZERO), other.quantity)
-    return max(ZERO, abs(position) - alone - sum(lists.values(), ZERO))
+    takes = -position * sign(order.side)
+    return max(ZERO, takes - alone - sum(lists.values(), ZERO))
 
 
 def why_not_reducing(
