@@ -42,7 +42,7 @@ class Settlement:
             return order.remaining, instrument.base
         price = spec.price or spec.stop_price
         if instrument.category == "spot":
-            return self._with_fee(instrument, price * order.remaining), instrument.quote
+            return self._with_fee(price * order.remaining), instrument.quote
         opening = ZERO if order.waiting or spec.reduce_only else max(ZERO, order.remaining - reducible)
         return self._opening(order, opening, price), settlement(instrument)
 
@@ -77,7 +77,7 @@ class Settlement:
             need = order.remaining * spec.price
         else:
             need = spec.quote_quantity or sum((step.price * step.quantity for step in steps), ZERO)
-        return self._state.ledger.balance(order.account, instrument.quote).free >= self._with_fee(instrument, need)
+        return self._state.ledger.balance(order.account, instrument.quote).free >= self._with_fee(need)
 
     def _linear_affordable(self, order: Working, steps: list[Step], promised: Decimal) -> bool:
         spec = order.spec
@@ -97,11 +97,9 @@ class Settlement:
         leverage = self.position(order).leverage
         return initial_margin(quantity, price, leverage) + quantity * price * self._dearest()
 
-    def _with_fee(self, instrument: Instrument, cost: Decimal) -> Decimal:
-        in_base = self._fees.in_base(instrument, "BUY", maker=False) and self._fees.in_base(
-            instrument, "BUY", maker=True
-        )
-        return cost if in_base else cost + cost * self._dearest()
+    def _with_fee(self, cost: Decimal) -> Decimal:
+        """A purchase and what comes on top of it in quote."""
+        return cost if self._fees.charged_in == "received" else cost + cost * self._dearest()
 
     def _dearest(self) -> Decimal:
         return max(self._fees.taker, self._fees.maker, ZERO)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.trading.fees import Fees
@@ -216,6 +218,14 @@ def test_all_of_a_balance_can_be_used_and_not_a_step_more():
         made = quoted(engine())
         assert made.submit("A", more, T0)[0].status == "REJECTED", more
         assert made.submit("A", spec, T0)[0].status != "REJECTED", spec
+
+
+def test_the_dearer_of_both_fees_is_locked_and_none_where_fees_come_out_of_the_purchase():
+    cases: list[Any] = [("quote", "99.297"), ("received", 99)]
+    for charged_in, expected in cases:
+        made = quoted(engine(fees=Fees(maker=d("0.003"), taker=d("-0.001"), charged_in=charged_in)))
+        send(made, "a", "BUY", 1, 99)
+        assert locked(made, "USDT") == d(expected)
 
 
 def test_a_fee_on_top_of_a_purchase_is_locked_with_it():
