@@ -151,6 +151,17 @@ def test_a_file_begun_and_not_finished_is_begun_anew(tmp_path):
         assert len(read_journal(folder)) == 5
 
 
+def test_a_header_alone_is_begun_anew_when_unreadable_and_refused_when_it_is_another_ones(tmp_path):
+    start = scan_file(Path("j"), DATA, 1, Position(), newest=True).end
+    flipped = bytearray(file_head(2, start))
+    flipped[20] ^= 1
+    records, writer = reopened(folder_with(tmp_path / "a", DATA, bytes(flipped)))
+    writer.close()
+    assert records == NOTES
+    with pytest.raises(JournalDamaged, match="does not go on"):
+        read_journal(folder_with(tmp_path / "b", DATA, file_head(2, Position())))
+
+
 def test_what_a_newer_program_wrote_is_not_called_damage(tmp_path):
     framed, _ = frame([b"\x82\xa4type\xa6future\xa5at_ms\x01"], Position())
     with pytest.raises(JournalTooNew, match="newer program"):
