@@ -181,6 +181,11 @@ def test_a_market_buy_by_quote_spends_no_more_and_ends_as_the_venue_ends_it():
         assert report.filled_quote <= 303
 
 
+def test_a_quote_amount_spent_to_the_last_coin_is_filled_on_both_venues():
+    for venue in ("binance_us", "bybit"):
+        assert brief(send(quoted(engine(venue)), "q", "BUY", quote_quantity=101)) == [("q", "NEW"), ("q", "FILLED")]
+
+
 def test_bybit_bounds_how_far_a_market_order_walks():
     made = engine("bybit")
     book(made, [], [(100, 1), (105, 1), (d("105.1"), 1)])

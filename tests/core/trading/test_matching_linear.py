@@ -156,6 +156,18 @@ def test_a_loss_beyond_everything_is_borne_by_the_venue():
     assert made.total("USDT") == 20
 
 
+def test_several_closing_orders_share_the_position_before_any_of_them_needs_money():
+    made = leveraged(linear(fees=FREE), 1)
+    send(made, "o", "BUY", 1000, 100)
+    trade(made, 99, 1000, "SELL")
+    for name, price in (("c1", 120), ("c2", 119), ("c3", 121)):
+        assert brief(send(made, name, "SELL", 300, price)) == [(name, "NEW")]
+    assert brief(trade(made, 119, 9999, "BUY")) == [("c2", "FILLED")]
+    assert [r.spec.client_id for r in made.open_orders("A")] == ["c1", "c3"]
+    assert send(made, "c4", "SELL", 100, 118)[0].status == "NEW"
+    assert locked(made, "USDT") == position(made).margin == 70_000
+
+
 def test_closing_orders_that_would_now_open_lock_or_end():
     made = leveraged(linear(fees=FREE), 1)
     send(made, "o", "BUY", 900, 99)

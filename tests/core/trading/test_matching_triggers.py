@@ -119,7 +119,8 @@ def test_a_wrong_oco_is_refused_as_a_whole():
 
 def test_order_lists_are_counted():
     made = quoted(engine(max_order_lists=1))
-    oco(made)
+    send(made, "plain", "BUY", 1, 99)
+    assert oco(made)[0].status == "NEW"
     reports = made.submit_oco(
         "A", order("t2", "SELL", 1, 105, post_only=True, list_id="M"),
         order("s2", "SELL", 1, 0, "STOP_LOSS", stop_price=95, list_id="M"), T0,
@@ -172,6 +173,12 @@ def test_a_single_attached_leg_and_an_entry_that_ends_partly_filled_stay_protect
     assert (leg.spec.type, leg.spec.quantity) == ("STOP_LOSS", d("1.996"))
     assert made.order("A", client_id="e").status == "CANCELED"
     assert [r.status for r in trade(made, 95, 1, "SELL")][-1] == "FILLED"
+
+
+def test_no_leg_is_made_for_less_than_a_lot():
+    made = quoted(engine("bybit"))
+    assert brief(send(made, "e", "BUY", "0.001", 101, stop_loss=95)) == [("e", "NEW"), ("e", "FILLED")]
+    assert made.open_orders("A") == []
 
 
 def test_attached_prices_must_lie_around_the_entry_and_the_venue_must_know_them():
