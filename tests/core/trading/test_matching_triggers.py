@@ -229,6 +229,13 @@ def test_an_amend_that_may_not_be_leaves_the_order_as_it_was():
         quoted(engine()).amend("A", T0, client_id="a", price=d(98))
 
 
+def test_an_amended_price_keeps_to_the_venues_band():
+    made = quoted(engine("bybit", ask_down_ratio=d("0.9")))
+    send(made, "a", "SELL", 1, 105)
+    assert made.amend("A", T0, client_id="a", price=d(89))[0].reject_code == "170133"
+    assert made.amend("A", T0, client_id="a", price=d(104))[0].spec.price == 104
+
+
 def test_amending_a_waiting_stop_moves_its_trigger_and_its_lock():
     made = quoted(engine("bybit"))
     send(made, "s", "BUY", 1, 0, "STOP_LOSS", stop_price=105)
