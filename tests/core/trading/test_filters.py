@@ -132,3 +132,11 @@ def test_an_unknown_symbol_and_a_fresh_state_of_the_venue_are_told_apart():
     made = quoted(engine(status="BREAK", trading=False))
     assert send(made, "a", "BUY", 1, 99)[0].reject_reason == "Market is closed."
     assert BYBIT_SPOT.refusal("AMEND") == BYBIT_SPOT.refusal("PARAMETER"), "a key without its own code"
+
+
+def test_the_engine_counts_held_and_ordered_base_towards_the_position_limit():
+    made = quoted(engine(max_position=d(12)))
+    send(made, "s", "SELL", 3, 105)
+    send(made, "b", "BUY", 1, 99)
+    assert send(made, "c", "BUY", "1.001", 99)[0].reject_reason == "Filter failure: MAX_POSITION"
+    assert send(made, "d", "BUY", 1, 99)[0].status == "NEW"
