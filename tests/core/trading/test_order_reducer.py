@@ -248,6 +248,8 @@ def test_an_order_of_unknown_outcome_is_not_cancelled_by_guess():
     record, effects = fold(sent_order(), [TIMEOUT, CANCEL])
     assert (record.state, record.cancels_open) == ("UNKNOWN", 0)
     assert codes(effects, Alarm) == ["ILLEGAL_MOVE"]
+    assert codes(effects, HaltEntries) == []
+    assert codes(fold(born(intent()), PATH)[1], HaltEntries) == []
 
 
 def test_a_confirmed_order_that_vanishes_is_unknown_and_never_failed():
@@ -283,6 +285,7 @@ def test_a_person_ends_what_is_unknown_but_cannot_unmake_an_order():
     unknown, _ = apply(sent_order(), TIMEOUT)
     record, effects = apply(unknown, resolved("FAILED_CONFIRMED"))
     assert (record.state, codes(effects, Alarm)) == ("FAILED_CONFIRMED", [])
+    assert apply(unknown, resolved("REJECTED"))[0].state == "REJECTED"
     partial, _ = fold(sent_order(), [reported("PARTIALLY_FILLED", "0.4", at_ms=T0 + 60), not_found(T0 + 9_000)])
     assert partial.state == "UNKNOWN"
     untrue: tuple[Resolution, ...] = ("FAILED_CONFIRMED", "REJECTED")
@@ -294,6 +297,8 @@ def test_a_person_ends_what_is_unknown_but_cannot_unmake_an_order():
     grown, effects = apply(ended, replace(no_trades(T0 + 9_500), fills=(fill("t9", "0.7", "0.7"),)))
     assert (grown.state, grown.filled, codes(effects, Alarm)) == ("PARTIAL", D("0.7"), ["FILLED_AFTER_END"])
     assert apply(ended, reported("NEW"))[0].state == "PARTIAL"
+    told_again = replace(no_trades(T0 + 9_500), fills=(fill("t8", "0.4"),))
+    assert apply(ended, told_again)[0].state == "CANCELLED"
     assert codes(apply(sent_order(), resolved("CANCELLED"))[1], Alarm) == ["RESOLUTION_REFUSED"]
 
 
