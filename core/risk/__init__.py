@@ -1,0 +1,1 @@
+"""Risk: gates, sizing, limits."""

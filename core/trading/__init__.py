@@ -1,0 +1,1 @@
+"""Orders: matching, journal, states, manager, brokers, positions."""

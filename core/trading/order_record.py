@@ -1,0 +1,214 @@
+"""One order as the manager knows it: what was meant, what was done, what the venue told, and the one state that follows.
+
+A record is a set of facts; its state is computed from them, so that reports may come in any order and any number of times.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from core.trading.evidence import Evidence, Resolution
+from core.trading.executions import ENDS, VenueOrder, merged
+from core.trading.no_trace import Silence
+from core.trading.order import ZERO, Fill, OrderSpec
+from core.trading.states import LIVE, MAYBE_LIVE, OrderState
+
+Purpose = Literal["ENTRY", "PROTECTION", "EXIT"]
+EVIDENCE_KEPT = 64
+"""Pieces of evidence a record keeps for the eye; the journal keeps all."""
+
+_END_STATE: dict[str, OrderState] = {
+    "FILLED": "FILLED",
+    "CANCELED": "CANCELLED",
+    "EXPIRED": "EXPIRED",
+    "REJECTED": "REJECTED",
+}
+
+
+class Intent(Struct, frozen=True, kw_only=True, tag="intent"):
+    """What is meant: a record of the journal, and the birth of an `OrderRecord`.
+
+    `intent_id` names the wish, which at most one live order may serve; `parent` is the client id of the entry that a
+    protection or an exit belongs to.
+    """
+
+    at_ms: int
+    intent_id: str
+    purpose: Purpose
+    spec: OrderSpec
+    parent: str = ""
+
+
+class OrderRecord(Struct, frozen=True, kw_only=True):
+    """The facts of one order and what follows from them. Made by `born`, changed only by `order_reducer.apply`.
+
+    `filled`, `average_price` (0: not known), `fees` by asset, `anomalies` and `state` follow from the other fields.
+    `quarantine` holds the code that put it there, empty for none. `order_ids` of the venue, usually one. `refusal`: the
+    venue's words to our send, None for none. `repeats` counts evidence that told nothing new.
+    """
+
+    intent: Intent
+    state: OrderState
+    changed_ms: int
+    journalled_ms: int = 0
+    sent_ms: int = 0
+    seen_ms: int = 0
+    acknowledged: bool = False
+    refusal: str | None = None
+    venue: tuple[VenueOrder, ...] = ()
+    cancels_open: int = 0
+    vanished: bool = False
+    silence: Silence | None = None
+    absent: bool = False
+    resolution: Resolution | None = None
+    mismatches: tuple[str, ...] = ()
+    filled: Decimal = ZERO
+    average_price: Decimal = ZERO
+    fees: tuple[tuple[str, Decimal], ...] = ()
+    anomalies: tuple[str, ...] = ()
+    quarantine: str = ""
+    repeats: int = 0
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def client_id(self) -> str:
+        return self.intent.spec.client_id
+
+    @property
+    def order_ids(self) -> tuple[str, ...]:
+        return tuple(order.order_id for order in self.venue if order.order_id)
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The executions that add up, oldest first."""
+        return tuple(fill for order in self.venue for fill in order.counted)
+
+    @property
+    def unexplained(self) -> Decimal:
+        """Filled quantity without a fill that tells its price and fee yet."""
+        return self.filled - sum((order.counted_quantity for order in self.venue), ZERO)
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still fill, by quantity; 0 when over-filled."""
+        return max(ZERO, self.intent.spec.quantity - self.filled)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the venue ever showed it."""
+        return self.acknowledged or bool(self.venue)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the first and only send may happen: nothing is sent twice, and nothing in quarantine."""
+        return self.state == "INTENT" and not self.quarantine
+
+    @property
+    def may_cancel(self) -> bool:
+        """Whether a cancel may be sent: an unknown order is never cancelled by guess."""
+        return self.state in LIVE
+
+    @property
+    def may_fill(self) -> bool:
+        """Whether it must be counted as exposure."""
+        return self.state in MAYBE_LIVE or self.state == "INTENT"
+
+
+def born(intent: Intent) -> OrderRecord:
+    """A new order, proposed and nothing more."""
+    return OrderRecord(intent=intent, state="DRAFT", changed_ms=intent.at_ms)
+
+
+def state_of(record: OrderRecord) -> OrderState:
+    """The one state that follows from the facts of an order that has an intent on disk."""
+    quantity = record.intent.spec.quantity
+    if quantity > ZERO and record.filled >= quantity:
+        return "FILLED"
+    return _venue_state(record) if record.exists else _unseen_state(record)
+
+
+def _unseen_state(record: OrderRecord) -> OrderState:
+    if record.refusal is not None:
+        return "REJECTED"
+    if record.resolution is not None and record.resolution != "RELEASE":
+        return record.resolution
+    if record.absent:
+        return "FAILED_CONFIRMED"
+    if record.silence is not None:
+        return "UNKNOWN"
+    return "SENT" if record.sent_ms else "INTENT"
+
+
+def _venue_state(record: OrderRecord) -> OrderState:
+    ends = [order.ended for order in record.venue]
+    if ends and None not in ends:
+        return _END_STATE[max((end for end in ends if end is not None), key=ENDS.index)]
+    if record.resolution is not None and record.resolution != "RELEASE":
+        return record.resolution
+    if record.cancels_open:
+        return "CANCEL_PENDING"
+    if record.vanished:
+        return "UNKNOWN"
+    return "PARTIAL" if record.filled > ZERO else "WORKING"
+
+
+def sums(venue: tuple[VenueOrder, ...]) -> tuple[Decimal, Decimal, tuple[tuple[str, Decimal], ...]]:
+    """Filled quantity, average price (0: not known) and fees by asset."""
+    filled = sum((order.filled for order in venue), ZERO)
+    quotes = [order.filled_quote for order in venue if order.filled > ZERO]
+    average = sum(quotes, ZERO) / filled if quotes and ZERO not in quotes else ZERO
+    fees: dict[str, Decimal] = {}
+    for order in venue:
+        for fill in order.counted:
+            fees[fill.fee_asset] = fees.get(fill.fee_asset, ZERO) + fill.fee
+    return filled, average, tuple(sorted(fees.items()))
+
+
+def with_order(venue: tuple[VenueOrder, ...], changed: VenueOrder) -> tuple[VenueOrder, ...]:
+    """The venue's orders with one put in, in the order of their ids.
+
+    What was told without an id belongs to the order with the lowest one.
+    """
+    orders = {order.order_id: order for order in venue}
+    orders[changed.order_id] = changed
+    nameless = orders.get("")
+    if nameless is not None and len(orders) > 1:
+        del orders[""]
+        first = min(orders)
+        orders[first] = merged(orders[first], nameless)
+    return tuple(orders[order_id] for order_id in sorted(orders))
+
+
+def venue_order(venue: tuple[VenueOrder, ...], order_id: str) -> VenueOrder:
+    """The order of that id, or a new one; without an id, the first one known."""
+    if not order_id and venue:
+        return venue[0]
+    return next((order for order in venue if order.order_id == order_id), VenueOrder(order_id=order_id))
+
+
+def anomalies_of(record: OrderRecord) -> tuple[str, ...]:
+    """What cannot be if all went well, as stable codes in alphabetical order."""
+    spec = record.intent.spec
+    quote = sum((order.filled_quote for order in record.venue), ZERO)
+    found = set(record.mismatches)
+    if (spec.quantity > ZERO and record.filled > spec.quantity) or ZERO < spec.quote_quantity < quote:
+        found.add("OVERFILL")
+    if record.refusal is not None and record.exists:
+        found.add("REFUSED_YET_LIVE")
+    if len(record.venue) > 1 and spec.type in ("LIMIT", "MARKET"):  # a stop may get a new id when it is triggered
+        found.add("SECOND_ORDER_ID")
+    for order in record.venue:
+        if order.contradiction:
+            found.add("FILL_CONTRADICTS")
+        if len(order.fills) > len(order.counted):
+            found.add("TWO_IDS_ONE_FILL")
+        if order.end is not None and order.ended is None:
+            found.add("FILLED_PAST_END")
+        if order.end == "REJECTED" and order.filled > ZERO:
+            found.add("REJECTED_WITH_FILLS")
+        if order.end == "FILLED" and record.filled < spec.quantity:
+            found.add("FILLED_SHORT")
+    return tuple(sorted(found))
