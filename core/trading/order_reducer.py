@@ -108,8 +108,9 @@ def _settle(
             after = replace(after, vanished=False, resolution=None)
     after = replace(after, anomalies=anomalies_of(after))
     if cause in OWN_ACTS:
-        # An order that the venue shows before we sent it is somebody else's: it is not ours to go on with.
-        target = None if before.exists and before.state in PRE_SEND else after_own_act(before.state, cause)
+        # An order that the venue speaks of before we sent it is somebody else's: it is not ours to go on with.
+        spoken_of = before.state in PRE_SEND and state_of(before) != "INTENT"
+        target = None if spoken_of else after_own_act(before.state, cause)
         legal, alarm = (True, "") if target is not None else (False, "ILLEGAL_MOVE")
         after = after if legal else before
     else:
