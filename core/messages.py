@@ -20,6 +20,7 @@ LinkState = Literal["connecting", "up", "down", "rotating", "banned", "stopped"]
 Channel = Literal["kline", "trade", "quote", "depth", "mark"]
 EventKind = Literal[
     "state", "alert", "recommendation", "calibration",
+    "order", "fill", "trade", "stop", "halt", "discrepancy",
     "link", "channel", "book", "ban", "fault", "setting", "universe", "engine",
 ]  # fmt: skip
 Regime = Literal["trend_up", "trend_down", "range", "undefined"]
@@ -39,6 +40,21 @@ CalibrationState = Literal[
 CalibrationCause = Literal["exception", "time_limit", "lost_worker", "no_feasible_trial", "stale_data"]
 BreakerPhase = Literal["closed", "open", "half_open"]
 Verdict = Literal["accept", "keep", "waiting", "failed"]
+OrderState = Literal[
+    "DRAFT", "CONFIRMED", "VOID", "INTENT", "SENT", "UNKNOWN", "WORKING", "PARTIAL", "CANCEL_PENDING",
+    "FILLED", "CANCELLED", "EXPIRED", "REJECTED", "FAILED_CONFIRMED",
+]  # fmt: skip
+"""DRAFT: proposed. CONFIRMED: the operator said yes. VOID: given up before a byte was sent. INTENT: in the journal, client
+id fixed. SENT: handed to the socket. UNKNOWN: the outcome is not known, or the venue no longer shows an order it had
+confirmed. WORKING, PARTIAL: live by the venue's evidence. CANCEL_PENDING: live, and a cancel is on its way. The other five
+are the ends; FAILED_CONFIRMED: proven never to have arrived."""
+TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+Purpose = Literal["ENTRY", "PROTECTION", "EXIT"]
+StopState = Literal["VERIFIED", "UNVERIFIED", "PLACING", "NAKED", "PROGRAM", "NONE"]
+"""VERIFIED: the venue showed it lately. UNVERIFIED: it rests by all we know, but was not seen for too long. PLACING: on its
+way, within its limit. NAKED: there is none. PROGRAM: kept by the program, gone with it. NONE: nothing to protect."""
+Resolution = Literal["FAILED_CONFIRMED", "CANCELLED", "EXPIRED", "REJECTED", "RELEASE"]
+"""What a person may say of an order: how it ended, or (RELEASE) only that its quarantine is over. Never a fill."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True, gc=False):
@@ -1004,6 +1020,237 @@ class CalibrationReport(VenueMessage, frozen=True, kw_only=True):
     at_ms: int = 0
 
 
+# --- core.trading ----------------------------------------------------------------------------------------------------
+
+
+class GateAnswer(msgspec.Struct, frozen=True):
+    """One gate: its code, its short name, whether it lets the order pass, why not, and the numbers it judged by."""
+
+    code: str
+    label: str
+    allowed: bool
+    words: str
+    facts: dict[str, str]
+
+
+class GateReport(SymbolMessage, frozen=True, kw_only=True):
+    """Every gate's answer to one order, in the order they were asked."""
+
+    client_id: str
+    act: str
+    allowed: bool
+    answers: tuple[GateAnswer, ...]
+    at_ms: int
+
+
+class EvidenceLine(msgspec.Struct, frozen=True):
+    """One piece of evidence of an order, in words, with the channel it came by."""
+
+    at_ms: int
+    channel: str
+    text: str
+
+
+class OrderStatus(SymbolMessage, frozen=True, kw_only=True):
+    """One order as the manager knows it, published at every change and on `Replay`.
+
+    `kind` is the order type, `price` its limit and `stop_price` its trigger (0: none). `remaining` is what may still fill.
+    `reason`: why it ended or was refused, in the venue's words. `quarantine` and `alarms`: codes, empty for none. `evidence`
+    is filled while the order is UNKNOWN or in quarantine. `foreign`: not sent by this program; it is shown and never touched.
+    """
+
+    client_id: str
+    order_id: str
+    purpose: Purpose
+    parent: str
+    side: Side
+    kind: str
+    quantity: Decimal
+    price: Decimal
+    stop_price: Decimal
+    state: OrderState
+    filled: Decimal
+    remaining: Decimal
+    average_price: Decimal
+    fees: tuple[tuple[str, Decimal], ...]
+    reduce_only: bool = False
+    post_only: bool = False
+    time_in_force: str = "GTC"
+    trigger_by: str = "LAST"
+    reason: str = ""
+    quarantine: str = ""
+    alarms: tuple[str, ...] = ()
+    evidence: tuple[EvidenceLine, ...] = ()
+    foreign: bool = False
+    created_ms: int
+    changed_ms: int
+
+
+class Execution(SymbolMessage, frozen=True, kw_only=True):
+    """A fill of ours, once. Never dropped or conflated."""
+
+    client_id: str
+    trade_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    at_ms: int
+
+
+class StopTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What protects a position, by the venue's word.
+
+    `quantity` is what all its stops together cover, `covered` whether that is the whole position. `distance` is from the
+    present price, in percent. `verified_ms`: when the venue last showed it. `deadline_ms`: until then the program tries
+    (NAKED: then `policy` follows). `client_id` and `order_id` name the (nearest) stop order.
+    """
+
+    state: StopState
+    price: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+    covered: bool = False
+    distance: float = float("nan")
+    trigger_by: str = "LAST"
+    client_id: str = ""
+    order_id: str = ""
+    verified_ms: int = 0
+    deadline_ms: int = 0
+    policy: str = ""
+    text: str = ""
+
+
+class PositionStatus(SymbolMessage, frozen=True, kw_only=True):
+    """A position of ours, published at every change, at most a few times a second with prices, and on `Replay`.
+
+    `quantity` is unsigned base; `entry_price` the average of our fills. `price` is what it is worth now (NaN: unknown).
+    `result` is net of fees so far, `r_multiple` in units of the risk at entry. `targets`: price, share, reached.
+    `liquidation` 0: none. `frozen`: the symbol does not trade. `closed`: over; `dust` is what is too small to sell.
+    """
+
+    trade_id: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    price: float
+    unrealised: float
+    result: float
+    r_multiple: float
+    stop: StopTruth
+    targets: tuple[tuple[Decimal, float, bool], ...] = ()
+    targets_at_venue: bool = True
+    liquidation: Decimal = Decimal(0)
+    liquidation_alert: Literal["none", "near", "urgent"] = "none"
+    frozen: bool = False
+    closed: bool = False
+    dust: Decimal = Decimal(0)
+    note: str = ""
+    opened_ms: int
+    at_ms: int
+
+
+class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
+    """A trade is over. Money in the quote currency; `slippage` against the plan, positive is worse; `risked` at entry."""
+
+    trade_id: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    result: Decimal
+    fees: Decimal
+    slippage: Decimal
+    risked: Decimal
+    r_multiple: float
+    why: str
+    reasons: tuple[str, ...]
+    opened_ms: int
+    closed_ms: int
+
+
+class Discrepancy(SymbolMessage, frozen=True, kw_only=True):
+    """The venue and the journal disagree, or did: `settled`. Never repaired silently."""
+
+    key: str
+    kind: Literal[
+        "FOREIGN_ORDER", "MISSING_ORDER", "BALANCE", "POSITION", "QUANTITY", "UNKNOWN_ORDER", "STOP_GONE", "LEVERAGE"
+    ]
+    ours: str
+    venues: str
+    text: str
+    settled: bool = False
+    first_ms: int
+    at_ms: int
+
+
+class OrderAlarm(SymbolMessage, frozen=True, kw_only=True):
+    """Somebody must hear of this. `code` is stable; `text` names the thing, the value and the remedy."""
+
+    code: str
+    text: str
+    client_id: str = ""
+    severity: Severity = "warning"
+    at_ms: int
+
+
+class AccountStatus(VenueMessage, frozen=True, kw_only=True):
+    """The account in one line, published at every change and every second while something is open.
+
+    `stream`: of the private stream. `causes`: what stands between the state and ACTIVE. `clock_ms` NaN: not measured.
+    Money in `asset`; NaN: not known yet. `balances`: asset, free, locked. `unknown`, `naked`: how many orders, positions.
+    """
+
+    mode: Literal["PAPER", "LIVE"]
+    account: str
+    host: str
+    host_kind: HostKind
+    armed_until_ms: int
+    state: TradingState
+    causes: tuple[str, ...]
+    stream: Literal["SYNCED", "GAP", "DOWN"]
+    journal: str
+    asset: str
+    equity: float
+    free: float
+    day_loss: float
+    day_limit: float
+    drawdown: float
+    rate_used: float
+    banned_until_ms: int
+    positions: int
+    open_orders: int
+    unknown: int
+    naked: int
+    discrepancies: int
+    balances: tuple[tuple[str, Decimal, Decimal], ...] = ()
+    at_ms: int
+
+
+class HaltReport(VenueMessage, frozen=True, kw_only=True):
+    """What a halt did: entries blocked at `blocked_ms`; then each entry's cancel, verified or not, by name."""
+
+    why: str
+    asked_ms: int
+    blocked_ms: int
+    cancelled: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    stops_kept: int = 0
+    done: bool = False
+    at_ms: int
+
+
+class Refused(VenueMessage, frozen=True, kw_only=True):
+    """A command about orders was not carried out, and why."""
+
+    command: str
+    symbol: str
+    words: str
+    at_ms: int
+
+
 # --- core.engine, core.settings, core.events -------------------------------------------------------------------------
 
 
@@ -1194,3 +1441,74 @@ class AcceptCalibration(Command, frozen=True, kw_only=True):
     """Take the thresholds of the newest report of this symbol although the guards kept the old ones."""
 
     symbol: str
+
+
+class OpenTrade(Command, frozen=True, kw_only=True):
+    """Open a trade on paper: by limit at `entry`, or at the market (0). `quantity` 0: sized by the risk settings.
+
+    `targets` nearest first, `stop` behind the entry. With real money this command is refused: that takes the ceremony.
+    """
+
+    symbol: str
+    side: Side
+    stop: Decimal
+    quantity: Decimal = Decimal(0)
+    entry: Decimal = Decimal(0)
+    targets: tuple[Decimal, ...] = ()
+    post_only: bool = False
+
+
+class CancelOrder(Command, frozen=True, kw_only=True):
+    """Cancel one of our orders. A protective stop is not cancelled this way: close the position instead."""
+
+    client_id: str
+
+
+class ClosePosition(Command, frozen=True, kw_only=True):
+    """Close our position in this symbol at the market, or `quantity` of it (0: all)."""
+
+    symbol: str
+    quantity: Decimal = Decimal(0)
+
+
+class Flatten(Command, frozen=True, kw_only=True):
+    """Close every position of ours at the market and cancel its orders."""
+
+
+class Halt(Command, frozen=True, kw_only=True):
+    """No new exposure from now on: entries blocked and cancelled, protective stops kept. Latched."""
+
+    why: str = "operator"
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    """One step back towards ACTIVE: HALTED to REDUCING, REDUCING to ACTIVE, if nothing stands against it."""
+
+
+class MoveStop(Command, frozen=True, kw_only=True):
+    """Put the protective stop of our position elsewhere; never farther from the price than it was planned."""
+
+    symbol: str
+    stop: Decimal
+
+
+class ResolveOrder(Command, frozen=True, kw_only=True):
+    """The operator's word about an order nobody else can tell the truth of."""
+
+    client_id: str
+    verdict: Resolution
+    note: str = ""
+
+
+class Adopt(Command, frozen=True, kw_only=True):
+    """The operator has looked at this discrepancy and accepts the venue's side of it."""
+
+    key: str
+
+
+class Reconcile(Command, frozen=True, kw_only=True):
+    """Compare everything with the venue now."""
+
+
+class ResetPaper(Command, frozen=True, kw_only=True):
+    """Start the simulated account anew with the settings' balance. Refused while a position or order is open."""

@@ -13,7 +13,9 @@ from msgspec import Struct, field
 
 from core.messages import EventKind
 from core.settings_knob import Timeframe, about
+from core.settings_risk import RiskSettings
 from core.settings_screening import Calibration, Screening
+from core.settings_trading import Paper, Trading
 
 Sort = Literal[
     "symbol", "price", "change_state", "change_1h", "change_24h", "volume", "spread", "atr", "rsi", "volume_z", "regime",
@@ -290,4 +292,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events: Events = field(default_factory=Events)
     screening: Screening = field(default_factory=Screening)
     calibration: Calibration = field(default_factory=Calibration)
+    trading: Trading = field(default_factory=Trading)
+    paper: Paper = field(default_factory=Paper)
+    risk: RiskSettings = field(default_factory=RiskSettings)
     sandbox: Sandbox = field(default_factory=Sandbox)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from core.messages import TradingState
 from core.risk.order_figures import order_of, perpetual, why_it_could_open
-from core.risk.trading_state import ALLOWED, TradingState
+from core.risk.trading_state import ALLOWED
 from core.risk.verdict import Finding, need, objects, passes
 from core.risk.view import RiskView
 

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from core.risk.risk_settings import RiskSettings
+from core.settings_risk import RiskSettings
 
 Direction = Literal["LOWER", "HIGHER", "LOWER_ZERO_OFF"]
 """Which way is tighter. LOWER_ZERO_OFF: lower, but 0 means there is no such limit."""

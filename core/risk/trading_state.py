@@ -11,7 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+from core.messages import TradingState
+
 Actor = Literal["OPERATOR", "SYSTEM", "WATCHDOG"]
 Act = Literal["ENTRY", "EXIT", "PROTECT", "FLATTEN", "CANCEL"]
 """Why an order is sent. ENTRY: to open. EXIT: a target, a time stop. PROTECT: a stop, or the close of a naked position.

@@ -11,12 +11,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.messages import TradingState
 from core.risk.heat import Correlations
 from core.risk.locks import Lock, Streak
 from core.risk.position_math import Pending
-from core.risk.risk_settings import RiskSettings
 from core.risk.trading_day import TradingDay
-from core.risk.trading_state import Act, TradingState
+from core.risk.trading_state import Act
+from core.settings_risk import RiskSettings
 from core.trading.order import OrderSpec
 from core.venue import Instrument
 

@@ -12,8 +12,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.messages import OrderState, Resolution
 from core.trading.order import Fill, OrderReport
-from core.trading.states import Cause, OrderState
+from core.trading.states import Cause
 
 Channel = Literal["ANSWER", "STREAM", "QUERY", "OPEN_ORDERS", "TRADES"]
 """Where evidence came from: the answer to our own request, the private stream, a query by client id, a listing."""
@@ -21,8 +22,6 @@ Unknown = Literal["TIMEOUT", "DISCONNECT", "SERVER_ERROR", "UNREADABLE", "CRASH"
 CancelOutcome = Literal["ACCEPTED", "REFUSED", "GONE", "UNKNOWN"]
 """ACCEPTED: taken, the report follows. REFUSED: definitively not done. GONE: the venue knows no such open order, which may
 be a race with a fill. UNKNOWN: no readable answer."""
-Resolution = Literal["FAILED_CONFIRMED", "CANCELLED", "EXPIRED", "REJECTED", "RELEASE"]
-"""What a person may say: how the order ended, or (RELEASE) only that its quarantine is over. Never a fill."""
 
 
 class _Evidence(Struct, frozen=True, kw_only=True):

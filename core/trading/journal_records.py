@@ -12,9 +12,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from core.messages import Purpose
 from core.trading.evidence import Evidence
 from core.trading.order import ZERO
-from core.trading.order_record import Intent, Purpose
+from core.trading.order_record import Intent
+from core.trading.plan import StopMoved, TradeEnded, TradePlan
 
 
 class Authorised(Struct, frozen=True, kw_only=True, tag="authorised"):
@@ -69,7 +71,18 @@ class Note(Struct, frozen=True, kw_only=True, tag="note"):
     client_id: str = ""
 
 
-Record = Intent | Authorised | AuthorisationUsed | Evidence | KeyPressed | GateVerdict | Note
+Record = (
+    Intent
+    | Authorised
+    | AuthorisationUsed
+    | Evidence
+    | KeyPressed
+    | GateVerdict
+    | Note
+    | TradePlan
+    | StopMoved
+    | TradeEnded
+)
 
 
 class Entry(Struct, frozen=True):

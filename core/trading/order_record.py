@@ -6,17 +6,16 @@ A record is a set of facts; its state is computed from them, so that reports may
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
 
 from msgspec import Struct
 
-from core.trading.evidence import Evidence, Resolution
+from core.messages import OrderState, Purpose, Resolution
+from core.trading.evidence import Evidence
 from core.trading.executions import ENDS, VenueOrder, merged
 from core.trading.no_trace import Silence
 from core.trading.order import ZERO, Fill, OrderSpec
-from core.trading.states import LIVE, MAYBE_LIVE, OrderState
+from core.trading.states import LIVE, MAYBE_LIVE
 
-Purpose = Literal["ENTRY", "PROTECTION", "EXIT"]
 EVIDENCE_KEPT = 64
 """Pieces of evidence a record keeps for the eye; the journal keeps all."""
 

@@ -14,14 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-OrderState = Literal[
-    "DRAFT", "CONFIRMED", "VOID", "INTENT", "SENT", "UNKNOWN", "WORKING", "PARTIAL", "CANCEL_PENDING",
-    "FILLED", "CANCELLED", "EXPIRED", "REJECTED", "FAILED_CONFIRMED",
-]  # fmt: skip
-"""DRAFT: proposed. CONFIRMED: the operator said yes. VOID: given up before a byte was sent. INTENT: in the journal, client
-id fixed. SENT: handed to the socket. UNKNOWN: the outcome is not known, or the venue no longer shows an order it had
-confirmed. WORKING, PARTIAL: live by the venue's evidence. CANCEL_PENDING: live, and a cancel is on its way. The other five
-are the ends; FAILED_CONFIRMED: proven never to have arrived."""
+from core.messages import OrderState
 
 Cause = Literal[
     "CONFIRM", "VOID", "JOURNAL", "SEND", "CANCEL_SEND",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.risk.risk_settings import RiskSettings
 from core.risk.view import RiskView
+from core.settings_risk import RiskSettings
 from tests.core.risk.views import denied, entry, held, order, pending
 
 D = Decimal

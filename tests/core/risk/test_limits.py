@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, fields, replace
 
 from core.risk.limits import PHASES, TIGHTER, WHEN, Happening, LimitBook, Phase, arm, ask, exact, reset, tighter
-from core.risk.risk_settings import RiskSettings
+from core.settings_risk import RiskSettings
 
 NOW = RiskSettings()
 BOOK = LimitBook(effective=NOW, wanted=NOW)

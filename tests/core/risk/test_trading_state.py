@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from core.messages import TradingState
 from core.risk.trading_state import (
     ALLOWED,
     SAFETY,
@@ -14,7 +15,6 @@ from core.risk.trading_state import (
     Actor,
     Refused,
     Standing,
-    TradingState,
     move,
     settle,
     tighten,

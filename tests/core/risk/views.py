@@ -11,7 +11,6 @@ from core.risk.gates import GATES, Gate, Verdicts, judge
 from core.risk.heat import Correlations
 from core.risk.locks import Streak
 from core.risk.position_math import Pending
-from core.risk.risk_settings import RiskSettings
 from core.risk.trading_day import TradingDay
 from core.risk.verdict import Deny
 from core.risk.view import (
@@ -26,6 +25,7 @@ from core.risk.view import (
     RiskView,
     SessionView,
 )
+from core.settings_risk import RiskSettings
 from core.trading.order import OrderSpec
 from core.venue import Instrument
 

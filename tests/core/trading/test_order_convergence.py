@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.messages import OrderState
 from core.trading.evidence import (
     Acknowledged,
     Alarm,
@@ -35,7 +36,7 @@ from core.trading.evidence import (
 )
 from core.trading.order import ZERO, Fill, OrderReport, OrderStatus
 from core.trading.order_record import OrderRecord, born, state_of
-from core.trading.states import OWN_ACTS, PRE_SEND, OrderState, judge
+from core.trading.states import OWN_ACTS, PRE_SEND, judge
 from tests.core.trading.evidence_builders import CLIENT, PATH, T0, D, codes, fill, fold, intent, report, sent_order
 
 STATES: tuple[OrderState, ...] = get_args(OrderState)

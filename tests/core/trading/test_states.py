@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from core.messages import OrderState
 from core.trading.states import (
     DONE,
     LIVE,
@@ -15,7 +16,6 @@ from core.trading.states import (
     ROWS,
     STAYS,
     Cause,
-    OrderState,
     after_own_act,
     judge,
 )

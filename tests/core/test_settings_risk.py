@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from core.risk.risk_settings import RiskSettings, unsound
+from core.settings_risk import RiskSettings, unsound
 
 
 def test_the_defaults_are_sound_and_in_range() -> None:
