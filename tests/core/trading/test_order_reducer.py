@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from core.messages import Resolution
 from core.trading.evidence import (
     Acknowledged,
     Alarm,
@@ -24,7 +25,6 @@ from core.trading.evidence import (
     Quarantine,
     Refused,
     Reported,
-    Resolution,
     Resolved,
     Sent,
     StreamGap,
