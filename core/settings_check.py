@@ -188,7 +188,7 @@ def check_value(kind: inspect.Type, value: object) -> Any:
         for item in items:
             if isinstance(item, str) and not item.strip():
                 raise BadValue("holds an empty entry; take it out")
-            if items.count(item) > 1:
+            if not isinstance(item, float) and items.count(item) > 1:
                 raise BadValue(f"holds {shown(item)} twice; keep it once")
         return items
     near = ""

@@ -32,10 +32,11 @@ from core.settings_check import (
 )
 from core.settings_load import SettingsError, read_toml
 from core.settings_rules import broken_rules
+from core.settings_trading import Trading
 
 log = logging.getLogger("tradetui.settings")
 
-LIVE_SECTIONS = ("confluence", "detectors", "screening", "calibration")
+LIVE_SECTIONS = ("confluence", "detectors", "screening", "calibration", "paper", "risk")
 LIVE_KEYS = (
     "events.rules",
     "screen.theme",
@@ -52,6 +53,7 @@ LIVE_KEYS = (
     "market.min_quote_volume",
     "market.volatility_weight",
     "market.refresh_minutes",
+    *(f"trading.{name}" for name in Trading.__struct_fields__ if name != "environment"),
 )
 """What the parts read again while running; everything else is read once at start."""
 
