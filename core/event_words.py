@@ -63,15 +63,20 @@ class Words:
         self._thresholds: dict[str, ThresholdsInForce] = {}
         self._since_ms = since_ms
 
-    def tell(self, message: Message) -> Told | None:
-        """The event a message is, or None when it is no news."""
-        return WORDS[type(message)](self, message)
-
-    def _changed(self, value: object, *key: str) -> bool:
+    def changed(self, value: object, *key: str) -> bool:
+        """Whether this is not what was last told under `key`; remembers it."""
         if self._last.get(key) == value:
             return False
         self._last[key] = value
         return True
+
+    def seen(self, *key: str) -> object:
+        """What was last told under `key`; None for nothing."""
+        return self._last.get(key)
+
+    def is_old(self, at_ms: int) -> bool:
+        """Whether it happened before the program began."""
+        return at_ms < self._since_ms
 
     def state(self, m: StateChange) -> Told:
         why = f": {', '.join(m.reasons)}" if m.reasons else ""
@@ -89,7 +94,7 @@ class Words:
 
     def link(self, m: LinkStatus) -> Told | None:
         before = self._last.get(("link", m.link))
-        if not self._changed(m.state, "link", m.link) or m.state == "connecting":
+        if not self.changed(m.state, "link", m.link) or m.state == "connecting":
             return None
         why = f": {m.reason}" if m.reason else ""
         again = f", trying again in {m.retry_in_s:.0f} s" if m.retry_in_s else ""
@@ -110,7 +115,7 @@ class Words:
 
     def channel(self, m: ChannelStatus) -> Told | None:
         known = ("channel", m.symbol, m.channel) in self._last
-        if not self._changed(m.fresh, "channel", m.symbol, m.channel) or (m.fresh and not known):
+        if not self.changed(m.fresh, "channel", m.symbol, m.channel) or (m.fresh and not known):
             return None
         key = f"channel {m.symbol} {m.channel} {m.fresh}"
         if m.fresh:
@@ -130,7 +135,7 @@ class Words:
         key = ("book", m.symbol)
         if m.state == "syncing" or (m.state == "live" and key not in self._last):
             return None
-        if not self._changed(m.state, *key):
+        if not self.changed(m.state, *key):
             return None
         repeat = f"book {m.symbol} {m.state}"
         if m.state == "live":
@@ -148,7 +153,7 @@ class Words:
         )
 
     def ban(self, m: RestBan) -> Told | None:
-        if not self._changed(m.until_ms, "ban"):
+        if not self.changed(m.until_ms, "ban"):
             return None
         if not m.until_ms:
             return Told("ban", "info", "", f"{m.venue} takes requests again", m.at_ms)
@@ -170,7 +175,7 @@ class Words:
         return Told("setting", "warning", "", f"{what}{m.reason}", m.at_ms)
 
     def universe(self, m: Universe) -> Told | None:
-        if not self._changed(m.symbols, "universe"):
+        if not self.changed(m.symbols, "universe"):
             return None
         parts = [f"{sign}{len(names)} ({_some(names)})" for sign, names in (("+", m.added), ("−", m.removed)) if names]
         change = f" {' '.join(parts)}" if parts and len(m.added) < len(m.symbols) else ""
@@ -202,7 +207,7 @@ class Words:
     def calibration(self, m: CalibrationReport) -> Told | None:
         """A verdict, once: what was kept from earlier runs, and what is said again, is no news."""
         key = (m.task_id, m.at_ms, m.verdict, m.accepted_by_operator)
-        if m.verdict == "waiting" or m.at_ms < self._since_ms or not self._changed(key, "calibration", m.symbol):
+        if m.verdict == "waiting" or m.at_ms < self._since_ms or not self.changed(key, "calibration", m.symbol):
             return None
         severity: Severity = "info"
         if m.accepted_by_operator:
@@ -235,7 +240,7 @@ class Words:
         return Told("calibration", "info", m.symbol, text, m.at_ms)
 
     def engine(self, m: EngineStatus) -> Told | None:
-        if not self._changed((m.phase, m.text), "engine"):
+        if not self.changed((m.phase, m.text), "engine"):
             return None
         severity: Severity = "error" if m.phase == "failed" else "info"
         return Told("engine", severity, "", m.text, m.at_ms, repeat_key=f"engine {m.phase} {m.text[:40]}")

@@ -18,12 +18,17 @@ import msgspec
 
 from core.bus import Bus, worth_reporting
 from core.clock import Clock
-from core.event_words import WORDS, Told, Words
+from core.event_words import WORDS as MARKET_WORDS
+from core.event_words import Told, Words
+from core.event_words_orders import ORDER_WORDS
 from core.messages import Event, Fault, Message, Replay, SettingChanged
 from core.settings import Events
 from core.store import Store, StoreError
 
 log = logging.getLogger("tradetui.events")
+
+WORDS = MARKET_WORDS | ORDER_WORDS
+"""Every class of message that can be an event, with its words."""
 
 WRITE_S = 0.5
 REPEAT_MS = 60_000
@@ -105,7 +110,7 @@ class EventRecorder:
             return
         if isinstance(message, SettingChanged):
             self._edits_waiting.append(message)
-        told = self._words.tell(message)
+        told = WORDS[type(message)](self._words, message)
         if told is None:
             return
         if told.fact:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.event_words import REASON_MOST, Told, Words
+from core.event_words import REASON_MOST, WORDS, Told, Words
 from core.messages import (
     Analysis,
     CalibrationReport,
@@ -78,7 +78,7 @@ def told(*messages: Message) -> list[Told]:
 
 def told_since(since_ms: int, *messages: Message) -> list[Told]:
     words = Words(since_ms)
-    return [found for message in messages if (found := words.tell(message)) is not None]
+    return [found for message in messages if (found := WORDS[type(message)](words, message)) is not None]
 
 
 def texts(*messages: Message) -> list[str]:

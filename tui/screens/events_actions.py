@@ -41,6 +41,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("✗", "An error: something failed and was contained."),
     ("↑ BUY, ↓ SELL, • HOLD", "A state began; PRICE is the close that began it, P the probability it had."),
     ("alert", "Alerts and recommendations; what calibration did stands with the settings."),
+    ("order", "Orders, fills, trades that ended, protective stops, halts, differences with the venue."),
     ("link, data", "Connections and refusals of the venue; frozen channels and broken order books."),
     ("12 new ↓", "So many events came below while you read older ones."),
     ("hidden", "Events the filters keep back; Esc takes the last filter back, then the one before."),

@@ -11,6 +11,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("all", ()),
     ("state", ("state",)),
     ("alert", ("alert", "recommendation")),
+    ("order", ("order", "fill", "trade", "stop", "halt", "discrepancy")),
     ("link", ("link", "ban")),
     ("data", ("channel", "book")),
     ("fault", ("fault",)),

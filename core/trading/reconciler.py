@@ -1,0 +1,266 @@
+"""Compares what the venue says is with what the journal says was meant: at start, after every gap, and on a timer.
+
+The venue decides what is, the journal what was meant, the operator when they differ. Nothing is repaired silently and
+nothing foreign is touched: a difference becomes a `Discrepancy` on the screen, and the trading state drops to REDUCING.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from core.bus import Bus
+from core.clock import Clock
+from core.market.repairs import wait_after
+from core.messages import Replay
+from core.settings_live import LiveSettings
+from core.trading.broker import AccountSnapshot, Broker, StreamState, VenueBalance, VenuePosition
+from core.trading.client_ids import recognise
+from core.trading.differences import Difference, Differences
+from core.trading.evidence import NotListed, Reported
+from core.trading.ledger import Ledger
+from core.trading.manager import OrderManager
+from core.trading.order import ZERO, Fill, OrderReport
+from core.trading.order_record import OrderRecord
+from core.trading.position_book import PositionBook
+from core.trading.risk_desk import RiskDesk
+from core.trading.states import MAYBE_LIVE
+from core.venue import Banned, Instrument, VenueError
+
+SECOND_LOOK_S = 1.0
+"""Balances are read from another machine than the stream: what differs is looked at once more before it is believed."""
+GRACE_MS = 3_000
+"""An order this young may be missing from a listing: venues create orders asynchronously."""
+
+log = logging.getLogger("tradetui.trading")
+
+
+class Watcher(Protocol):
+    """Who keeps the proof of protective stops."""
+
+    def verified(self, client_ids: list[str], at_ms: int) -> None:
+        """These orders were open at the venue at that time."""
+
+
+class Reconciler:
+    """One account. `run` compares until cancelled; `ask` lets it compare everything now."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        live: LiveSettings,
+        broker: Broker,
+        manager: OrderManager,
+        book: PositionBook,
+        risk: RiskDesk,
+        watcher: Watcher,
+        rules: Callable[[str], Instrument | None],
+    ) -> None:
+        self._clock = clock
+        self._live = live
+        self._broker = broker
+        self._manager = manager
+        self._book = book
+        self._risk = risk
+        self._watcher = watcher
+        self._ledger = Ledger(rules)
+        self.differences = Differences(bus, clock, broker, risk)
+        self.foreign: Mapping[str, OrderReport] = {}
+        self.settled_ms = 0
+        """When everything was last compared, without a failure; 0: never."""
+        self._stream: StreamState = "DOWN"
+        self._wanted = asyncio.Event()
+        self._failures = 0
+        bus.subscribe(Replay, lambda _: self.differences.replay(), name="reconciler.replay")
+
+    # --- what is told ------------------------------------------------------------------------------------------------
+
+    def on_stream(self, state: StreamState, why: str) -> None:
+        """A gap: entries wait until everything was compared."""
+        self._stream = state
+        self._risk.on_stream("GAP" if state == "UP" else "DOWN")
+        if state == "UP":
+            self.ask()
+        else:
+            log.warning("private stream down: %s", why)
+
+    def on_fill(self, record: OrderRecord, fill: Fill) -> None:
+        """An execution of ours: what it moved is expected from now on."""
+        self._ledger.fill(fill)
+
+    def on_account(self, balances: dict[str, VenueBalance], positions: tuple[VenuePosition, ...]) -> None:
+        """Absolute values from the stream. They are compared with the next snapshot, not here: fills may still be on their way."""
+        self._risk.on_account(balances, positions)
+
+    def ask(self) -> None:
+        """Compare everything as soon as possible."""
+        self._wanted.set()
+
+    def adopt(self, key: str) -> str:
+        """The operator accepts the venue's side of a difference. Words of refusal, or empty."""
+        difference = self.differences.standing.get(key)
+        if difference is None:
+            return f"there is no discrepancy {key!r} any more"
+        if difference.kind == "BALANCE":
+            self._ledger.accept(difference.symbol)
+        if difference.kind in ("POSITION", "QUANTITY"):
+            return f"{difference.text}; close it at the venue or here until both sides agree, it cannot be adopted"
+        self.differences.accept(key)
+        return ""
+
+    # --- comparing ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Orders every `reconcile_orders_s`, the account every `reconcile_account_s`, all of it when asked."""
+        account_due = 0.0
+        while True:
+            trading = self._live.current.trading
+            everything = self._wanted.is_set() or self._clock.monotonic() >= account_due
+            self._wanted.clear()
+            wait_s = trading.reconcile_orders_s
+            try:
+                await self.compare_orders()
+                if everything:
+                    await self.compare_account()
+                    account_due = self._clock.monotonic() + trading.reconcile_account_s
+                    self._settled()
+                self._failures = 0
+            except VenueError as error:
+                self._failures += 1
+                wait_s = max(error.retry_in_s, 1.0) if isinstance(error, Banned) else wait_after(error, self._failures)
+                wait_s = min(wait_s, trading.reconcile_orders_s) if not isinstance(error, Banned) else wait_s
+                if everything:
+                    self._wanted.set()
+                log.warning("reconciliation: %s; again in %.0f s", error, wait_s)
+            await self._rest(wait_s)
+
+    async def _rest(self, wait_s: float) -> None:
+        """Until the time is up, or somebody asks after a success."""
+        if self._failures:
+            await self._clock.sleep(wait_s)
+            return
+        sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
+        asked = asyncio.ensure_future(self._wanted.wait())
+        try:
+            await asyncio.wait((sleeping, asked), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in (sleeping, asked):
+                waiting.cancel()
+            await asyncio.gather(sleeping, asked, return_exceptions=True)
+
+    def _settled(self) -> None:
+        self.settled_ms = self._clock.now_ms()
+        if self._stream == "UP":
+            self._risk.on_stream("SYNCED")
+
+    async def compare_orders(self) -> None:
+        """Open orders of the venue against the records. Raises `VenueError`."""
+        asked_ms = self._clock.now_ms()
+        listed = await self._broker.open_orders()
+        now_ms = self._clock.now_ms()
+        foreign: dict[str, OrderReport] = {}
+        ours: set[str] = set()
+        for report in listed:
+            record = self._manager.find(report)
+            if record is None:
+                foreign[report.order_id] = report
+                continue
+            ours.add(record.client_id)
+            self._manager.hear(
+                Reported(
+                    client_id=record.client_id, at_ms=now_ms, report=report, channel="OPEN_ORDERS", asked_ms=asked_ms
+                )
+            )
+        for record in list(self._manager.orders.values()):
+            young = asked_ms - record.sent_ms < GRACE_MS
+            if record.state in MAYBE_LIVE and record.client_id not in ours and not young:
+                self._manager.hear(NotListed(client_id=record.client_id, at_ms=now_ms, asked_ms=asked_ms))
+        self._watcher.verified(sorted(ours), asked_ms)
+        self.foreign = foreign
+        self._tell_foreign(foreign)
+
+    def _tell_foreign(self, foreign: Mapping[str, OrderReport]) -> None:
+        found = [_foreign(report) for report in foreign.values()]
+        self.differences.of_kinds(("FOREIGN_ORDER", "UNKNOWN_ORDER"), found)
+
+    async def compare_account(self) -> None:
+        """Balances and positions against our own fills. Raises `VenueError`."""
+        snapshot = await self._snapshot()
+        found = self._differences(snapshot)
+        if any(difference.key not in self.differences.standing for difference in found):
+            # The reading may be older than the fills we know, or newer than those we do not: look once more.
+            await self._clock.sleep(SECOND_LOOK_S)
+            snapshot = await self._snapshot()
+            again = {difference.key for difference in self._differences(snapshot)}
+            found = [difference for difference in self._differences(snapshot) if difference.key in again]
+        self.differences.of_kinds(("BALANCE", "POSITION", "QUANTITY"), found)
+        if not any(difference.kind == "BALANCE" for difference in found):
+            self._ledger.believe(snapshot.balances)
+
+    async def _snapshot(self) -> AccountSnapshot:
+        fills = self._ledger.fills
+        snapshot = await self._broker.snapshot()
+        while self._ledger.fills != fills:  # something traded while the answer was on its way: it tells of neither side
+            fills = self._ledger.fills
+            snapshot = await self._broker.snapshot()
+        self._risk.on_snapshot(snapshot)
+        return snapshot
+
+    def _differences(self, snapshot: AccountSnapshot) -> list[Difference]:
+        found = (
+            self._position_differences(snapshot) if self._broker.features.perpetual else self._coins_missing(snapshot)
+        )
+        if not self._broker.features.perpetual:
+            named = {difference.symbol for difference in found}
+            found += [one for one in self._ledger.differences(snapshot.balances) if one.symbol not in named]
+        return found
+
+    def _coins_missing(self, snapshot: AccountSnapshot) -> list[Difference]:
+        """Positions of ours that the venue's coins do not cover: somebody sold them elsewhere."""
+        found = []
+        for base, ours in sorted(self._ledger.held(self._book.positions).items()):
+            balance = snapshot.balances.get(base, VenueBalance(ZERO))
+            total = balance.free + balance.locked
+            if ours > total + self._ledger.dust(base):
+                text = (
+                    f"{base}: our positions hold {ours:f}, the venue has {total:f}: coins were sold or moved elsewhere; "
+                    "close the position here or bring them back"
+                )
+                found.append(Difference(f"BALANCE {base}", "BALANCE", base, f"{ours:f}", f"{total:f}", text))
+        return found
+
+    def _position_differences(self, snapshot: AccountSnapshot) -> list[Difference]:
+        ours = {symbol: position.quantity for symbol, position in self._book.positions.items() if position.quantity}
+        venues = {position.symbol: position.size for position in snapshot.positions if position.size}
+        found = []
+        for symbol in sorted(ours.keys() | venues.keys()):
+            here, there = ours.get(symbol, ZERO), venues.get(symbol, ZERO)
+            if here != there:
+                found.append(_position(symbol, here, there))
+        return found
+
+
+def _position(symbol: str, here: Decimal, there: Decimal) -> Difference:
+    text = (
+        f"{symbol}: we hold {here:f} by our fills, the venue says {there:f}: somebody traded it elsewhere, or it was "
+        "liquidated; make both agree by hand, entries stay blocked until then"
+    )
+    return Difference(f"POSITION {symbol}", "POSITION", symbol, f"{here:f}", f"{there:f}", text)
+
+
+def _foreign(report: OrderReport) -> Difference:
+    spec = report.spec
+    left = spec.quantity - report.filled
+    order = f"{spec.side} {left:f} {spec.symbol}" + (f" at {spec.price:f}" if spec.price else "")
+    if recognise(spec.client_id) is not None:
+        text = (
+            f"order {report.order_id} ({order}) was sent by this program elsewhere: a second host with the same keys, or a lost "
+            "journal; stop the other one, it is not touched here"
+        )
+        return Difference(f"UNKNOWN_ORDER {report.order_id}", "UNKNOWN_ORDER", spec.symbol, "none", order, text)
+    text = f"order {report.order_id} ({order}) was placed elsewhere; it is shown and not touched"
+    return Difference(f"FOREIGN_ORDER {report.order_id}", "FOREIGN_ORDER", spec.symbol, "none", order, text)

@@ -1,0 +1,59 @@
+"""The venue's rules of every instrument, and how old they are: what orders are made and checked against."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from core.clock import Clock
+from core.market.repairs import wait_after
+from core.venue import Instrument, MarketProvider, VenueError
+
+REFRESH_S = 1200.0
+"""Rules older than an hour hold up entries; read every twenty minutes, two failures in a row change nothing."""
+
+log = logging.getLogger("tradetui.trading")
+
+
+class RulesBook:
+    """`get(symbol)` is what the venue said last. `on_read` hears each reading, with its time."""
+
+    def __init__(
+        self, clock: Clock, provider: MarketProvider, on_read: Callable[[int], None] = lambda at_ms: None
+    ) -> None:
+        self._clock = clock
+        self._provider = provider
+        self._on_read = on_read
+        self._rules: dict[str, Instrument] = {}
+        self.read_ms = 0
+
+    def get(self, symbol: str) -> Instrument | None:
+        """The rules of a symbol; None: the venue does not list it, or was not asked yet."""
+        return self._rules.get(symbol)
+
+    def all(self) -> dict[str, Instrument]:
+        """Every instrument, by symbol."""
+        return self._rules
+
+    async def refresh(self) -> None:
+        """Ask the venue now. A symbol that is no longer listed stays known: a position in it must still be shown.
+
+        Raises `VenueError`.
+        """
+        found = {instrument.symbol: instrument for instrument in await self._provider.instruments()}
+        self._rules = self._rules | found
+        self.read_ms = self._clock.now_ms()
+        self._on_read(self.read_ms)
+
+    async def run(self) -> None:
+        """Keep them fresh until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self.refresh()
+                failures, wait_s = 0, REFRESH_S
+            except VenueError as error:
+                failures += 1
+                wait_s = wait_after(error, failures)
+                log.warning("rules: %s; trying again in %.0f s", error, wait_s)
+            await self._clock.sleep(wait_s)
