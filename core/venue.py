@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from core.messages import HostKind, Ticker
+from core.messages import HostKind, Ladder, Ticker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,6 +169,9 @@ class MarketProvider(Protocol):
 
     def set_focus(self, symbol: str) -> None:
         """Publish `Ladder` for this symbol with each micro-batch (empty: for none)."""
+
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """The best `levels` of the local book of a subscribed symbol, now; None while there is none that is live. Cheap."""
 
     async def close(self) -> None:
         """Release connections."""

@@ -15,7 +15,6 @@ import numpy as np
 
 from core.bus import Bus
 from core.clock import Clock, SimClock
-from core.market.book import OrderBook
 from core.market.candle_file import SUFFIXES
 from core.market.resample import resample
 from core.messages import BookStatus, HostKind, Ladder, LinkState, LinkStatus, Ticker, VenueClock
@@ -146,10 +145,14 @@ class RecordedMarket:
         """The recording's time: it moves at the speed of play, and never past the next message."""
         return self._tape_clock.now_ms()
 
-    def book(self, symbol: str) -> OrderBook | None:
-        """The book of a raw stream's symbol as played so far; None while there is none."""
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """See `MarketProvider`: the book of a raw stream's symbol as played so far; candle files have none."""
         local = self._player.books.get(symbol) if self._player is not None else None
-        return local.book if local is not None and local.state == "live" else None
+        if local is None or local.state != "live":
+            return None
+        bids, asks = local.book.ladder(levels)
+        at_ms = self.venue_now_ms()
+        return Ladder(venue=self.venue, category=self.category, symbol=symbol, bids=bids, asks=asks, at_ms=at_ms)
 
     # --- playing -----------------------------------------------------------------------------------------------------
 
@@ -386,19 +389,9 @@ class RecordedMarket:
         )
 
     def _publish_ladder(self) -> None:
-        book = self.book(self._focus) if self._focus else None
-        if book is not None:
-            bids, asks = book.ladder(LADDER_LEVELS)
-            self._bus.publish(
-                Ladder(
-                    venue=self.venue,
-                    category=self.category,
-                    symbol=self._focus,
-                    bids=bids,
-                    asks=asks,
-                    at_ms=self.venue_now_ms(),
-                )
-            )
+        ladder = self.ladder(self._focus, LADDER_LEVELS)
+        if ladder is not None:
+            self._bus.publish(ladder)
 
     def _gauges(self) -> Gauges:
         player = self._player

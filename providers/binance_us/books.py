@@ -100,22 +100,20 @@ class Books:
             if feed.book.state == "live" and feed.book.book.is_crossed:
                 self.want(feed, feed.book.invalidate("crossed"))
 
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """See `core.venue.MarketProvider.ladder`."""
+        feed = self._feeds.get(symbol)
+        if feed is None or feed.book.state != "live":
+            return None
+        bids, asks = feed.book.book.ladder(levels)
+        at_ms = self._clock.now_ms()
+        return Ladder(venue=self._venue, category=self._category, symbol=symbol, bids=bids, asks=asks, at_ms=at_ms)
+
     def publish_ladder(self) -> None:
         """The focused symbol's best levels, when its book is live."""
-        feed = self._feeds.get(self.focus)
-        if feed is None or feed.book.state != "live":
-            return
-        bids, asks = feed.book.book.ladder(LADDER_LEVELS)
-        self._bus.publish(
-            Ladder(
-                venue=self._venue,
-                category=self._category,
-                symbol=feed.symbol,
-                bids=bids,
-                asks=asks,
-                at_ms=self._clock.now_ms(),
-            )
-        )
+        ladder = self.ladder(self.focus, LADDER_LEVELS)
+        if ladder is not None:
+            self._bus.publish(ladder)
 
     async def run(self) -> None:
         """One worker: fetch what is due, until cancelled."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import HostKind, Ticker
+from core.messages import HostKind, Ladder, Ticker
 from core.settings import Settings
 from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, Retryable, VenueError
@@ -214,6 +214,10 @@ class BinanceUsMarket:
     def set_focus(self, symbol: str) -> None:
         """See `core.venue.MarketProvider.set_focus`."""
         self.books.focus = symbol
+
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """See `core.venue.MarketProvider.ladder`."""
+        return self.books.ladder(symbol, levels)
 
     async def run(self) -> None:
         """See `core.venue.MarketProvider.run`."""

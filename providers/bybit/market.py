@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from core.bus import Bus
 from core.clock import Clock
-from core.market.book import OrderBook
-from core.messages import Fault, HostKind, Ticker
+from core.messages import Fault, HostKind, Ladder, Ticker
 from core.settings import Settings
 from core.supervise import Supervisor
 from core.venue import CandleBlock, Instrument, VenueError
@@ -121,10 +120,9 @@ class BybitMarket:
         """See `MarketProvider`."""
         return int(self._clock.now_ms() + self.offset_ms)
 
-    def book(self, symbol: str) -> OrderBook | None:
-        """The local book of a symbol, or None while it is not live."""
-        state = self._streams.symbols.get(symbol)
-        return state.depth.book if state is not None and state.depth.live else None
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """See `MarketProvider`."""
+        return self._streams.ladder(symbol, levels)
 
     # --- streams -----------------------------------------------------------------------------------------------------
 

@@ -275,23 +275,24 @@ class Streams:
         if symbol in self.symbols:
             self.symbols[symbol].depth.changed = True
 
+    def ladder(self, symbol: str, levels: int) -> Ladder | None:
+        """See `core.venue.MarketProvider.ladder`."""
+        state = self.symbols.get(symbol)
+        if state is None or not state.depth.live:
+            return None
+        bids, asks = state.depth.book.ladder(levels)
+        at_ms = self._clock.now_ms()
+        return Ladder(venue="bybit", category=self._category, symbol=symbol, bids=bids, asks=asks, at_ms=at_ms)
+
     def publish_ladder(self) -> None:
         """The focused symbol's book, when it changed since the last time."""
         state = self.symbols.get(self.focus)
-        if state is None or not (state.depth.live and state.depth.changed):
+        if state is None or not state.depth.changed:
             return
-        state.depth.changed = False
-        bids, asks = state.depth.book.ladder(LADDER_LEVELS)
-        self._bus.publish(
-            Ladder(
-                venue="bybit",
-                category=self._category,
-                symbol=state.symbol,
-                bids=bids,
-                asks=asks,
-                at_ms=self._clock.now_ms(),
-            )
-        )
+        ladder = self.ladder(self.focus, LADDER_LEVELS)
+        if ladder is not None:
+            state.depth.changed = False
+            self._bus.publish(ladder)
 
     def _publish_book(self, state: SymbolStreams, word: Literal["syncing", "live", "stale"], reason: str) -> None:
         self._bus.publish(

@@ -279,7 +279,7 @@ def test_a_gap_in_the_recorded_book_makes_it_stale(tmp_path):
     statuses = gathered(bus, BookStatus)
     market.play()
     assert (statuses[-1].state, "gap" in statuses[-1].reason) == ("stale", True)
-    assert market.book("ABCUSDT") is None
+    assert market.ladder("ABCUSDT", 5) is None
 
 
 # --- live ------------------------------------------------------------------------------------------------------------

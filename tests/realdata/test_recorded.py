@@ -63,9 +63,9 @@ def test_candles_from_trades_and_rebuilt_books_equal_the_derived_answers(folder,
         row = books.get(depth_index)
         if row is None:
             continue
-        book = market.book(symbol)
-        assert book is not None
-        bids, asks = book.ladder(10)
+        ladder = market.ladder(symbol, 10)
+        assert ladder is not None
+        bids, asks = ladder.bids, ladder.asks
         assert bids[0] == (float(row["bid_px"]), float(row["bid_qty"]))
         assert asks[0] == (float(row["ask_px"]), float(row["ask_qty"]))
         assert (bids[9][0], asks[9][0]) == (float(row["bid_px_10"]), float(row["ask_px_10"]))

@@ -91,6 +91,19 @@ async def test_the_focused_symbol_gets_a_ladder(start: Start) -> None:
         assert {m.symbol for m in rig.of(Ladder)} == {symbol}
 
 
+async def test_the_ladder_of_any_symbol_can_be_read_while_its_book_is_live(start: Start) -> None:
+    async with start(watch=2) as rig:
+        one, other = rig.market._feeds
+        await rig.until(lambda: rig.market.ladder(one, 1) and rig.market.ladder(other, 1), "live books")
+        ladder = rig.market.ladder(other, 7)
+        assert ladder is not None
+        assert (ladder.symbol, len(ladder.bids), len(ladder.asks)) == (other, 7, 7)
+        assert ladder.bids[0][0] < ladder.asks[0][0]
+        rig.market.books.lose(rig.market._feeds[one], "cut")
+        assert rig.market.ladder(one, 7) is None
+        assert rig.market.ladder("NOSUCH", 7) is None
+
+
 async def test_candles_page_both_ways_and_keep_to_their_bounds(start: Start) -> None:
     async with start() as rig:
         (symbol,) = await rig.symbols(1)

@@ -110,7 +110,7 @@ async def test_garbage_of_every_kind_is_counted_and_never_passed_on(desk: Desk):
         await desk.until(lambda: desk.of(ProviderStats)[-1].rejected > 10)
         mark = len(desk.messages)
         await desk.until(lambda: {q.symbol for q in desk.of(Quote, since=mark)} == set(SYMBOLS))
-        await desk.until(lambda: desk.market.book("ETHUSDT") is not None)
+        await desk.until(lambda: desk.market.ladder("ETHUSDT", 1) is not None)
     for quote in desk.of(Quote, since=since):
         assert 100 < quote.bid < quote.ask < 10_000
         assert 0 < quote.bid_size < 1e6

@@ -63,9 +63,9 @@ async def test_the_book_equals_the_venues_when_the_market_pauses(clock, category
             for symbol in SYMBOLS:
                 query = f"category={category}&symbol={symbol}&limit=50"
                 answer = (await rest.get(f"/v5/market/orderbook?{query}")).json()["result"]
-                book = desk.market.book(symbol)
-                assert book is not None
-                bids, asks = book.ladder(50)
+                ladder = desk.market.ladder(symbol, 50)
+                assert ladder is not None
+                bids, asks = ladder.bids, ladder.asks
                 assert list(bids) == [(float(price), float(size)) for price, size in answer["b"]]
                 assert list(asks) == [(float(price), float(size)) for price, size in answer["a"]]
                 quote = desk.of(Quote, symbol)[-1]
