@@ -16,7 +16,7 @@ from core.messages import Purpose
 from core.trading.evidence import Evidence
 from core.trading.order import ZERO
 from core.trading.order_record import Intent
-from core.trading.plan import StopMoved, TradeEnded, TradePlan
+from core.trading.plan import FundingPaid, OutsideFill, StopMoved, TradeEnded, TradePlan
 
 
 class Authorised(Struct, frozen=True, kw_only=True, tag="authorised"):
@@ -82,6 +82,8 @@ Record = (
     | TradePlan
     | StopMoved
     | TradeEnded
+    | OutsideFill
+    | FundingPaid
 )
 
 

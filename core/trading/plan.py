@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from core.messages import Side
-from core.trading.order import ZERO
+from core.trading.order import ZERO, Fill
 
 
 class Target(Struct, frozen=True):
@@ -45,7 +45,10 @@ class TradePlan(Struct, frozen=True, kw_only=True, tag="plan"):
 
 
 class StopMoved(Struct, frozen=True, kw_only=True, tag="stop_moved"):
-    """The plan's stop is another one from now on: `why` is BREAK_EVEN, TRAIL, OPERATOR. A record of the journal."""
+    """The plan's stop is another one from now on: `why` is BREAK_EVEN, TRAIL, OPERATOR, REVERTED (the venue refused the move).
+
+    A record of the journal, written before anything is sent.
+    """
 
     at_ms: int
     trade_id: str
@@ -62,3 +65,22 @@ class TradeEnded(Struct, frozen=True, kw_only=True, tag="trade_ended"):
     r_multiple: float
     why: str
     dust: Decimal = ZERO
+
+
+class OutsideFill(Struct, frozen=True, kw_only=True, tag="outside_fill"):
+    """Our position was changed by an order that is none of ours: a liquidation, a trade on the website. A record of the
+    journal, written only on somebody's explicit word.
+    """
+
+    at_ms: int
+    trade_id: str
+    fill: Fill
+    why: str
+
+
+class FundingPaid(Struct, frozen=True, kw_only=True, tag="funding_paid"):
+    """Funding of a perpetual position: `amount` in quote, positive is paid by us. A record of the journal."""
+
+    at_ms: int
+    trade_id: str
+    amount: Decimal
