@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from core.messages import OrderState, Resolution
-from core.trading.order import Fill, OrderReport
+from core.trading.order import Fill, OrderReport, OrderSpec
 from core.trading.states import Cause
 
 Channel = Literal["ANSWER", "STREAM", "QUERY", "OPEN_ORDERS", "TRADES"]
@@ -116,6 +116,20 @@ class CancelAnswered(_Evidence, frozen=True, kw_only=True, tag="cancel_answered"
     text: str = ""
 
 
+class AmendSent(_Evidence, frozen=True, kw_only=True, tag="amend_sent"):
+    """The write of an amend begins: price, trigger or quantity of the resting order are to be those of `spec`."""
+
+    spec: OrderSpec
+
+
+class AmendAnswered(_Evidence, frozen=True, kw_only=True, tag="amend_answered"):
+    """The answer to the oldest amend without one. It is no proof that the order changed: that takes a report."""
+
+    outcome: CancelOutcome
+    code: str = ""
+    text: str = ""
+
+
 class Resolved(_Evidence, frozen=True, kw_only=True, tag="resolved"):
     """A person decided after seeing the evidence."""
 
@@ -126,7 +140,7 @@ class Resolved(_Evidence, frozen=True, kw_only=True, tag="resolved"):
 
 Evidence = (
     Confirmed | Voided | Journalled | Sent | Acknowledged | Refused | OutcomeUnknown | Reported | StreamGap | NotFound
-    | NotListed | TradesListed | CancelSent | CancelAnswered | Resolved
+    | NotListed | TradesListed | CancelSent | CancelAnswered | AmendSent | AmendAnswered | Resolved
 )  # fmt: skip
 
 

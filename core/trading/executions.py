@@ -7,6 +7,7 @@ by two channels covers the same stretch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -17,6 +18,8 @@ from core.trading.order import ZERO, Fill, OrderReport, OrderStatus
 
 ENDS: tuple[OrderStatus, ...] = ("REJECTED", "EXPIRED", "CANCELED", "FILLED")
 """Reports of an end; of two with the same cumulative quantity the later in this list holds."""
+WAYS = 1024
+"""Sums of fills looked at when one execution has two ids: the limit keeps a venue from buying our time."""
 
 
 class VenueOrder(Struct, frozen=True, kw_only=True):
@@ -144,7 +147,7 @@ def _counted(held: tuple[Fill, ...], cumulative: Decimal) -> tuple[Fill, ...]:
     """Those that add up: in order of their place, each stretch of the cumulative quantity once.
 
     A fill without a place (cumulative 0) has its trade id alone. As long as all of them together are more than the venue has
-    summed, one with the price and quantity of a placed one is taken for that one under another id.
+    summed, those with the price and quantity of a placed one are taken for that one under another id.
     """
     counted: list[Fill] = []
     covered = ZERO
@@ -154,14 +157,37 @@ def _counted(held: tuple[Fill, ...], cumulative: Decimal) -> tuple[Fill, ...]:
             counted.append(fill)
     unplaced = [fill for fill in held if fill.cumulative == ZERO]
     excess = sum((fill.quantity for fill in (*counted, *unplaced)), ZERO) - cumulative
-    twins = [(fill.price, fill.quantity) for fill in counted]
+    if not unplaced or excess <= ZERO:
+        return (*counted, *unplaced)
+    twins = _twins(Counter(map(_alike, counted)), Counter(map(_alike, unplaced)), excess)
     for fill in unplaced:
-        if excess >= fill.quantity and (fill.price, fill.quantity) in twins:
-            twins.remove((fill.price, fill.quantity))
-            excess -= fill.quantity
+        if twins[_alike(fill)] > 0:
+            twins[_alike(fill)] -= 1
         else:
             counted.append(fill)
     return tuple(counted)
+
+
+def _twins(
+    placed: Counter[tuple[Decimal, Decimal]], unplaced: Counter[tuple[Decimal, Decimal]], excess: Decimal
+) -> Counter[tuple[Decimal, Decimal]]:
+    """How many unplaced fills of each price and quantity are placed ones under another id.
+
+    Those that together make up the excess exactly, where some do: one after the other would take the wrong one of two that
+    look alike. Else the fewest that make up for all of it, else all that can be.
+    """
+    ways: dict[Decimal, Counter[tuple[Decimal, Decimal]]] = {ZERO: Counter()}
+    for alike in sorted(placed.keys() & unplaced.keys()):
+        for _ in range(min(placed[alike], unplaced[alike])):
+            longer = {total + alike[1]: chosen + Counter((alike,)) for total, chosen in ways.items() if total < excess}
+            ways = longer | ways
+            for total in sorted(ways, reverse=True)[WAYS:]:
+                del ways[total]
+    return ways[min((total for total in ways if total >= excess), default=max(ways))]
+
+
+def _alike(fill: Fill) -> tuple[Decimal, Decimal]:
+    return fill.price, fill.quantity
 
 
 def _place(fill: Fill) -> tuple[Decimal, Decimal, str]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from core.messages import OrderState, Purpose, Resolution
-from core.trading.evidence import Evidence
+from core.trading.evidence import CancelOutcome, Evidence
 from core.trading.executions import ENDS, VenueOrder, merged
 from core.trading.no_trace import Silence
 from core.trading.order import ZERO, Fill, OrderSpec
@@ -41,10 +41,24 @@ class Intent(Struct, frozen=True, kw_only=True, tag="intent"):
     parent: str = ""
 
 
+class Amend(Struct, frozen=True, kw_only=True):
+    """A change asked for of the resting order. `outcome`: the answer, None so far. `shown`: the venue showed the order so."""
+
+    spec: OrderSpec
+    outcome: CancelOutcome | None = None
+    shown: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether it may yet be, or become, what the venue holds: only a refusal or the order itself settles it."""
+        return not self.shown and self.outcome != "REFUSED"
+
+
 class OrderRecord(Struct, frozen=True, kw_only=True):
     """The facts of one order and what follows from them. Made by `born`, changed only by `order_reducer.apply`.
 
-    `filled`, `average_price` (0: not known), `fees` by asset, `anomalies` and `state` follow from the other fields.
+    `amends` stand in the order they were sent. `filled`, `average_price` (0: not known), `fees` by asset, `anomalies` and
+    `state` follow from the other fields.
     `quarantine` holds the code that put it there, empty for none. `order_ids` of the venue, usually one. `refusal`: the
     venue's words to our send, None for none. `repeats` counts evidence that told nothing new.
     """
@@ -59,6 +73,7 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     refusal: str | None = None
     venue: tuple[VenueOrder, ...] = ()
     cancels_open: int = 0
+    amends: tuple[Amend, ...] = ()
     vanished: bool = False
     silence: Silence | None = None
     absent: bool = False
@@ -77,6 +92,24 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
         return self.intent.spec.client_id
 
     @property
+    def spec(self) -> OrderSpec:
+        """The order as the venue was last proven to hold it: as sent, or as amended since."""
+        return next((amend.spec for amend in reversed(self.amends) if amend.shown), self.intent.spec)
+
+    @property
+    def quantity(self) -> Decimal:
+        """The most the order may fill: while an amend is pending, the larger of the old quantity and the new."""
+        if not self.amends:
+            return self.intent.spec.quantity
+        return max(self.spec.quantity, *(one.quantity for one in self.pending_specs), ZERO)
+
+    @property
+    def pending_specs(self) -> tuple[OrderSpec, ...]:
+        """What amends without proof may have made of it, oldest first."""
+        shown = max((place for place, amend in enumerate(self.amends, start=1) if amend.shown), default=0)
+        return tuple(amend.spec for amend in self.amends[shown:] if amend.pending)
+
+    @property
     def order_ids(self) -> tuple[str, ...]:
         return tuple(order.order_id for order in self.venue if order.order_id)
 
@@ -93,7 +126,7 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     @property
     def remaining(self) -> Decimal:
         """What may still fill, by quantity; 0 when over-filled."""
-        return max(ZERO, self.intent.spec.quantity - self.filled)
+        return max(ZERO, self.quantity - self.filled)
 
     @property
     def exists(self) -> bool:
@@ -123,7 +156,7 @@ def born(intent: Intent) -> OrderRecord:
 
 def state_of(record: OrderRecord) -> OrderState:
     """The one state that follows from the facts of an order that has an intent on disk."""
-    quantity = record.intent.spec.quantity
+    quantity = record.quantity
     if quantity > ZERO and record.filled >= quantity:
         return "FILLED"
     return _venue_state(record) if record.exists else _unseen_state(record)
@@ -191,9 +224,10 @@ def venue_order(venue: tuple[VenueOrder, ...], order_id: str) -> VenueOrder:
 def anomalies_of(record: OrderRecord) -> tuple[str, ...]:
     """What cannot be if all went well, as stable codes in alphabetical order."""
     spec = record.intent.spec
+    least = min(record.spec.quantity, *(one.quantity for one in record.pending_specs), record.quantity)
     quote = sum((order.filled_quote for order in record.venue), ZERO)
     found = set(record.mismatches)
-    if (spec.quantity > ZERO and record.filled > spec.quantity) or ZERO < spec.quote_quantity < quote:
+    if ZERO < record.quantity < record.filled or ZERO < spec.quote_quantity < quote:
         found.add("OVERFILL")
     if record.refusal is not None and record.exists:
         found.add("REFUSED_YET_LIVE")
@@ -208,6 +242,6 @@ def anomalies_of(record: OrderRecord) -> tuple[str, ...]:
             found.add("FILLED_PAST_END")
         if order.end == "REJECTED" and order.filled > ZERO:
             found.add("REJECTED_WITH_FILLS")
-        if order.end == "FILLED" and record.filled < spec.quantity:
+        if order.end == "FILLED" and record.filled < least:
             found.add("FILLED_SHORT")
     return tuple(sorted(found))

@@ -6,6 +6,7 @@ The replay of a journal and the live manager both go through `apply`, which is w
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from core.trading.evidence import (
     Acknowledged,
     Alarm,
+    AmendAnswered,
+    AmendSent,
     Ask,
     CancelAnswered,
     CancelSent,
@@ -39,9 +42,10 @@ from core.trading.evidence import (
 )
 from core.trading.executions import ENDS, executed, listed, told
 from core.trading.no_trace import NoTraceRule, Silence, heard, proven
-from core.trading.order import ZERO, OrderReport
+from core.trading.order import ZERO, OrderReport, OrderSpec
 from core.trading.order_record import (
     EVIDENCE_KEPT,
+    Amend,
     OrderRecord,
     anomalies_of,
     state_of,
@@ -62,6 +66,7 @@ REMEDIES: dict[str, str] = {
     "RESOLUTION_REFUSED": "the evidence says otherwise; look at it again",
     "ORDER_VANISHED": "the venue no longer shows it; its trades are being asked for",
     "FILLED_AFTER_END": "the order filled after an end was told; the fill counts",
+    "COUNTED_TWICE": "one execution told under two ids had counted twice; it counts once now",
     "LIVE_AFTER_END": "the order lives although it was held to be over; cancel it or let it work",
     "END_CHANGED": "the venue told a second end; the later one holds",
     "OVERFILL": "more was filled than ordered; all of it counts; entries are halted until someone has looked",
@@ -149,7 +154,7 @@ def _told(before: OrderRecord, after: OrderRecord, legal: bool, effects: list[Ef
         if code not in before.anomalies or (code == "OVERFILL" and after.filled != before.filled)
     ]
     for code in fresh:
-        effects.append(_alarm(after, code, f"filled {after.filled} of {after.intent.spec.quantity}"))
+        effects.append(_alarm(after, code, f"filled {after.filled} of {after.quantity}"))
     effects += [HaltEntries(after.client_id, code) for code in fresh if code in HALTING]
     why = next((code for code in fresh if code not in HARMLESS), "" if legal else "ILLEGAL_MOVE")
     if why and not before.quarantine:
@@ -167,6 +172,8 @@ def _questions(before: OrderRecord, after: OrderRecord, evidence: Evidence) -> l
         wanted.add("TRADES")
     if isinstance(evidence, CancelAnswered) and after.state in LIVE and evidence.outcome != "ACCEPTED":
         wanted.update(("QUERY", "TRADES") if evidence.outcome == "GONE" else ("QUERY",))
+    if isinstance(evidence, AmendAnswered) and after.state in LIVE and evidence.outcome != "REFUSED":
+        wanted.add("QUERY")  # the answer is no proof: the order must be seen
     if isinstance(evidence, NotFound | NotListed) and after.state in LIVE and evidence.asked_ms > after.seen_ms:
         wanted.update(("QUERY", "TRADES"))
     if set(after.anomalies) - set(before.anomalies):
@@ -246,23 +253,37 @@ def _reported(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> Ste
         record = replace(record, mismatches=tuple(sorted({*record.mismatches, mismatch})))
     if mismatch == "SPEC_MISMATCH":
         return record, "OPEN"
+    record = _shown(record, report)
     before = venue_order(record.venue, report.order_id)
     after = told(before, report)
     venue = with_order(record.venue, after)
     record = replace(record, venue=venue if venue != record.venue else record.venue)
-    grew = after.filled > before.filled
     if report.status in ENDS:
-        return record, "FILL" if grew and after.ended is None else "END"
-    return _seen(record, evidence.at_ms), "FILL" if grew else "OPEN"
+        return record, "FILL" if after.filled > before.filled and after.ended is None else "END"
+    return _seen(record, evidence.at_ms), "FILL" if after.filled != before.filled else "OPEN"
 
 
 def _mismatch(record: OrderRecord, report: OrderReport) -> str:
     ours, theirs = record.intent.spec, report.spec
     if (theirs.client_id or ours.client_id, theirs.symbol, theirs.side) != (ours.client_id, ours.symbol, ours.side):
         return "SPEC_MISMATCH"
-    if ZERO not in (ours.quantity, theirs.quantity) and ours.quantity != theirs.quantity:
+    known = {ours.quantity, *(amend.spec.quantity for amend in record.amends)}
+    if ZERO not in (ours.quantity, theirs.quantity) and theirs.quantity not in known:
         return "QUANTITY_DIFFERS"
     return ""
+
+
+def _shown(record: OrderRecord, report: OrderReport) -> OrderRecord:
+    """A report that shows the order as an amend wants it settles that amend; one from before it says nothing of it."""
+    for place, amend in enumerate(record.amends):
+        if amend.pending and _terms(report.spec) == _terms(amend.spec) != _terms(record.spec):
+            shown = replace(amend, shown=True)
+            return replace(record, amends=(*record.amends[:place], shown, *record.amends[place + 1 :]))
+    return record
+
+
+def _terms(spec: OrderSpec) -> tuple[Decimal, Decimal, Decimal]:
+    return spec.quantity, spec.price, spec.stop_price
 
 
 def _seen(record: OrderRecord, at_ms: int) -> OrderRecord:
@@ -309,6 +330,19 @@ def _cancel_answered(record: OrderRecord, evidence: CancelAnswered, rule: NoTrac
     return replace(record, cancels_open=max(0, record.cancels_open - refused)), "CANCEL_ANSWER"
 
 
+def _amend_sent(record: OrderRecord, evidence: AmendSent, rule: NoTraceRule) -> Step:
+    return replace(record, amends=(*record.amends, Amend(spec=evidence.spec))), "AMEND_SEND"
+
+
+def _amend_answered(record: OrderRecord, evidence: AmendAnswered, rule: NoTraceRule) -> Step:
+    open_places = [place for place, amend in enumerate(record.amends) if amend.outcome is None]
+    if not open_places:
+        return record, "AMEND_ANSWER"
+    amends = list(record.amends)
+    amends[open_places[0]] = replace(amends[open_places[0]], outcome=evidence.outcome)
+    return replace(record, amends=tuple(amends)), "AMEND_ANSWER"
+
+
 _STEPS: dict[type[Any], Callable[[OrderRecord, Any, NoTraceRule], Step]] = {
     Confirmed: _confirmed,
     Voided: _voided,
@@ -323,4 +357,6 @@ _STEPS: dict[type[Any], Callable[[OrderRecord, Any, NoTraceRule], Step]] = {
     TradesListed: _trades_listed,
     CancelSent: _cancel_sent,
     CancelAnswered: _cancel_answered,
+    AmendSent: _amend_sent,
+    AmendAnswered: _amend_answered,
 }

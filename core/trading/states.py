@@ -17,13 +17,14 @@ from msgspec import Struct
 from core.messages import OrderState
 
 Cause = Literal[
-    "CONFIRM", "VOID", "JOURNAL", "SEND", "CANCEL_SEND",
-    "OUTCOME_UNKNOWN", "ACKNOWLEDGE", "OPEN", "FILL", "END", "REFUSE", "CANCEL_ANSWER", "NOT_FOUND", "NO_TRACE", "OPERATOR",
+    "CONFIRM", "VOID", "JOURNAL", "SEND", "CANCEL_SEND", "AMEND_SEND",
+    "OUTCOME_UNKNOWN", "ACKNOWLEDGE", "OPEN", "FILL", "END", "REFUSE", "CANCEL_ANSWER", "AMEND_ANSWER", "NOT_FOUND", "NO_TRACE",
+    "OPERATOR",
 ]  # fmt: skip
-"""The first five are our own acts. OUTCOME_UNKNOWN: timeout, disconnect, 5xx, unreadable answer, crash. ACKNOWLEDGE: the
+"""The first six are our own acts. OUTCOME_UNKNOWN: timeout, disconnect, 5xx, unreadable answer, crash. ACKNOWLEDGE: the
 venue took the order. OPEN, FILL, END: a report of a live order, of an execution, of an end. REFUSE: a definitive no to our
-send. CANCEL_ANSWER: the answer to our cancel. NOT_FOUND: a query or listing without the order, not yet proof. NO_TRACE: the
-negative evidence of all three channels is complete. OPERATOR: a person resolved it."""
+send. CANCEL_ANSWER, AMEND_ANSWER: the answer to our cancel or amend. NOT_FOUND: a query or listing without the order, not
+yet proof. NO_TRACE: the negative evidence of all three channels is complete. OPERATOR: a person resolved it."""
 
 PRE_SEND: frozenset[OrderState] = frozenset({"DRAFT", "CONFIRMED", "VOID"})
 """States of an order that the venue cannot know."""
@@ -33,7 +34,7 @@ DONE: frozenset[OrderState] = frozenset({"FILLED", "CANCELLED", "EXPIRED", "REJE
 MAYBE_LIVE: frozenset[OrderState] = _IN_FLIGHT | LIVE
 """What may still fill: counts as exposure, and keeps its intent from being sent again."""
 
-OWN_ACTS: frozenset[Cause] = frozenset({"CONFIRM", "VOID", "JOURNAL", "SEND", "CANCEL_SEND"})
+OWN_ACTS: frozenset[Cause] = frozenset({"CONFIRM", "VOID", "JOURNAL", "SEND", "CANCEL_SEND", "AMEND_SEND"})
 
 
 class Move(Struct, frozen=True):
@@ -53,8 +54,8 @@ def _moves(before: str, after: str, causes: str, alarm: str = "") -> list[Move]:
 _STATE: dict[str, OrderState] = {state: state for state in sorted(PRE_SEND | MAYBE_LIVE | DONE)}
 _STATE["INTENT"] = "INTENT"
 _CAUSES: tuple[Cause, ...] = (
-    *sorted(OWN_ACTS), "OUTCOME_UNKNOWN", "ACKNOWLEDGE", "OPEN", "FILL", "END", "REFUSE", "CANCEL_ANSWER", "NOT_FOUND",
-    "NO_TRACE", "OPERATOR",
+    *sorted(OWN_ACTS), "OUTCOME_UNKNOWN", "ACKNOWLEDGE", "OPEN", "FILL", "END", "REFUSE", "CANCEL_ANSWER",
+    "AMEND_ANSWER", "NOT_FOUND", "NO_TRACE", "OPERATOR",
 )  # fmt: skip
 _CAUSE: dict[str, Cause] = {cause: cause for cause in _CAUSES}
 
@@ -97,6 +98,8 @@ ROWS: tuple[Move, ...] = (
     *_moves("CANCEL_PENDING", "FILLED", "FILL END"),
     *_moves("CANCEL_PENDING", "CANCELLED EXPIRED REJECTED", "END OPERATOR"),
     *_moves("CANCEL_PENDING", "WORKING PARTIAL", "CANCEL_ANSWER"),  # the venue refused the cancel: the order stands
+    # The quantity of an amended order turns out to be what was filled already.
+    *_moves("PARTIAL CANCEL_PENDING UNKNOWN", "FILLED", "AMEND_ANSWER OPEN"),
     # Ends are reopened by what happened, never by what was expected.
     *_moves("CANCELLED", "FILLED", "FILL END", "FILLED_AFTER_END"),
     *_moves("CANCELLED", "PARTIAL CANCEL_PENDING", "FILL", "FILLED_AFTER_END"),
@@ -114,6 +117,8 @@ ROWS: tuple[Move, ...] = (
     # The venue said FILLED with less than the order, and then told of more.
     *_moves("FILLED", "PARTIAL CANCEL_PENDING", "FILL", "FILLED_AFTER_END"),
     *_moves("FILLED", "CANCELLED EXPIRED REJECTED", "END", "END_CHANGED"),
+    # Two executions known by id alone turn out to be one: the end that was told stands again.
+    *_moves("PARTIAL CANCEL_PENDING UNKNOWN FILLED", "CANCELLED EXPIRED REJECTED", "FILL", "COUNTED_TWICE"),
     # A person's word about an end, and a refusal, yield to evidence of life.
     *_moves("CANCELLED EXPIRED", "WORKING PARTIAL CANCEL_PENDING", "ACKNOWLEDGE OPEN", "LIVE_AFTER_END"),
     *_moves("REJECTED FAILED_CONFIRMED", "WORKING CANCEL_PENDING", "ACKNOWLEDGE OPEN", "LIVE_AFTER_END"),
@@ -125,11 +130,11 @@ STAYS: dict[OrderState, frozenset[Cause]] = {
     "CONFIRMED": frozenset(),
     "VOID": frozenset({"VOID"}),
     "INTENT": frozenset({"NOT_FOUND"}),
-    "SENT": frozenset({"NOT_FOUND", "CANCEL_ANSWER"}),
+    "SENT": frozenset({"NOT_FOUND", "CANCEL_ANSWER", "AMEND_ANSWER"}),
     # The last three: an order that vanished after it had been shown, and what was known of it told again.
-    "UNKNOWN": frozenset({"OUTCOME_UNKNOWN", "NOT_FOUND", "CANCEL_ANSWER", "FILL", "END", "REFUSE"}),
-    "WORKING": _VENUE_TALK - {"NO_TRACE"},
-    "PARTIAL": _VENUE_TALK - {"NO_TRACE"},
+    "UNKNOWN": frozenset({"OUTCOME_UNKNOWN", "NOT_FOUND", "CANCEL_ANSWER", "AMEND_ANSWER", "FILL", "END", "REFUSE"}),
+    "WORKING": (_VENUE_TALK - {"NO_TRACE"}) | {"AMEND_SEND"},
+    "PARTIAL": (_VENUE_TALK - {"NO_TRACE"}) | {"AMEND_SEND"},
     "CANCEL_PENDING": (_VENUE_TALK - {"NO_TRACE"}) | {"CANCEL_SEND"},
     # A late NEW after FILLED, a doubled end, a timeout of an answer that the stream had overtaken: known already.
     **{state: _VENUE_TALK | {"CANCEL_SEND"} for state in sorted(DONE)},

@@ -13,6 +13,8 @@ from core.messages import OrderState
 from core.trading.evidence import (
     Acknowledged,
     Alarm,
+    AmendAnswered,
+    AmendSent,
     CancelAnswered,
     CancelSent,
     Confirmed,
@@ -37,7 +39,20 @@ from core.trading.evidence import (
 from core.trading.order import ZERO, Fill, OrderReport, OrderStatus
 from core.trading.order_record import OrderRecord, born, state_of
 from core.trading.states import OWN_ACTS, PRE_SEND, judge
-from tests.core.trading.evidence_builders import CLIENT, PATH, T0, D, codes, fill, fold, intent, report, sent_order
+from tests.core.trading.evidence_builders import (
+    CLIENT,
+    PATH,
+    T0,
+    D,
+    codes,
+    fill,
+    fold,
+    intent,
+    report,
+    reported,
+    sent_order,
+    spec,
+)
 
 STATES: tuple[OrderState, ...] = get_args(OrderState)
 END_STATES = {"CANCELED": "CANCELLED", "EXPIRED": "EXPIRED"}
@@ -136,6 +151,34 @@ def test_ids_that_differ_between_channels_count_once(data):
     assert not record.quarantine
 
 
+def test_of_two_fills_that_look_alike_the_one_without_a_place_stays():
+    listing = tuple(fill(f"t{n}", size) for n, size in enumerate(("1", "2", "1", "1")))
+    told: list[Evidence] = [
+        TradesListed(client_id=CLIENT, at_ms=T0 + 80, asked_ms=T0 + 75, since_ms=T0, fills=listing),
+        reported("PARTIALLY_FILLED", "4", of=spec("6"), fill=fill("t2", "1", "4")),
+        reported("CANCELED", "5", of=spec("6"), fill=fill("t3", "1", "5")),
+        reported("PARTIALLY_FILLED", "3", of=spec("6"), fill=fill("rest-t1", "2", "3")),
+    ]
+    record, effects = fold(sent_order("6"), told)
+    assert (record.state, record.filled, record.unexplained) == ("CANCELLED", D(5), D(0))
+    assert {one.trade_id for one in record.fills} == {"t0", "t2", "t3", "rest-t1"}
+    assert not codes(effects, Quarantine)
+
+
+def test_an_execution_known_twice_by_id_alone_is_taken_back_once_it_has_its_place():
+    told: list[Evidence] = [reported("CANCELED", "0.5"), *(
+        TradesListed(client_id=CLIENT, at_ms=T0 + 80, asked_ms=T0 + 75, since_ms=T0, fills=(fill(trade, "0.5"),), complete=False)
+        for trade in ("t0", "rest-t0")
+    )]  # fmt: skip
+    record, effects = fold(sent_order(), told)
+    assert record.filled == 1
+    record, effects = fold(record, [reported("PARTIALLY_FILLED", "0.5", fill=fill("t0", "0.5", "0.5"))])
+    assert (record.state, record.filled, codes(effects, Alarm)) == (
+        "CANCELLED", D("0.5"), ["COUNTED_TWICE", "TWO_IDS_ONE_FILL"],
+    )  # fmt: skip
+    assert not record.quarantine
+
+
 LOTS = st.integers(0, 4).map(lambda n: D(n) / 2)
 
 
@@ -150,14 +193,17 @@ def anything(draw) -> Any:
     status = draw(
         st.sampled_from(["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "UNTRIGGERED"])
     )
-    told = report(status, str(draw(LOTS)), order_id=order_id, fill=draw(st.sampled_from([None, one])))
+    shape = spec(str(draw(st.integers(1, 3))), price=D(draw(st.sampled_from(["100", "101"]))))
+    of = draw(st.sampled_from([spec(), shape]))
+    told = report(status, str(draw(LOTS)), of=of, order_id=order_id, fill=draw(st.sampled_from([None, one])))
+    outcome = draw(st.sampled_from(["ACCEPTED", "REFUSED", "GONE", "UNKNOWN"]))
     return draw(st.sampled_from([
         Confirmed(**base), Voided(**base, code="x"), Journalled(**base), Sent(**base), Refused(**base, code="-1013"),
         Acknowledged(**base, order_id=order_id), OutcomeUnknown(**base, why="TIMEOUT"), StreamGap(**base),
         Reported(**base, report=told, channel="STREAM"), Reported(**base, report=told, channel="QUERY"),
         NotFound(**asked), NotListed(**asked), TradesListed(**asked, since_ms=T0 - 1),
         TradesListed(**asked, since_ms=T0, fills=(one,), complete=draw(st.booleans())), CancelSent(**base),
-        CancelAnswered(**base, outcome=draw(st.sampled_from(["ACCEPTED", "REFUSED", "GONE", "UNKNOWN"]))),
+        CancelAnswered(**base, outcome=outcome), AmendSent(**base, spec=shape), AmendAnswered(**base, outcome=outcome),
         Resolved(**base, verdict=draw(st.sampled_from(
             ["FAILED_CONFIRMED", "CANCELLED", "EXPIRED", "REJECTED", "RELEASE"])), by="op"),
     ]))  # fmt: skip
@@ -194,7 +240,8 @@ def test_random_evidence_leaves_one_legal_state_and_loses_no_fill(pieces, sent):
         assert record.unexplained >= ZERO
         changed += sum((e.quantity for e in effects if isinstance(e, FilledChanged)), ZERO)
         assert changed == record.filled
-        if record.filled > D(2):
+        assert record.quantity in {D(2), *(amend.spec.quantity for amend in record.amends)}
+        if record.filled > record.quantity:
             assert "OVERFILL" in record.anomalies
             assert record.state == "FILLED" or not sent
         if "ILLEGAL_MOVE" in codes(effects, Alarm):

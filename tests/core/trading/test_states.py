@@ -54,6 +54,10 @@ def test_a_cancel_is_never_sent_by_guess():
     assert legal == LIVE | DONE
 
 
+def test_only_a_resting_order_is_amended():
+    assert {state for state in STATES if after_own_act(state, "AMEND_SEND") is not None} == {"WORKING", "PARTIAL"}
+
+
 def test_the_life_of_an_ordinary_order():
     path: list[tuple[OrderState, OrderState, Cause]] = [
         ("DRAFT", "CONFIRMED", "CONFIRM"), ("CONFIRMED", "INTENT", "JOURNAL"), ("INTENT", "SENT", "SEND"),
@@ -78,7 +82,10 @@ def test_a_late_new_after_filled_is_ignored_in_silence():
     assert not judge("FILLED", "WORKING", "OPEN").legal
 
 
-@pytest.mark.parametrize("cause", [c for c in CAUSES if c not in ("OPEN", "FILL", "END", "CANCEL_ANSWER", "OPERATOR")])
+VENUES_WORD = ("OPEN", "FILL", "END", "CANCEL_ANSWER", "AMEND_ANSWER", "OPERATOR")
+
+
+@pytest.mark.parametrize("cause", [c for c in CAUSES if c not in VENUES_WORD])
 def test_a_pending_cancel_leaves_by_the_venues_word_only(cause):
     leaving = [after for after in STATES if after != "CANCEL_PENDING" and judge("CANCEL_PENDING", after, cause).legal]
     assert leaving == []
