@@ -67,6 +67,7 @@ class Reconciler:
         self._book = book
         self._risk = risk
         self._watcher = watcher
+        self._rules = rules
         self._ledger = Ledger(rules)
         self.differences = Differences(bus, clock, broker, risk)
         self.foreign: Mapping[str, OrderReport] = {}
@@ -95,6 +96,11 @@ class Reconciler:
     def on_account(self, balances: dict[str, VenueBalance], positions: tuple[VenuePosition, ...]) -> None:
         """Absolute values from the stream. They are compared with the next snapshot, not here: fills may still be on their way."""
         self._risk.on_account(balances, positions)
+
+    def begin_anew(self) -> None:
+        """The simulated account was reset: nothing is believed of its balances."""
+        self._ledger = Ledger(self._rules)
+        self.ask()
 
     def ask(self) -> None:
         """Compare everything as soon as possible."""

@@ -1,0 +1,290 @@
+"""The order path of one account, put together: broker, journal, manager, positions, risk, reconciliation, commands.
+
+Paper and real money run through the same parts; only the broker differs. Nothing is sent before the journal was replayed and
+everything was compared with the venue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from core.bus import Bus
+from core.clock import Clock
+from core.messages import OpenTrade, OrderAlarm, Resolution
+from core.settings_live import LiveSettings
+from core.supervise import Supervisor
+from core.trading.account_status import AccountPublisher
+from core.trading.authority import Authorisation, authorise
+from core.trading.broker import Broker, NotSent, StreamState, VenueBalance, VenuePosition
+from core.trading.commands import Commands
+from core.trading.draft import OrderDraft, Submission
+from core.trading.evidence import Effect, NewFill
+from core.trading.halting import Halting
+from core.trading.journal import Journal
+from core.trading.journal_errors import JournalError
+from core.trading.journal_records import Note
+from core.trading.manager import OrderManager
+from core.trading.opening import Opening, Proposal, Unfit
+from core.trading.order import OrderReport
+from core.trading.order_record import OrderRecord
+from core.trading.paper import PaperBroker
+from core.trading.position_book import PositionBook
+from core.trading.reconciler import Reconciler
+from core.trading.risk_desk import RiskDesk
+from core.trading.rules_book import RulesBook
+from core.trading.trade_desk import TradeDesk
+
+CLOSE_S = 3.0
+"""Working entries get so long to be cancelled when the program ends."""
+
+log = logging.getLogger("tradetui.trading")
+
+
+class TradingDesk:
+    """`await open()`, `start(supervisor)`, `await close()`. `rules` must have been read once before `open`."""
+
+    def __init__(
+        self, bus: Bus, clock: Clock, live: LiveSettings, broker: Broker, rules: RulesBook, folder: Path
+    ) -> None:
+        self.venue, self.category = broker.venue, broker.category
+        self._bus = bus
+        self._clock = clock
+        self._live = live
+        self.broker = broker
+        self._rules = rules
+        self._folder = folder / "accounts" / broker.account
+        self._commands: Commands | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Lock the account, read the journal, rebuild orders and positions. Raises `JournalError`."""
+        bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self._rules
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.journal = await Journal.open(self._folder / "journal")
+        self.journal.on_trouble = self._on_trouble
+        self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category)
+        self.manager = OrderManager(bus, clock, self.journal, broker, self.risk, live, self.venue, self.category)
+        self.book = PositionBook(rules.get)
+        self.trades = TradeDesk(bus, clock, live, self.manager, self.book, broker.features, rules.get, self.journal)
+        self.reconciler = Reconciler(
+            bus, clock, live, broker, self.manager, self.book, self.risk, self.trades, rules.get
+        )
+        self.risk.use(lambda: self.manager.orders, self.trades.held, broker.spent, rules.get)
+        self.risk.rules_read(rules.read_ms)
+        self.manager.observe(self._on_effect)
+        self.halting = Halting(bus, clock, self.manager, self.risk, self.trades.resting_stops)
+        self.opening = Opening(
+            bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders
+        )
+        self.status = AccountPublisher(bus, clock, broker, self.manager, self.trades, self.risk, self.reconciler)
+        await self.manager.open()
+        await self.trades.open()
+        if self.journal.repair is not None:
+            self._alarm("JOURNAL_REPAIRED", f"{self.journal.repair}; everything before it is whole")
+        self.journal.keep(
+            Note(at_ms=clock.now_ms(), code="START", text=f"{broker.mode} {broker.account} at {broker.host}")
+        )
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Run the parts, and hear commands."""
+        supervisor.start("private stream", lambda: self.broker.run(self))
+        supervisor.start("orders", self.manager.run)
+        supervisor.start("trades", self.trades.run)
+        supervisor.start("reconciliation", self.reconciler.run)
+        supervisor.start("account status", self.status.run)
+        supervisor.start("risk", self.risk.run)
+        self._commands = Commands(self._bus, self._clock, self.journal, self, supervisor)
+
+    async def close(self) -> None:
+        """No more commands; working entries cancelled or left as settings say; stops stay; the journal is closed.
+
+        Called while the private stream and the manager still run. Never takes longer than a few seconds.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        if self._commands is not None:
+            self._commands.stop()
+        entries = [
+            record for record in self.manager.orders.values() if record.intent.purpose == "ENTRY" and record.may_cancel
+        ]
+        if self._live.current.trading.on_quit == "cancel" and entries:
+            until = self._clock.monotonic() + CLOSE_S
+            for record in entries:
+                try:
+                    await self.manager.cancel(record.client_id)
+                except NotSent as error:
+                    log.warning("entry %s not cancelled: %s", record.client_id, error)
+            while self._clock.monotonic() < until and any(self.manager.orders[r.client_id].may_fill for r in entries):
+                await self._clock.sleep(0.05)
+        unknown = [record.client_id for record in self.manager.unknown]
+        left = [record.client_id for record in self.manager.orders.values() if record.may_cancel]
+        text = f"ends; left standing: {', '.join(left) or 'nothing'}; unknown: {', '.join(unknown) or 'none'}"
+        try:
+            self.journal.keep(Note(at_ms=self._clock.now_ms(), code="STOP", text=text))
+        except JournalError as error:
+            log.error("the end was not journalled: %s", error)
+
+    async def release(self) -> None:
+        """After every task has ended: close journal and connections."""
+        await self.manager.close()
+        await self.broker.close()
+        try:
+            await self.journal.close()
+        except JournalError as error:
+            log.error("the journal could not be closed: %s", error)
+
+    # --- the private stream ------------------------------------------------------------------------------------------
+
+    def on_report(self, report: OrderReport) -> None:
+        """An order changed at the venue."""
+        self.manager.on_report(report)
+
+    def on_account(self, balances: dict[str, VenueBalance], positions: tuple[VenuePosition, ...]) -> None:
+        """Balances or positions changed at the venue."""
+        self.reconciler.on_account(balances, positions)
+
+    def on_stream(self, state: StreamState, why: str) -> None:
+        """The private stream came or went."""
+        if state == "DOWN":
+            self.manager.stream_gap()
+        self.reconciler.on_stream(state, why)
+
+    def _on_effect(self, record: OrderRecord, effect: Effect) -> None:
+        if isinstance(effect, NewFill):
+            self.reconciler.on_fill(record, effect.fill)
+
+    # --- what the operator asks --------------------------------------------------------------------------------------
+
+    async def open_trade(self, wanted: OpenTrade) -> str:
+        """Paper only: with real money an entry takes the ceremony, which is not this command's to give."""
+        if self.broker.mode != "PAPER":
+            return "real orders need their confirmation steps; this command opens trades on paper alone"
+        try:
+            proposal = self.propose(wanted)
+        except Unfit as error:
+            return str(error)
+        submission = await self.send_entry(proposal, self._confirm(proposal.draft))
+        return "" if submission.sent else submission.words
+
+    def propose(self, wanted: OpenTrade, by: str = "operator") -> Proposal:
+        """The plan and the entry of a wish. Raises `Unfit`."""
+        return self.opening.propose(wanted, self._rules.get(wanted.symbol), self.manager.next_client_id(), by)
+
+    async def send_entry(self, proposal: Proposal, authorisation: Authorisation) -> Submission:
+        """Send a confirmed entry. The plan is written down first: whatever fills, it is known what was meant."""
+        self.trades.begin(proposal.plan)
+        submission = await self.manager.submit(proposal.draft, authorisation)
+        if not submission.sent:
+            self.trades.dropped(proposal.plan.trade_id)
+        return submission
+
+    def _confirm(self, draft: OrderDraft) -> Authorisation:
+        """On paper the command is the confirmation."""
+        return authorise(draft.spec, self._clock.now_ms())
+
+    async def cancel_order(self, client_id: str) -> str:
+        """Cancel an entry or an exit of ours."""
+        record = self.manager.orders.get(client_id)
+        if record is None:
+            return f"there is no order {client_id!r} of ours"
+        if record.intent.purpose == "PROTECTION":
+            return "it protects a position: close the position or move the stop instead"
+        if not record.may_cancel:
+            return f"it is {record.state}: only a working order can be cancelled"
+        try:
+            answer = await self.manager.cancel(client_id)
+        except NotSent as error:
+            return f"{error}; try again"
+        return f"{answer.code} {answer.text}".strip() if answer.outcome == "REFUSED" else ""
+
+    async def close_position(self, symbol: str, quantity: Decimal) -> str:
+        """Close our position at the market."""
+        return await self.trades.close_position(symbol, quantity, "OPERATOR")
+
+    async def flatten(self) -> str:
+        """Close every position of ours; words name those that could not be."""
+        failed = []
+        for symbol in [symbol for symbol, position in self.book.positions.items() if position.quantity]:
+            words = await self.trades.close_position(symbol, Decimal(0), "FLATTEN")
+            if words:
+                failed.append(f"{symbol}: {words}")
+        return "; ".join(failed)
+
+    def halt(self, why: str) -> Coroutine[Any, Any, str]:
+        """Entries are blocked when this returns; the coroutine cancels those that work."""
+        report = self.halting.block(why)
+        self.status.publish()
+
+        async def cancel() -> str:
+            await self.halting.cancel_entries(report)
+            return ""
+
+        return cancel()
+
+    async def resume(self) -> str:
+        """HALTED to REDUCING, REDUCING to ACTIVE."""
+        state = self.risk.standing.state
+        if state == "ACTIVE":
+            return "trading is ACTIVE already"
+        words = self.risk.move("REDUCING" if state == "HALTED" else "ACTIVE", "OPERATOR")
+        self.status.publish()
+        return words
+
+    async def move_stop(self, symbol: str, stop: Decimal) -> str:
+        """Put the stop of our position elsewhere."""
+        return await self.trades.move_stop(symbol, stop, "OPERATOR")
+
+    async def resolve(self, client_id: str, verdict: Resolution, note: str) -> str:
+        """The operator's word about an order."""
+        return self.manager.resolve(client_id, verdict, "operator", note)
+
+    async def adopt(self, key: str) -> str:
+        """The operator accepts the venue's side of a difference."""
+        return self.reconciler.adopt(key)
+
+    async def compare(self) -> str:
+        """Compare with the venue now."""
+        self.reconciler.ask()
+        return ""
+
+    async def reset_paper(self) -> str:
+        """Start the simulated account anew."""
+        if not isinstance(self.broker, PaperBroker):
+            return "this account is real: only the simulated one can be reset"
+        if self.book.open_symbols or any(record.may_fill for record in self.manager.orders.values()):
+            return "a position or an order is open; close everything first"
+        words = self.broker.reset()
+        if not words:
+            self.risk.begin_anew()
+            self.reconciler.begin_anew()
+        return words
+
+    # --- trouble -----------------------------------------------------------------------------------------------------
+
+    def _on_trouble(self, trouble: JournalError | None) -> None:
+        if trouble is not None:
+            self._alarm("JOURNAL", f"nothing is sent while the journal cannot be written: {trouble}")
+        else:
+            self._alarm("JOURNAL_BACK", "the journal can be written again")
+
+    def _alarm(self, code: str, text: str) -> None:
+        self._bus.publish(
+            OrderAlarm(
+                venue=self.venue,
+                category=self.category,
+                symbol="",
+                code=code,
+                text=text,
+                severity="info" if code == "JOURNAL_BACK" else "error",
+                at_ms=self._clock.now_ms(),
+            )
+        )
+
+
+MakeBroker = Callable[[RulesBook], Broker]
+"""Builds the broker once the venue's rules are known."""
