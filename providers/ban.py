@@ -39,6 +39,11 @@ class Ban:
         self._status = 0
         bus.subscribe(RestBan, self._heard, name=f"ban of {venue}")
 
+    @property
+    def status(self) -> int:
+        """HTTP status of the newest refusal: after a 429 what protects a position may still be sent, after others nothing."""
+        return self._status
+
     def remaining_s(self) -> float:
         """Seconds until something may be sent again."""
         return max(0.0, self._until - self._clock.monotonic())
