@@ -75,6 +75,7 @@ class TradingDesk:
         )
         self.risk.use(lambda: self.manager.orders, self.trades.held, broker.spent, rules.get)
         self.risk.rules_read(rules.read_ms)
+        rules.on_read = self.risk.rules_read
         self.manager.observe(self._on_effect)
         self.halting = Halting(bus, clock, self.manager, self.risk, self.trades.resting_stops)
         self.opening = Opening(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.clock import Clock
 from core.market.repairs import wait_after
@@ -18,14 +18,12 @@ log = logging.getLogger("tradetui.trading")
 class RulesBook:
     """`get(symbol)` is what the venue said last. `on_read` hears each reading, with its time."""
 
-    def __init__(
-        self, clock: Clock, provider: MarketProvider, on_read: Callable[[int], None] = lambda at_ms: None
-    ) -> None:
+    def __init__(self, clock: Clock, provider: MarketProvider) -> None:
         self._clock = clock
         self._provider = provider
-        self._on_read = on_read
         self._rules: dict[str, Instrument] = {}
         self.read_ms = 0
+        self.on_read: Callable[[int], None] = lambda at_ms: None
 
     def get(self, symbol: str) -> Instrument | None:
         """The rules of a symbol; None: the venue does not list it, or was not asked yet."""
@@ -35,20 +33,21 @@ class RulesBook:
         """Every instrument, by symbol."""
         return self._rules
 
-    async def refresh(self) -> None:
-        """Ask the venue now. A symbol that is no longer listed stays known: a position in it must still be shown.
-
-        Raises `VenueError`.
-        """
-        found = {instrument.symbol: instrument for instrument in await self._provider.instruments()}
-        self._rules = self._rules | found
+    def take(self, instruments: Iterable[Instrument]) -> None:
+        """The venue's answer of now. A symbol that is no longer listed stays known: a position in it must still be shown."""
+        self._rules = self._rules | {instrument.symbol: instrument for instrument in instruments}
         self.read_ms = self._clock.now_ms()
-        self._on_read(self.read_ms)
+        self.on_read(self.read_ms)
+
+    async def refresh(self) -> None:
+        """Ask the venue now. Raises `VenueError`."""
+        self.take(await self._provider.instruments())
 
     async def run(self) -> None:
-        """Keep them fresh until cancelled."""
-        failures = 0
+        """Keep them fresh until cancelled; the first reading is the caller's."""
+        failures, wait_s = 0, REFRESH_S
         while True:
+            await self._clock.sleep(wait_s)
             try:
                 await self.refresh()
                 failures, wait_s = 0, REFRESH_S
@@ -56,4 +55,3 @@ class RulesBook:
                 failures += 1
                 wait_s = wait_after(error, failures)
                 log.warning("rules: %s; trying again in %.0f s", error, wait_s)
-            await self._clock.sleep(wait_s)
