@@ -38,6 +38,7 @@ from tui.compose import (
     scan_files,
     show,
 )
+from tui.keys_command import add_keys
 
 MAX_SWING = 200
 """Upper bound of `[detectors] swing_length`."""
@@ -112,8 +113,12 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--symbols", type=int, help="how many symbols")
     sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
     sandbox.add_argument("--profile", choices=("demo", "load"), default="demo", help="event rates per symbol")
+    sandbox.add_argument("--api-key", default="", help="take orders of this made-up key; else the market only runs")
+    sandbox.add_argument("--api-secret", default="", help="the secret that signs them")
     sandbox.add_argument("--child", action="store_true", help="end when standard input closes")
     sandbox.set_defaults(act=act_sandbox)
+
+    add_keys(commands, common)
 
     doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
     doctor.set_defaults(act=act_doctor)
@@ -358,7 +363,13 @@ def act_sandbox(arguments: argparse.Namespace) -> int:
         run_loop(
             settings,
             lambda: serve_forever(
-                markets, clock, venue=arguments.venue, port=arguments.port, parent_watch=arguments.child
+                markets,
+                clock,
+                venue=arguments.venue,
+                port=arguments.port,
+                parent_watch=arguments.child,
+                api_key=arguments.api_key,
+                api_secret=arguments.api_secret,
             ),
         )
     except (OSError, ValueError, Fatal) as error:

@@ -48,6 +48,7 @@ from core.messages import (
 )
 from tui.looked import Looked
 from tui.screening_store import ScreeningStore
+from tui.trading_store import TradingStore
 
 
 class MarketRow:
@@ -112,6 +113,7 @@ class ViewStore:
     def __init__(self, events_shown: int = 2000) -> None:
         self.rows: dict[str, MarketRow] = {}
         self.screening = ScreeningStore()
+        self.trading = TradingStore(self.say)
         self.looked = Looked("", "")
         self.detectors: dict[str, DetectorInfo] = {}
         self.universe: tuple[str, ...] = ()
@@ -384,4 +386,4 @@ class ViewStore:
             SettingChanged: self.on_setting_changed,
             SettingRejected: self.on_setting_rejected,
         }
-        return own | self.screening.handlers()
+        return own | self.screening.handlers() | self.trading.handlers()

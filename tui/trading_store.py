@@ -1,0 +1,182 @@
+"""What the screens know of orders, positions and the account: the newest message of each, and bounded rings of what happened.
+
+A part of the view store. `version` counts anything worth painting on the Orders screen; `status_version` what the status bar
+shows. Orders that have ended are kept as far as `ENDED_SHOWN` goes, so that a session of days does not grow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from core.messages import (
+    AccountStatus,
+    Discrepancy,
+    Execution,
+    GateReport,
+    HaltReport,
+    Message,
+    OrderAlarm,
+    OrderState,
+    OrderStatus,
+    PositionStatus,
+    Refused,
+    TradeClosed,
+)
+
+Say = Callable[[str, str, int], None]
+"""One line for the operator: text, severity, time."""
+
+ENDED: frozenset[OrderState] = frozenset({"VOID", "FILLED", "CANCELLED", "EXPIRED", "REJECTED", "FAILED_CONFIRMED"})
+"""Nothing of these can fill any more, as far as is known."""
+ENDED_SHOWN = 100
+"""Ended orders kept; those that may still fill always are."""
+ORDERS_MOST = 200
+"""Above this ended ones are forgotten."""
+GATES_KEPT = 200
+AWAY = "WHILE_AWAY"
+"""Code of the alarm that tells at start what happened since the last end."""
+
+
+class TradingStore:
+    """Built by `ViewStore`; only the pump writes to it. `say` shows one line to the operator."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self.account: AccountStatus | None = None
+        self.orders: dict[str, OrderStatus] = {}
+        """By client id; foreign ones without one by the venue's id."""
+        self.positions: dict[str, PositionStatus] = {}
+        """Open ones by trade id."""
+        self.discrepancies: dict[str, Discrepancy] = {}
+        """Those not settled, by key."""
+        self.gates: dict[str, GateReport] = {}
+        """By client id, of the newest orders."""
+        self.halt: HaltReport | None = None
+        self.alarms: deque[OrderAlarm] = deque(maxlen=100)
+        self.executions: deque[Execution] = deque(maxlen=200)
+        self.closed: deque[TradeClosed] = deque(maxlen=50)
+        self.away: list[OrderAlarm] = []
+        """What happened while the program did not run, as told at start."""
+        self.version = 0
+        self.status_version = 0
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def working(self) -> list[OrderStatus]:
+        """Our orders that may still fill, newest first."""
+        return _newest_first(order for order in self.orders.values() if not order.foreign and order.state not in ENDED)
+
+    def ended(self) -> list[OrderStatus]:
+        """Our orders that have ended, newest first; those in quarantine are not among them."""
+        return _newest_first(order for order in self.orders.values() if not order.foreign and order.state in ENDED)
+
+    def foreign(self) -> list[OrderStatus]:
+        """Open orders of the account that this program did not send."""
+        return _newest_first(order for order in self.orders.values() if order.foreign and order.state not in ENDED)
+
+    def unknown(self) -> list[OrderStatus]:
+        """Orders that need evidence or the operator."""
+        return _newest_first(order for order in self.orders.values() if needs_resolving(order))
+
+    def naked(self) -> list[PositionStatus]:
+        """Positions nothing protects."""
+        return [position for position in self.positions.values() if position.stop.state == "NAKED"]
+
+    def executions_of(self, client_id: str) -> list[Execution]:
+        """Fills of one order that are still remembered, oldest first."""
+        return [fill for fill in self.executions if fill.client_id == client_id]
+
+    # --- writing: one tiny handler per message -----------------------------------------------------------------------
+
+    def on_account(self, message: AccountStatus) -> None:
+        self.account = message
+        self._changed(status=True)
+
+    def on_order(self, message: OrderStatus) -> None:
+        key = message.client_id or message.order_id
+        self.orders.pop(key, None)
+        self.orders[key] = message
+        if len(self.orders) > ORDERS_MOST:
+            self._forget_oldest()
+        self._changed(status=True)
+
+    def on_position(self, message: PositionStatus) -> None:
+        if message.closed:
+            self.positions.pop(message.trade_id, None)
+        else:
+            self.positions[message.trade_id] = message
+        self._changed(status=True)
+
+    def on_closed(self, message: TradeClosed) -> None:
+        self.positions.pop(message.trade_id, None)
+        self.closed.append(message)
+        self._changed(status=True)
+
+    def on_execution(self, message: Execution) -> None:
+        self.executions.append(message)
+        self._changed()
+
+    def on_discrepancy(self, message: Discrepancy) -> None:
+        if message.settled:
+            self.discrepancies.pop(message.key, None)
+        else:
+            self.discrepancies[message.key] = message
+        self._changed(status=True)
+
+    def on_alarm(self, message: OrderAlarm) -> None:
+        self.alarms.append(message)
+        if message.code == AWAY:
+            self.away.append(message)
+        self._say(message.text, message.severity, message.at_ms)
+        self._changed()
+
+    def on_gates(self, message: GateReport) -> None:
+        self.gates.pop(message.client_id, None)
+        self.gates[message.client_id] = message
+        while len(self.gates) > GATES_KEPT:
+            del self.gates[next(iter(self.gates))]
+        self._changed()
+
+    def on_halt(self, message: HaltReport) -> None:
+        self.halt = message
+        self._changed(status=True)
+
+    def on_refused(self, message: Refused) -> None:
+        what = f"{message.command} {message.symbol}".rstrip()
+        self._say(f"{what} refused: {message.words}", "error", message.at_ms)
+
+    def _changed(self, *, status: bool = False) -> None:
+        self.version += 1
+        self.status_version += status
+
+    def _forget_oldest(self) -> None:
+        """Ended orders leave in the order of their last change."""
+        ended = [key for key, order in self.orders.items() if order.state in ENDED and not order.quarantine]
+        for key in ended[: max(0, len(ended) - ENDED_SHOWN)]:
+            del self.orders[key]
+
+    def handlers(self) -> dict[type[Message], Any]:
+        """Which handler takes which message class."""
+        return {
+            AccountStatus: self.on_account,
+            OrderStatus: self.on_order,
+            PositionStatus: self.on_position,
+            TradeClosed: self.on_closed,
+            Execution: self.on_execution,
+            Discrepancy: self.on_discrepancy,
+            OrderAlarm: self.on_alarm,
+            GateReport: self.on_gates,
+            HaltReport: self.on_halt,
+            Refused: self.on_refused,
+        }
+
+
+def needs_resolving(order: OrderStatus) -> bool:
+    """Whether nobody knows what became of it, or what the venue says of it cannot be."""
+    return order.state == "UNKNOWN" or bool(order.quarantine)
+
+
+def _newest_first(orders: Iterable[OrderStatus]) -> list[OrderStatus]:
+    return sorted(orders, key=lambda order: (order.created_ms, order.client_id), reverse=True)
