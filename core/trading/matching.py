@@ -193,6 +193,21 @@ class MatchingEngine:
             self._market.trade(symbol, price, quantity, taker, self._state.now_ms)
         return self._blotter.take()
 
+    def force_fill(self, order_id: str, quantity: Decimal, now_ms: int) -> list[OrderReport]:
+        """Somebody outside trades with an order at its price, out of turn and, if told so, beyond what it asked for.
+
+        No market does this: the sandbox exchange does, on command, to show what a venue's fault looks like. Raises
+        `ValueError` for an order that neither rests nor is filled, and for a quantity of 0 or less.
+        """
+        with localcontext(_EXACT):
+            self._advance(now_ms)
+            order = self._state.orders.get(order_id)
+            if order is None or order.waiting or (not order.open and order.status != "FILLED") or quantity <= 0:
+                raise ValueError(f"order {order_id!r} cannot be filled by {quantity}: it must rest or be filled")
+            price = order.spec.price or order.filled_quote / order.filled
+            self._execution.fill(order, price, quantity, maker=True, outside=True)
+        return self._blotter.take()
+
     def on_mark(self, symbol: str, price: Decimal, now_ms: int) -> list[OrderReport]:
         """A mark price of a perpetual."""
         with localcontext(_EXACT):

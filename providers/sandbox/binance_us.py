@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.datastructures import URL
 from starlette.routing import Route
 
+from providers.sandbox.accounts import Accounts
 from providers.sandbox.binance_us_control import BinanceControl
 from providers.sandbox.binance_us_rest import BinanceRest
 from providers.sandbox.binance_us_ws import BinanceStreams
@@ -21,8 +22,16 @@ class BinanceUsServer:
 
     stream_path = ""
 
-    def __init__(self, feeds: dict[str, Feed], hub: Hub, faults: FaultPlan, pull: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        feeds: dict[str, Feed],
+        accounts: dict[str, Accounts],
+        hub: Hub,
+        faults: FaultPlan,
+        pull: Callable[[], None],
+    ) -> None:
         feed = feeds["spot"]
+        self.accounts = accounts
         self.feeds = feeds
         self.rest = BinanceRest(feed, faults, pull)
         self.streams = BinanceStreams(feed, hub, faults)

@@ -107,7 +107,7 @@ def depth_event(
 
 def depth_snapshot(feed: Feed, symbol: str, levels: int) -> bytes:
     """REST depth and the partial depth streams."""
-    book = feed.market.book(symbol)
+    book = feed.book(symbol)
     units = feed.units[symbol]
     return (
         f'{{"lastUpdateId":{book.last_id},"bids":[{units.levels(book.bids[:levels])}],'

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.datastructures import URL
 from starlette.routing import Route
 
+from providers.sandbox.accounts import Accounts
 from providers.sandbox.bybit_control import BybitControl
 from providers.sandbox.bybit_rest import BybitRest
 from providers.sandbox.bybit_ws import BybitStreams
@@ -23,8 +24,16 @@ class BybitServer:
 
     stream_path = "/v5/public"
 
-    def __init__(self, feeds: dict[str, Feed], hub: Hub, faults: FaultPlan, pull: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        feeds: dict[str, Feed],
+        accounts: dict[str, Accounts],
+        hub: Hub,
+        faults: FaultPlan,
+        pull: Callable[[], None],
+    ) -> None:
         self.feeds = feeds
+        self.accounts = accounts
         self.streams = {category: BybitStreams(feed, hub, faults) for category, feed in feeds.items()}
         self.rest = BybitRest(self.streams, faults, pull)
         self._controls = {category: BybitControl(one, one.feed.clock) for category, one in self.streams.items()}

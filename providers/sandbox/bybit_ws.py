@@ -122,7 +122,7 @@ class BybitStreams:
             bids, asks, u, seq = list(window.bids.items()), list(window.asks.items()), window.u, window.seq
             at_ms = self._ladders[symbol].at_ms
         else:
-            book = self.feed.market.book(symbol)
+            book = self.feed.book(symbol)
             bids, asks, u, seq, at_ms = list(book.bids), list(book.asks), book.last_id, book.last_id, book.at_ms
         units = self.feed.units[symbol]
         return {
@@ -137,7 +137,7 @@ class BybitStreams:
 
     def _ladder(self, symbol: str) -> Ladder:
         if symbol not in self._ladders:
-            self._ladders[symbol] = Ladder(self.feed.market.book(symbol))
+            self._ladders[symbol] = Ladder(self.feed.book(symbol))
         return self._ladders[symbol]
 
     # --- what goes out -----------------------------------------------------------------------------------------------

@@ -1,19 +1,20 @@
 """The fault plan: everything the sandbox exchange can be told to do wrong, from tests or over the control endpoint.
 
-Every public method with a name in `COMMANDS` is one fault. Times run on the exchange's own clock, so that a fault of
-30 s lasts half a second at sixty times the speed. `channel` is one of `CHANNELS`, or "*"; `symbol` may be "*" too.
+Every public method with a name in `COMMANDS` is one fault; those of the order path are in `order_faults`. Times run on the
+exchange's own clock: a fault of 30 s lasts half a second at sixty times the speed. `channel` is one of `CHANNELS`, or "*";
+`symbol` may be "*" too.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Any, Protocol
 
 import msgspec
 
 from core.clock import Clock
 from providers.sandbox.market_faults import LateClose, MarketFaults, Revision
+from providers.sandbox.order_faults import ORDER_COMMANDS, Halls, OrderFaults
 from providers.sandbox.relay import RelayMode
 from providers.sandbox.stream_faults import StreamFault, StreamFaults, StreamRule
 
@@ -42,6 +43,7 @@ COMMANDS = (
     "cross_book",
     "spike",
     "clear",
+    *ORDER_COMMANDS,
 )
 
 
@@ -55,7 +57,7 @@ class RestFault(msgspec.Struct):
     body: str = ""
 
 
-class Exchange(Protocol):
+class Exchange(Halls, Protocol):
     """What the plan needs of the running servers."""
 
     def drop_sockets(self) -> int:
@@ -77,13 +79,12 @@ class Exchange(Protocol):
         """Correct a closed minute and publish the correction; returns its open time."""
 
 
-class FaultPlan:
+class FaultPlan(OrderFaults):
     """The faults in force and how often each has struck (`counts`)."""
 
     def __init__(self, clock: Clock, exchange: Exchange) -> None:
-        self._clock = clock
+        super().__init__(clock, exchange)
         self._exchange = exchange
-        self.counts: Counter[str] = Counter()
         self.streams = StreamFaults(self.counts)
         self.market = MarketFaults(self.counts)
         self.rest: list[RestFault] = []
@@ -228,12 +229,14 @@ class FaultPlan:
         self.market.spikes.clear()
         self.market.late.clear()
         self.clock_skew_ms = 0
+        self.clear_orders()
         self._exchange.set_relay("pass", math.inf, 0)
         self._exchange.ban_address(0.0)
 
     def expire(self, now_ms: int) -> None:
         """Drop what is over; the live loop calls this with each batch."""
         self.streams.expire(now_ms)
+        self.expire_orders(now_ms)
         if self.market.crossed_until or self.market.spikes:
             self.market.expire(now_ms)
 
@@ -246,6 +249,7 @@ class FaultPlan:
             "spikes": {symbol: list(spike) for symbol, spike in self.market.spikes.items()},
             "late_close": {symbol: msgspec.to_builtins(late) for symbol, late in self.market.late.items()},
             "clock_skew_ms": self.clock_skew_ms,
+            "orders": self.describe_orders(),
             "counts": dict(self.counts),
         }
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.clock import Clock
 from providers.sandbox.calendar_bars import CALENDAR_MS, calendar_bars, calendar_start_ms
 from providers.sandbox.digits import Units
-from providers.sandbox.faults import FaultPlan
+from providers.sandbox.gaps import PriceGaps, moved_mark
 from providers.sandbox.market_faults import MINUTE_MS
 from providers.sandbox.model import (
+    BookSnapshot,
     SandboxEvent,
     SandboxListing,
     SandboxMark,
@@ -18,6 +21,9 @@ from providers.sandbox.model import (
     SandboxQuote,
     SandboxTrade,
 )
+
+if TYPE_CHECKING:  # the plan's faults of the order path reach into feeds
+    from providers.sandbox.faults import FaultPlan
 
 DAY_MS = 86_400_000
 DAY_STATS_AGE_MS = 1_000
@@ -65,6 +71,7 @@ class Feed:
         self.market = market
         self.clock = clock
         self.faults = faults
+        self.gaps = PriceGaps(market)
         self.listings: dict[str, SandboxListing] = {item.symbol: item for item in market.listings()}
         self.units = {symbol: Units(item, places) for symbol, item in self.listings.items()}
         self.last_trade: dict[str, SandboxTrade] = {}
@@ -82,6 +89,8 @@ class Feed:
         events = list(self.market.events(until_ms))
         if self.faults.market.touches_events:
             events = list(self.faults.market.alter(events))
+        if self.gaps:
+            events = list(self.gaps.alter(events))
         for event in events:
             kind = type(event)
             if kind is SandboxQuote:
@@ -128,14 +137,27 @@ class Feed:
         known = self.quotes.get(symbol)
         if known is not None:
             return known
-        book = self.market.book(symbol)
+        book = self.book(symbol)
         bid = book.bids[0] if book.bids else (0, 0)
         ask = book.asks[0] if book.asks else (0, 0)
         return SandboxQuote(symbol, book.last_id, bid[0], bid[1], ask[0], ask[1], book.at_ms)
 
+    def book(self, symbol: str) -> BookSnapshot:
+        """The book as streamed so far, a price gap included."""
+        return self.gaps.book(symbol)
+
+    def moved(self, symbol: str) -> None:
+        """A price gap has begun or ended: the quote and the mark published before no longer hold."""
+        self.quotes.pop(symbol, None)
+        self.marks.pop(symbol, None)
+
     def mark(self, symbol: str) -> SandboxMark | None:
         """The newest mark of a perpetual."""
-        return self.marks.get(symbol) or self.market.mark(symbol)
+        known = self.marks.get(symbol)
+        if known is None:
+            mark = self.market.mark(symbol)
+            known = None if mark is None else moved_mark(mark, self.gaps.ticks(symbol))
+        return known
 
     def recent_trade(self, symbol: str) -> SandboxTrade | None:
         """The newest trade already streamed."""

@@ -85,6 +85,8 @@ async def run_sandbox(
     profile: MarketProfile | None = None,
     parent_watch: bool = False,
     relay: bool = False,
+    api_key: str = "",
+    api_secret: str = "",
     out: TextIO = sys.stdout,
 ) -> None:
     """Serve a seeded market until SIGTERM, SIGINT or (with `parent_watch`) the parent's end.
@@ -92,7 +94,10 @@ async def run_sandbox(
     Raises `OSError` when the port is taken and `ValueError` for a category the venue does not have.
     """
     markets = seeded_markets(venue, categories, seed, symbols, clock, profile or MarketProfile())
-    await serve_forever(markets, clock, venue=venue, port=port, parent_watch=parent_watch, relay=relay, out=out)
+    await serve_forever(
+        markets, clock, venue=venue, port=port, parent_watch=parent_watch, relay=relay, api_key=api_key,
+        api_secret=api_secret, out=out,
+    )  # fmt: skip
 
 
 async def serve_forever(
@@ -103,9 +108,11 @@ async def serve_forever(
     port: int = 0,
     parent_watch: bool = False,
     relay: bool = False,
+    api_key: str = "",
+    api_secret: str = "",
     out: TextIO = sys.stdout,
 ) -> None:
-    """Serve any markets; prints one `Ready` line as JSON when clients may connect."""
+    """Serve any markets (with an api key: orders too); prints one `Ready` line as JSON when clients may connect."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -113,7 +120,8 @@ async def serve_forever(
     with contextlib.ExitStack() as watches:
         if parent_watch:
             watches.enter_context(_watch_parent(ended))
-        async with SandboxExchange(markets, clock, venue=venue, port=port) as exchange:
+        exchange = SandboxExchange(markets, clock, venue=venue, port=port, api_key=api_key, api_secret=api_secret)
+        async with exchange:
             relay_port = (await exchange.start_relay()).port if relay else 0
             ready = Ready(
                 exchange.port, exchange.rest_url, exchange.stream_url, exchange.control_url, relay_port, os.getpid()

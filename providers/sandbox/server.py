@@ -16,6 +16,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.clock import Clock
+from providers.sandbox.accounts import Accounts
 from providers.sandbox.binance_us import BinanceUsServer
 from providers.sandbox.binance_us_wire import PLACES as BINANCE_PLACES
 from providers.sandbox.bybit import BybitServer
@@ -42,7 +43,8 @@ log = logging.getLogger(__name__)
 class SandboxExchange:
     """A venue on 127.0.0.1. Give one market (spot) or, for Bybit, a market per category.
 
-    `rest_url`, `stream_url` and `control_url` are known once `start` has returned. On a faster clock (`rate` above 1)
+    With `api_key` and `api_secret` it also takes orders: one account per category, see `accounts`; without them every signed
+    request is refused. `rest_url`, `stream_url` and `control_url` are known once `start` has returned. On a faster clock (`rate` above 1)
     batches get longer in market time, so that the loop wakes at most 50 times a real second.
     """
 
@@ -54,6 +56,8 @@ class SandboxExchange:
         venue: SandboxVenue,
         port: int = 0,
         batch_ms: int = 50,
+        api_key: str = "",
+        api_secret: str = "",
     ) -> None:
         markets = dict(market) if isinstance(market, Mapping) else {"spot": market}
         self.clock = clock
@@ -63,11 +67,16 @@ class SandboxExchange:
         self.faults = FaultPlan(clock, self)
         self.hub = Hub()
         self._batch_s = max(batch_ms / 1000, SHORTEST_REAL_BATCH_S * getattr(clock, "rate", 1.0))
-        self._feeds = {
+        self.feeds = {
             category: Feed(category, one, clock, self.faults, BINANCE_PLACES if venue == "binance_us" else 0)
             for category, one in markets.items()
         }
-        self.venue = make_venue(venue, self._feeds, self.hub, self.faults, self.pull)
+        self.accounts = (
+            {category: Accounts(venue, feed, api_key, api_secret) for category, feed in self.feeds.items()}
+            if api_key
+            else {}
+        )
+        self.venue = make_venue(venue, self.feeds, self.accounts, self.hub, self.faults, self.pull)
         self._app = Starlette(
             routes=[
                 control_route(self.faults),
@@ -178,8 +187,11 @@ class SandboxExchange:
         """Bring market and streams up to the present moment; requests call this, so that REST never lags the streams."""
         now_ms = self.clock.now_ms()
         self.faults.expire(now_ms)
-        for feed in self._feeds.values():
-            self.venue.consume(feed, feed.pull(now_ms), now_ms)
+        for category, feed in self.feeds.items():
+            events = feed.pull(now_ms)
+            self.venue.consume(feed, events, now_ms)
+            if self.accounts:
+                self.accounts[category].on_events(events, feed.now_ms())
         self.hub.flush()
 
     async def _live(self) -> None:
@@ -257,7 +269,7 @@ class SandboxExchange:
         minute_ms = now_ms // MINUTE_MS * MINUTE_MS - MINUTE_MS if open_ms is None else open_ms
         if minute_ms % MINUTE_MS or minute_ms + MINUTE_MS > now_ms:
             raise ValueError(f"open_ms {minute_ms} is no closed minute; give the open time of one that has ended")
-        for feed in self._feeds.values():
+        for feed in self.feeds.values():
             if symbol not in feed.listings:
                 continue
             rows = feed.bars(symbol, MINUTE_MS, minute_ms, minute_ms + 1)
@@ -292,12 +304,17 @@ class SandboxExchange:
 
 
 def make_venue(
-    venue: SandboxVenue, feeds: dict[str, Feed], hub: Hub, faults: FaultPlan, pull: Callable[[], None]
+    venue: SandboxVenue,
+    feeds: dict[str, Feed],
+    accounts: dict[str, Accounts],
+    hub: Hub,
+    faults: FaultPlan,
+    pull: Callable[[], None],
 ) -> VenueServer:
-    """The server side of a venue's protocol."""
+    """The server side of a venue's protocol. `accounts` by category, empty where orders are not taken."""
     if venue == "binance_us":
-        return BinanceUsServer(feeds, hub, faults, pull)
-    return BybitServer(feeds, hub, faults, pull)
+        return BinanceUsServer(feeds, accounts, hub, faults, pull)
+    return BybitServer(feeds, accounts, hub, faults, pull)
 
 
 def _listening_socket(port: int) -> socket.socket:
