@@ -255,6 +255,11 @@ class MatchingEngine:
         order = self._blotter.find(account, order_id, client_id)
         return None if order is None else order.report(0, order.updated_ms)
 
+    def last_price(self, symbol: str) -> Decimal:
+        """The newest public trade it has been told of a symbol, 0 before the first."""
+        book = self._state.books.get(symbol)
+        return book.last if book else ZERO
+
     def owner(self, order_id: str) -> str:
         """The account of an order. Raises `KeyError` if there is no such order."""
         return self._state.orders[order_id].account
