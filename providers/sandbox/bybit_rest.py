@@ -31,6 +31,14 @@ class RetError(Exception):
         self.code = code
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """A rate limit as the headers tell it: requests allowed, left, and when (ms) the next ones are."""
+
+    limit: int
+    left: int
+    reset_ms: int
+
+
 class Query:
     """Request parameters of one endpoint."""
 
@@ -86,6 +94,10 @@ class BybitRest:
         self._pull = pull
         self._any_feed = next(iter(streams.values())).feed
 
+    def now_ms(self) -> int:
+        """The time the venue claims."""
+        return self._any_feed.now_ms()
+
     def routes(self) -> list[Route]:
         """One route per endpoint, and retCode 10017 for the rest."""
         made = [Route("/v5/market/" + path, self._endpoint(handler)) for path, handler in ENDPOINTS.items()]
@@ -93,37 +105,52 @@ class BybitRest:
 
     def _endpoint(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            fault = self._faults.take_rest(request.url.path)
-            if fault is not None:
-                return self._faulty(fault.status, fault.retry_after_s, fault.body)
-            now_ms = self._any_feed.clock.now_ms()
-            if self.limits.charge(now_ms).status == 403 or (request.method == "GET" and await request.body()):
-                return Response("access too frequent", 403, media_type="text/plain")
-            self._pull()
+            turned_away = await self.turn_away(request)
+            if turned_away is not None:
+                return turned_away
             try:
-                return self._reply(0, "OK", handler(Query(dict(request.query_params), self._streams)))
+                return self.reply(0, "OK", handler(Query(dict(request.query_params), self._streams)))
             except RetError as error:
-                return self._reply(error.code, str(error), {})
+                return self.reply(error.code, str(error), {})
 
         return answer
 
-    def _reply(self, code: int, message: str, result: object, status: int = 200, wait_s: int = 0) -> Response:
+    async def turn_away(self, request: Request) -> Response | None:
+        """The answer to a request that gets no further: a scripted fault, a banned address, a GET with a body.
+
+        The market is brought up to the moment for every other.
+        """
+        fault = self._faults.take_rest(request.url.path)
+        if fault is not None:
+            return self._faulty(fault.status, fault.retry_after_s, fault.body)
+        now_ms = self._any_feed.clock.now_ms()
+        if self.limits.charge(now_ms).status == 403 or (request.method == "GET" and await request.body()):
+            return Response("access too frequent", 403, media_type="text/plain")
+        self._pull()
+        return None
+
+    def reply(
+        self, code: int, message: str, result: object, status: int = 200, wait_s: int = 0, quota: Quota | None = None
+    ) -> Response:
+        """An answer in the venue's envelope. `quota`: what its headers tell of the limit, the address's by default."""
         now_ms = self._any_feed.now_ms()
         payload = {"retCode": code, "retMsg": message, "result": result, "retExtInfo": {}, "time": now_ms}
-        left = 0 if wait_s else max(0, BYBIT_IP_LIMIT - self.limits.requests.used)
+        if quota is None:
+            left = 0 if wait_s else max(0, BYBIT_IP_LIMIT - self.limits.requests.used)
+            quota = Quota(BYBIT_IP_LIMIT, left, now_ms + wait_s * 1000)
         headers = {
-            "X-Bapi-Limit": str(BYBIT_IP_LIMIT),
-            "X-Bapi-Limit-Status": str(left),
-            "X-Bapi-Limit-Reset-Timestamp": str(now_ms + wait_s * 1000),
+            "X-Bapi-Limit": str(quota.limit),
+            "X-Bapi-Limit-Status": str(quota.left),
+            "X-Bapi-Limit-Reset-Timestamp": str(quota.reset_ms),
             "Timenow": str(now_ms),
         }
         return Response(msgspec.json.encode(payload), status, headers, "application/json; charset=utf-8")
 
     def _faulty(self, status: int, retry_after_s: int | None, body: str) -> Response:
         if status == 429 and retry_after_s is not None:
-            return self._reply(10006, "Too many visits. Exceeded the API Rate Limit.", {}, wait_s=retry_after_s)
+            return self.reply(10006, "Too many visits. Exceeded the API Rate Limit.", {}, wait_s=retry_after_s)
         if status == 429:
-            return self._reply(429, "The trading service is experiencing a high server load.", {}, status)
+            return self.reply(429, "The trading service is experiencing a high server load.", {}, status)
         return Response(body or "<html><body>upstream error</body></html>", status, media_type="text/html")
 
 
