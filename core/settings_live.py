@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import tomli_w
 
+from core.atomic_file import write_atomic
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import EditSetting, Fault, SettingChanged, SettingRejected, UndoSetting
@@ -224,32 +224,8 @@ def write_overrides(path: Path, overrides: Values) -> None:
         section, _, name = key.partition(".")
         value = overrides[key]
         tree.setdefault(section, {})[name] = msgspec.to_builtins(value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(
-                b"# Live edits, newest value of each. Delete a line to take the edit back at the next start.\n"
-            )
-            stream.write(tomli_w.dumps(tree).encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable. Where folders cannot be synced the file is still whole, old or new."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    head = b"# Live edits, newest value of each. Delete a line to take the edit back at the next start.\n"
+    write_atomic(path, head + tomli_w.dumps(tree).encode())
 
 
 def _order(key: str) -> tuple[int, str]:
