@@ -63,7 +63,15 @@ APP_ACTIONS: tuple[Action, ...] = (
     ),
     Action("app.back", "escape", "back", "One step back, and nothing else.", palette=False, fixed=True),
     Action("app.theme", "T", "theme", "Next colour theme."),
-    Action("app.private", "H", "private", "Hide your own amounts of money on every screen, or show them again."),
+    Action(
+        "app.halt",
+        "H,f12",
+        "halt",
+        "No new entries from now on, and working ones cancelled; stops stay. At once, from everywhere; F12 also while typing.",
+        danger=Danger.LOCAL,
+        fixed=True,
+    ),
+    Action("app.private", "$", "private", "Hide your own amounts of money on every screen, or show them again."),
     Action("app.undo", "ctrl+z", "undo edit", "Take back the newest change of a setting.", danger=Danger.LOCAL),
 )
 

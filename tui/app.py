@@ -21,7 +21,7 @@ from textual.message import Message
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import EditSetting, EngineStatus, Fault, Notify, SettingChanged, UndoSetting
+from core.messages import EditSetting, EngineStatus, Fault, Halt, Notify, SettingChanged, UndoSetting
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
@@ -43,8 +43,8 @@ from tui.store import ViewStore
 log = logging.getLogger("tradetui.screen")
 RunEngine = Callable[[], Coroutine[Any, Any, None]]
 
-ENGINE_STOP_S = 5.0
-"""Longest wait for the engine when the program ends."""
+ENGINE_STOP_S = 4.5
+"""Longest wait for the engine when the program ends: it cancels entries, writes down, closes."""
 CSS_FOLDER = Path(__file__).parent / "css"
 """Layouts of what the first picture may show; a screen that is loaded later brings its own."""
 FAILURES_MOST, FAILURES_WITHIN_S = 500, 60.0
@@ -58,11 +58,15 @@ class TradeApp(App[int], inherit_bindings=False):
     `run_engine()` is a coroutine that runs until it is cancelled. It starts after the first paint; when it fails the
     status bar says so and the screen stays usable; at the end it is cancelled and awaited for `ENGINE_STOP_S`.
     `first_run`, when given, writes the chosen settings: only the first-run screen is shown, and `choice` tells the answer.
+    `end_by(exit code)` is told when the end begins.
     """
 
     CSS_PATH: ClassVar[list[str | PurePath]] = [CSS_FOLDER / f"{name}.tcss" for name in ("base", "events", "watchlist")]
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit_now", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit_now", "quit", show=False, priority=True),
+        Binding("f12", "halt_now", "halt", show=False, priority=True),
+    ]
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class TradeApp(App[int], inherit_bindings=False):
         themes_dir: Path | None = None,
         first_run: WriteSettings | None = None,
         modes: tuple[Mode, ...] | None = None,
+        end_by: Callable[[int], None] = lambda code: None,
     ) -> None:
         if first_run is not None:
             modes = ()
@@ -89,6 +94,7 @@ class TradeApp(App[int], inherit_bindings=False):
         self.choice: Choice | None = None
         self.failure: BaseException | None = None
         self._run_engine = run_engine
+        self._end_by = end_by
         self._first_run = first_run
         self._modes_table = modes
         self._engine: asyncio.Task[None] | None = None
@@ -198,6 +204,7 @@ class TradeApp(App[int], inherit_bindings=False):
         if self._leaving:
             return
         self._leaving = True
+        self._end_by(code)
         if self._engine is not None:
             self._engine.cancel()
         self.exit(code, return_code=code)
@@ -296,13 +303,31 @@ class TradeApp(App[int], inherit_bindings=False):
 
     async def action_quit_now(self) -> None:
         """ctrl+c, also under the command palette."""
-        self.leave(0)
+        await self.act_quit()
 
-    def act_quit(self) -> None:
-        self.leave(0)
+    async def action_halt_now(self) -> None:
+        """F12, also under the command palette and while typing."""
+        self.act_halt()
 
-    def act_quit_now(self) -> None:
-        self.leave(0)
+    async def act_quit(self) -> None:
+        """Leave; with positions or orders open only after asking. Asked already, the key is no answer."""
+        from tui.screens.leave import LeaveScreen, stakes
+
+        if isinstance(self.screen, LeaveScreen):
+            self.screen.touched()
+            self.screen.hint("y leaves: the quit key does not answer")
+        elif open_now := stakes(self.desk):
+            await self.push_screen(LeaveScreen(self.desk, open_now), lambda leaves: self.leave(0) if leaves else None)
+        else:
+            self.leave(0)
+
+    async def act_quit_now(self) -> None:
+        await self.act_quit()
+
+    def act_halt(self) -> None:
+        """No question: entries are blocked before this returns. Going on again takes one."""
+        self.desk.bus.publish(Halt())
+        self.desk.say("halt asked for: no new entries; stops stay", "warning")
 
     async def show_mode(self, name: str) -> None:
         """Bring a mode's screen to the front."""

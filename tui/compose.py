@@ -24,6 +24,7 @@ from core.settings import Settings
 from core.settings_live import LiveSettings
 from core.settings_load import SettingsError, load, overrides_path, settings_path
 from core.settings_watch import SettingsWatch
+from tui.deadline import end_by
 
 if TYPE_CHECKING:
     from core.venue import MarketProvider
@@ -34,6 +35,8 @@ T = TypeVar("T")
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 OVERRIDES = "overrides.toml"
+ENGINE_STOP_S = 4.5
+"""Longest wait for the engine when the program ends: it cancels entries, writes down, closes."""
 
 
 def make_provider(settings: Settings, bus: Bus, clock: Clock) -> MarketProvider:
@@ -170,6 +173,7 @@ def run_screen(run: Run, observe: Callable[[Bus], None] = lambda bus: None) -> i
         run.settings,
         run_engine=lambda: engine_main(run, bus, clock),
         themes_dir=config_folder() / "themes",
+        end_by=end_by,
     )
     return show(app, run.settings)
 
@@ -293,8 +297,9 @@ async def headless(run: Run, stream: BinaryIO, seconds: float | None) -> int:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(ended.wait(), seconds)
     failed = engine.done() and not engine.cancelled() and engine.exception()
+    end_by(code)
     engine.cancel()
-    await asyncio.wait([engine], timeout=10)
+    await asyncio.wait([engine], timeout=ENGINE_STOP_S)
     lines.close()
     if failed:
         print(f"the engine failed: {failed}", file=sys.stderr)

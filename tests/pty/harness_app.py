@@ -1,10 +1,12 @@
 """The app under test in a real terminal: a fake engine beats every 50 ms and writes each beat to a file.
 
-Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash] [notices]`; `notices` asks for a notification at each beat.
+Run as `harness_app.py LOG [uvloop] [mouse] [busy] [crash] [notices] [orders] [hangs]`; `notices` asks for a notification
+at each beat; with `orders` a position and a working entry are open; with `hangs` the engine's end waits for a dead disk.
 Lines of the log: `start PAINTED`, `beat SECONDS`, `engine-end`, `exit CODE`.
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import sys
@@ -25,7 +27,9 @@ from core.bus import Bus  # noqa: E402
 from core.clock import LiveClock  # noqa: E402
 from core.messages import Notify  # noqa: E402
 from core.settings import Screen, Settings  # noqa: E402
+from tests import trading_builders as trading  # noqa: E402
 from tui.app import TradeApp  # noqa: E402
+from tui.deadline import end_by  # noqa: E402
 from tui.desk import Desk  # noqa: E402
 from tui.driver import GuardedDriver  # noqa: E402
 from tui.modes import Mode  # noqa: E402
@@ -81,6 +85,9 @@ def main() -> int:
             secret = "hunter2"
             raise RuntimeError(f"boom {len(secret)}")
         try:
+            if "orders" in options:
+                for message in (trading.account(mode="LIVE"), trading.position(), trading.order("tt-7-a", "ADAUSDT")):
+                    app.desk.bus.publish(message)
             for number in itertools.count():
                 if "notices" in options:
                     app.desk.bus.publish(Notify(how="bell", text="", at_ms=0))
@@ -88,10 +95,16 @@ def main() -> int:
                 note(f"beat {time.monotonic():.3f}")
                 await asyncio.sleep(BEAT_S)
         finally:
+            if "hangs" in options:
+                note("engine-hangs")
+                while True:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.to_thread(time.sleep, 60)
             await asyncio.sleep(0.2)  # an orderly end takes its time
             note("engine-end")
 
-    app = TradeApp(Bus(clock), clock, settings, run_engine=engine, modes=(Mode.of("busy", BusyScreen, "1"),))
+    modes = (Mode.of("busy", BusyScreen, "1"),)
+    app = TradeApp(Bus(clock), clock, settings, run_engine=engine, modes=modes, end_by=end_by)
 
     async def screen() -> int:
         await app.run_async()

@@ -179,7 +179,7 @@ async def test_private_mode_is_marked_kept_and_taken_back(tmp_path):
     folder = folder_with(tmp_path)
     async with session(folder) as (running, pilot, _, _):
         changes = told(running, SettingChanged)
-        await pilot.press("H")
+        await pilot.press("dollar_sign")
         await flush(running, pilot)
         assert " PRIVATE " in shown(running)[0]
         assert kept(folder) == {"private": True}

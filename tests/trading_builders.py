@@ -1,0 +1,134 @@
+"""Messages of the order path from literals, for screens."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from core.messages import (
+    AccountStatus,
+    Discrepancy,
+    EvidenceLine,
+    Execution,
+    GateAnswer,
+    GateReport,
+    HaltReport,
+    OrderAlarm,
+    OrderStatus,
+    PositionStatus,
+    StopTruth,
+)
+from tests.builders import CATEGORY, NOW_MS, VENUE
+
+SECOND, MINUTE = 1_000, 60_000
+
+
+def _of_venue(kind: Any, fields: dict[str, object], changes: dict[str, object]) -> Any:
+    return kind(**({"venue": VENUE, "category": CATEGORY} | fields | changes))
+
+
+def account(**changes: object) -> AccountStatus:
+    fields: dict[str, object] = {
+        "mode": "PAPER", "account": "paper", "host": "127.0.0.1", "host_kind": "SANDBOX", "armed_until_ms": 0,
+        "state": "ACTIVE", "causes": (), "stream": "SYNCED", "journal": "", "asset": "USDT", "equity": 10_124.5,
+        "free": 8_720.25, "day_loss": 12.4, "day_limit": 300.0, "drawdown": 0.8, "rate_used": 0.07,
+        "banned_until_ms": 0, "positions": 0, "open_orders": 0, "unknown": 0, "naked": 0, "discrepancies": 0,
+        "at_ms": NOW_MS,
+    }  # fmt: skip
+    made: AccountStatus = _of_venue(AccountStatus, fields, changes)
+    return made
+
+
+def order(client_id: str = "tt-1-a", symbol: str = "SOLUSDT", **changes: object) -> OrderStatus:
+    fields: dict[str, object] = {
+        "symbol": symbol, "client_id": client_id, "order_id": "88123", "purpose": "ENTRY", "parent": "", "side": "BUY",
+        "kind": "LIMIT", "quantity": Decimal("3.280"), "price": Decimal("152.35"), "stop_price": Decimal(0),
+        "state": "WORKING", "filled": Decimal(0), "remaining": Decimal("3.280"), "average_price": Decimal(0),
+        "fees": (), "created_ms": NOW_MS - 3 * MINUTE, "changed_ms": NOW_MS - 12 * SECOND,
+    }  # fmt: skip
+    made: OrderStatus = _of_venue(OrderStatus, fields, changes)
+    return made
+
+
+def stop(state: str = "VERIFIED", **changes: object) -> StopTruth:
+    fields: dict[str, object] = {
+        "state": state, "price": Decimal("150.90"), "quantity": Decimal("3.280"), "covered": True, "distance": 1.44,
+        "client_id": "tt-1-s", "order_id": "88124", "verified_ms": NOW_MS - 4 * SECOND,
+    }  # fmt: skip
+    return StopTruth(**(fields | changes))  # type: ignore[arg-type]
+
+
+def position(symbol: str = "SOLUSDT", **changes: object) -> PositionStatus:
+    fields: dict[str, object] = {
+        "symbol": symbol, "trade_id": f"trade-{symbol}", "side": "BUY", "quantity": Decimal("3.280"),
+        "entry_price": Decimal("152.35"), "price": 153.10, "unrealised": 2.46, "result": 1.96, "r_multiple": 0.52,
+        "stop": stop(),
+        "targets": (
+            (Decimal("155.25"), 0.5, False), (Decimal("156.70"), 0.3, False),
+        ),
+        "opened_ms": NOW_MS - 9 * MINUTE, "at_ms": NOW_MS,
+    }  # fmt: skip
+    made: PositionStatus = _of_venue(PositionStatus, fields, changes)
+    return made
+
+
+def execution(client_id: str = "tt-1-a", symbol: str = "SOLUSDT", **changes: object) -> Execution:
+    fields: dict[str, object] = {
+        "symbol": symbol, "client_id": client_id, "trade_id": "5501", "side": "BUY", "price": Decimal("152.35"),
+        "quantity": Decimal("1.280"), "fee": Decimal("0.19"), "fee_asset": "USDT", "maker": True,
+        "at_ms": NOW_MS - 2 * MINUTE,
+    }  # fmt: skip
+    made: Execution = _of_venue(Execution, fields, changes)
+    return made
+
+
+def discrepancy(key: str = "BALANCE SOL", **changes: object) -> Discrepancy:
+    fields: dict[str, object] = {
+        "symbol": "SOLUSDT", "key": key, "kind": "BALANCE", "ours": "3.280 SOL", "venues": "1.280 SOL",
+        "text": "the venue holds 1.280 SOL, our fills say 3.280: somebody sold 2.000 elsewhere",
+        "first_ms": NOW_MS - 40 * SECOND, "at_ms": NOW_MS - 5 * SECOND,
+    }  # fmt: skip
+    made: Discrepancy = _of_venue(Discrepancy, fields, changes)
+    return made
+
+
+def alarm(code: str = "NAKED", **changes: object) -> OrderAlarm:
+    fields: dict[str, object] = {
+        "symbol": "ETHUSDT", "code": code, "text": "ETHUSDT 0.210 has no stop: the venue refused it (−2010)",
+        "severity": "error", "at_ms": NOW_MS - 2 * SECOND,
+    }  # fmt: skip
+    made: OrderAlarm = _of_venue(OrderAlarm, fields, changes)
+    return made
+
+
+def halt(**changes: object) -> HaltReport:
+    fields: dict[str, object] = {
+        "why": "operator", "asked_ms": NOW_MS - 6 * SECOND, "blocked_ms": NOW_MS - 6 * SECOND + 1,
+        "cancelled": ("tt-3-a",), "waiting": ("tt-4-a",), "failed": (("tt-5-a", "no answer"),), "stops_kept": 2,
+        "done": False, "at_ms": NOW_MS - SECOND,
+    }  # fmt: skip
+    made: HaltReport = _of_venue(HaltReport, fields, changes)
+    return made
+
+
+def gates(client_id: str = "tt-1-a", symbol: str = "SOLUSDT", **changes: object) -> GateReport:
+    fields: dict[str, object] = {
+        "symbol": symbol, "client_id": client_id, "act": "ENTRY", "allowed": False, "at_ms": NOW_MS - MINUTE,
+        "answers": (
+            GateAnswer("ARMED", "armed", True, "", {}),
+            GateAnswer("JOURNAL", "journal", True, "", {}),
+            GateAnswer("CLOCK_SKEW", "clock", True, "", {"offset_ms": "12"}),
+            GateAnswer(
+                "PRICE_COLLAR", "collar", False,
+                "152.35 is 1.4 % from mid 150.20, limit 1.0 %: refresh or change the price", {"mid": "150.20"},
+            ),
+            GateAnswer("NOTIONAL", "notional", True, "", {}),
+        ),
+    }  # fmt: skip
+    made: GateReport = _of_venue(GateReport, fields, changes)
+    return made
+
+
+def evidence(*lines: tuple[int, str, str]) -> tuple[EvidenceLine, ...]:
+    """(seconds ago, channel, text)."""
+    return tuple(EvidenceLine(NOW_MS - ago * SECOND, channel, text) for ago, channel, text in lines)

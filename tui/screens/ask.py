@@ -1,0 +1,134 @@
+"""A question over the screen, answered by one key or by typing a word. Nothing answers it by accident.
+
+A held or pasted key is no answer: `y` and Enter count only after a moment without any key, a typed word only when it took a
+moment to type. Esc is always no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Input, Static
+
+from tui.actions import APP_SCOPE
+from tui.desk import Desk
+from tui.glyphs import plain_text
+from tui.screens.base import DeskModal
+from tui.widgets.line_panel import Line
+
+ARM_S = 0.3
+"""Without a key for so long, the next one is meant. Keys that repeat come many times as fast."""
+YES = ("y", "Y", "enter")
+HALT, BACK = f"{APP_SCOPE}.halt", f"{APP_SCOPE}.back"
+
+
+class AskScreen(DeskModal[bool]):
+    """`lines` say what it is about. With a `word` only typing it and Enter is yes; without, `y` or Enter is."""
+
+    SCOPE = "ask"
+    CSS_PATH = Path(__file__).parents[1] / "css" / "orders.tcss"
+    TITLE_LOOK: ClassVar[str] = "bright"
+
+    def __init__(
+        self, desk: Desk, title: str, lines: Sequence[Line], *, yes: str, no: str = "back", word: str = ""
+    ) -> None:
+        super().__init__(desk)
+        self._title, self._lines = title, lines
+        self._yes, self._no, self._word = yes, no, word
+        self._told = Static(classes="ask-lines", markup=False)
+        self._hint = Static(classes="ask-hint", markup=False)
+        self._touched_s = desk.clock.monotonic()
+        self._begun_s = float("inf")
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="ask-box") as box:
+            box.can_focus = False
+            yield self._told
+            if self._word:
+                line = Input(placeholder=self._word, compact=True)
+                line.cursor_blink = False
+                yield line
+            yield self._hint
+
+    def on_mount(self) -> None:
+        text = Text(f"{self._spelt(self._title)}\n", getattr(self.desk.palette, self.TITLE_LOOK))
+        for line in self._lines:
+            for words, look in line:
+                text.append(self._spelt(words), getattr(self.desk.palette, look))
+            text.append("\n")
+        self._told.update(text)
+        self.hint("")
+        if self._word:
+            self.query_one(Input).focus()
+
+    def hint(self, more: str) -> None:
+        """The line under it all: what answers, and what was wrong with the last key."""
+        palette = self.desk.palette
+        text = Text()
+        keys = f"type {self._word} and Enter" if self._word else "y or Enter"
+        text.append(self._spelt(keys), palette.key)
+        text.append(f" {self._spelt(self._yes)}   ", palette.dim)
+        text.append("Esc", palette.key)
+        text.append(f" {self._spelt(self._no)}", palette.dim)
+        if more:
+            text.append(f"   {self._spelt(more)}", palette.warn)
+        self._hint.update(text)
+
+    def _spelt(self, words: str) -> str:
+        return plain_text(words) if self.desk.glyphs.name == "ascii" else words
+
+    # --- answering -----------------------------------------------------------------------------------------------------
+
+    async def on_key(self, event: events.Key) -> None:
+        """Only yes, no and halt are keys here; the screen below hears nothing."""
+        event.stop()
+        event.prevent_default()
+        settled = self._is_settled()
+        action = self.desk.keymap.action_for(self.SCOPE, event.key)
+        if action is not None and action.id == BACK:
+            self.dismiss(False)
+        elif action is not None and action.id == HALT:
+            await self.perform(action)
+            self.hint("halted: no new entries")
+        elif isinstance(self.focused, Input) and event.character is not None and event.is_printable:
+            self.focused.insert_text_at_cursor(event.character)  # typed before the line had the focus
+        elif not self._word and event.key in YES:
+            if settled:
+                self.dismiss(True)
+            else:
+                self.hint("once more: a key held down is no answer")
+        self.touched()
+
+    def touched(self) -> None:
+        """A key was pressed, here or above."""
+        self._touched_s = self.desk.clock.monotonic()
+
+    def _is_settled(self) -> bool:
+        return self.desk.clock.monotonic() - self._touched_s >= ARM_S
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if not event.value:
+            self._begun_s = float("inf")
+        elif self._begun_s == float("inf"):
+            self._begun_s = self.desk.clock.monotonic()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip().upper() != self._word.upper():
+            self.hint(f"{event.value.strip()!r} is not {self._word}" if event.value.strip() else "")
+        elif self.desk.clock.monotonic() - self._begun_s < ARM_S:
+            self.hint("Enter once more: what is pasted is no answer")
+        else:
+            self.dismiss(True)
+
+
+Answer = Callable[[bool | None], None]
