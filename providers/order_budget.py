@@ -201,19 +201,18 @@ class AlignedBudget(OrderBudget):
     """Binance: weights for every request, order counts for those that place orders."""
 
     def __init__(self, limits: Iterable[AlignedLimit]) -> None:
-        self.limits = tuple(limits)
+        self.limits = {limit.name: limit for limit in limits}
 
-    def learn(self, name: str, limit: int) -> None:
-        """The venue's own limit, from exchangeInfo."""
-        for known in self.limits:
-            if known.name == name and limit > 0:
-                known.limit = limit
+    def learn(self, told: AlignedLimit) -> None:
+        """A limit as the venue tells it: what is used of it stays."""
+        known = self.limits.setdefault(told.name, told)
+        known.limit = told.limit
 
     def _all(self) -> Sequence[Limit]:
-        return self.limits
+        return tuple(self.limits.values())
 
     def _touched(self, path: str, weight: int, orders: int) -> Sequence[tuple[Limit, int]]:
-        return [(limit, weight if limit.unit == "weight" else orders) for limit in self.limits]
+        return [(limit, weight if limit.unit == "weight" else orders) for limit in self.limits.values()]
 
 
 class EndpointBudget(OrderBudget):
