@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec import Struct
 
 from core.atomic_file import set_aside
 from core.bus import Bus
@@ -39,17 +41,29 @@ from core.trading.evidence import CancelOutcome
 from core.trading.market_events import FundingPayment
 from core.trading.matching import MatchingEngine
 from core.trading.order import OrderReport, OrderSpec
-from core.trading.paper_exchange import KEEP_ORDERS, PaperExchange
+from core.trading.paper_exchange import KEEP_ORDERS, Call, PaperExchange
 from core.trading.paper_state import PaperDamaged, PaperState
 from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, FEATURES
 from core.trading.working import OPEN
 from core.venue import Fatal, Instrument, MarketProvider, Rejected, VenueError
 
 TICK_S = 1.0
+EARLY_S = 1e-6
+"""Sleeps may end this much too soon."""
 DEFAULT_ASSET = "USDT"
-Call = Callable[[MatchingEngine, int], list[OrderReport]]
 
 log = logging.getLogger("tradetui.paper")
+
+
+class _Request(Struct, eq=False):
+    """On its way until `due` (monotonic seconds): nobody can take it back, not even who waits for the answer."""
+
+    symbol: str
+    call: Call
+    due: float
+    done: bool = False
+    reports: list[OrderReport] = []
+    refused: Rejected | None = None
 
 
 class PaperBroker:
@@ -88,7 +102,7 @@ class PaperBroker:
         self._save_failures = 0
         self._listener: BrokerListener | None = None
         self._opening = asyncio.Lock()
-        self._line = asyncio.Lock()
+        self._way: deque[_Request] = deque()
         self._requests = 0
         self._exchange = PaperExchange(
             bus, clock, provider, rules, self.account, tell=self._on_reports, paid=self._on_paid
@@ -297,6 +311,7 @@ class PaperBroker:
             self._tell_account()
             while True:
                 await self._clock.sleep(TICK_S)
+                self._arrive()
                 self._exchange.tick()
         finally:
             self._listener = None
@@ -315,17 +330,28 @@ class PaperBroker:
             raise NotSent(str(error), code="PAPER_STATE") from error
         jitter_ms = random.Random(f"{self._opened_ms}:{self._requests}").randint(0, paper.jitter_ms)
         self._requests += 1
-        due = self._clock.monotonic() + (paper.latency_ms + jitter_ms) / 1000
+        last = self._way[-1].due if self._way else 0.0
+        request = _Request(symbol, call, max(last, self._clock.monotonic() + (paper.latency_ms + jitter_ms) / 1000))
         self._exchange.use(paper)
         self._exchange.expect(symbol)
-        try:
-            async with self._line:
-                wait_s = due - self._clock.monotonic()
-                if wait_s > 0:
-                    await self._clock.sleep(wait_s)
-                return self._exchange.act(symbol, lambda now: call(self._exchange.engine, now))
-        finally:
-            self._exchange.arrived(symbol)
+        self._way.append(request)
+        while not request.done:
+            await self._clock.sleep(request.due - self._clock.monotonic())
+            self._arrive()
+        if request.refused is not None:
+            raise request.refused
+        return request.reports
+
+    def _arrive(self) -> None:
+        """Carry out the requests that are there by now, in the order they were sent."""
+        while self._way and self._way[0].due - self._clock.monotonic() < EARLY_S:
+            request = self._way.popleft()
+            try:
+                request.reports = self._exchange.act(request.symbol, request.call)
+            except Rejected as error:
+                request.refused = error
+            request.done = True
+            self._exchange.arrived(request.symbol)
 
     def _on_reports(self, reports: list[OrderReport]) -> None:
         """Keep what happened, then tell it. An answer to a request is no news: the venues' streams do not carry it."""

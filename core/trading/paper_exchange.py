@@ -32,11 +32,13 @@ from core.venue import Instrument, MarketProvider, Rejected
 LEVELS = 50
 """Of each side of the provider's book: what an order within all exposure limits can reach."""
 MARKET_AGE_S = 10.0
-KEEP_ORDERS = 500
+KEEP_ORDERS = 200
 """Closed orders remembered: the state file stays small, and nobody asks for older ones."""
 
 
 ONE = Decimal(1)
+Call = Callable[[MatchingEngine, int], list[OrderReport]]
+"""A request, carried out at a time."""
 
 
 class _Funding(Struct, frozen=True):
@@ -166,10 +168,10 @@ class PaperExchange:
         self._coming -= Counter((symbol,))
         self._choose()
 
-    def act(self, symbol: str, call: Callable[[int], list[OrderReport]]) -> list[OrderReport]:
+    def act(self, symbol: str, call: Call) -> list[OrderReport]:
         """Carry out a request about this symbol on the market as it is now; its reports are told and returned."""
         self._refresh(symbol)
-        reports = call(self._clock.now_ms())
+        reports = call(self.engine, self._clock.now_ms())
         self._hand(reports)
         return reports
 
