@@ -10,12 +10,14 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import BinaryIO
 
 import msgspec
 
 from core.bus import Bus
-from core.messages import Message
+from core.clock import Clock
+from core.messages import Command, Fault, Message
 
 MAX_BACKLOG_BYTES = 64_000_000
 """A reader this far behind loses lines; `dropped` counts them."""
@@ -93,6 +95,56 @@ class JsonLines:
         else:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 self._loop.call_soon_threadsafe(self._on_broken)
+
+
+class CommandLines:
+    """Reads commands from a binary stream, one JSON object a line (`{"type": "Halt"}`), and publishes them on the loop.
+
+    What cannot be read is told as a `Fault` and left out. Ends with the stream.
+    """
+
+    def __init__(self, bus: Bus, clock: Clock, stream: BinaryIO) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, name="command lines", daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            if line.strip():
+                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody carries it out any more
+                    self._loop.call_soon_threadsafe(self._publish, line)
+
+    def _publish(self, line: bytes) -> None:
+        try:
+            self._bus.publish(read_command(line))
+        except ValueError as error:
+            text = f"command {line.decode(errors='replace').strip()[:200]!r} not carried out: {error}"
+            self._bus.publish(Fault(source="commands", message=text, severity="warning", at_ms=self._clock.now_ms()))
+
+
+def read_command(line: bytes) -> Command:
+    """One command of a line of JSON. Raises `ValueError` naming what is wrong."""
+    kinds = {kind.__name__: kind for kind in Command.__subclasses__()}
+    try:
+        value = msgspec.json.decode(line)
+        name = value.pop("type", "") if isinstance(value, dict) else ""
+        kind = kinds.get(name)
+        if kind is None:
+            raise ValueError(f"type {name!r} is none of {', '.join(sorted(kinds))}")
+        unknown = sorted(set(value) - set(kind.__struct_fields__))
+        if unknown:
+            raise ValueError(f"{name} has no field {', '.join(unknown)}; it has {', '.join(kind.__struct_fields__)}")
+        command: Command = msgspec.convert(value, kind, strict=False)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+    for field in kind.__struct_fields__:
+        given = getattr(command, field)
+        for number in given if isinstance(given, tuple) else (given,):
+            if isinstance(number, Decimal) and not number.is_finite():
+                raise ValueError(f"{name} {field} is {number}; give a number")
+    return command
 
 
 def abandon(stream: BinaryIO) -> None:

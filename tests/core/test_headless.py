@@ -5,12 +5,15 @@ import io
 import json
 import math
 import os
+from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from core.bus import Bus
 from core.clock import SimClock
-from core.headless import JsonLines
-from core.messages import EngineStatus, Fault, Metrics, Quote
+from core.headless import CommandLines, JsonLines, read_command
+from core.messages import EngineStatus, Fault, Halt, Metrics, OpenTrade, Quote
 
 
 def quote(price: float = 1.0) -> Quote:
@@ -81,3 +84,44 @@ def test_a_closed_stream_is_no_error() -> None:
     bus.publish(quote())
     lines.close()
     assert called == [1]
+
+
+def test_a_line_is_a_command() -> None:
+    line = b'{"type": "OpenTrade", "symbol": "SOLUSDT", "side": "BUY", "stop": "150.9", "targets": ["155.25", 156.7]}'
+    assert read_command(line) == OpenTrade(
+        symbol="SOLUSDT", side="BUY", stop=Decimal("150.9"), targets=(Decimal("155.25"), Decimal("156.7"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b'{"type": "Nope"}', "'Nope' is none of"),
+        (b"[1]", "'' is none of"),
+        (b'{"type": "Halt", "x": 1}', "no field x; it has why"),
+        (b'{"type": "OpenTrade", "symbol": "A"}', "missing required field `side`"),
+        (b"{", "truncated"),
+        (b'{"type": "OpenTrade", "symbol": "A", "side": "UP", "stop": "1"}', "'UP'"),
+        (b'{"type": "OpenTrade", "symbol": "A", "side": "BUY", "stop": "NaN"}', "stop is NaN"),
+        (
+            b'{"type": "OpenTrade", "symbol": "A", "side": "BUY", "stop": "1", "targets": ["Infinity"]}',
+            "targets is Inf",
+        ),
+    ],
+)
+def test_what_is_no_command_says_why(line: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_command(line)
+
+
+async def test_commands_come_from_a_stream_and_bad_lines_are_told() -> None:
+    bus = Bus(SimClock(0))
+    commands = bus.mailbox(Halt)
+    faults = bus.mailbox(Fault)
+    reading, writing = os.pipe()
+    CommandLines(bus, SimClock(0), os.fdopen(reading, "rb"))
+    with os.fdopen(writing, "wb") as stream:
+        stream.write(b'{"type": "Halt", "why": "test"}\n\nnonsense\n')
+    assert await commands.wait() == [Halt(why="test")]
+    (fault,) = await faults.wait()
+    assert "nonsense" in fault.message
