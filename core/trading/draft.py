@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.messages import Purpose
+from core.messages import Purpose, TradingState
 from core.risk.gates import Verdicts
 from core.risk.trading_state import Act
 from core.risk.view import AuthorisationView, PlanView, RiskView
@@ -47,6 +47,9 @@ class Gatekeeper(Protocol):
 
     def view(self, draft: OrderDraft, authorisation: AuthorisationView) -> RiskView:
         """The picture at this moment. What is not known is None, and the gate denies."""
+
+    def tighten(self, to: TradingState, cause: str) -> None:
+        """Something happened after which the trading state must be `to`, or stricter; `cause` stands until it is settled."""
 
     def noted(self, draft: OrderDraft, at_ms: int) -> None:
         """The order is on its way to the wire: it counts for the order rate and the duplicate window from now on."""

@@ -144,9 +144,15 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
         return self.state in LIVE
 
     @property
+    def may_amend(self) -> bool:
+        """Whether an amend may be sent: the order rests, and no earlier amend waits for its answer."""
+        resting = self.state in ("WORKING", "PARTIAL") and not self.quarantine
+        return resting and all(amend.outcome is not None for amend in self.amends)
+
+    @property
     def may_fill(self) -> bool:
-        """Whether it must be counted as exposure."""
-        return self.state in MAYBE_LIVE or self.state == "INTENT"
+        """Whether it must be counted as exposure: also while it is on its way from the gates to the wire."""
+        return self.state in MAYBE_LIVE or self.state in ("CONFIRMED", "INTENT")
 
 
 def born(intent: Intent) -> OrderRecord:

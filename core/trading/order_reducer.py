@@ -335,11 +335,12 @@ def _amend_sent(record: OrderRecord, evidence: AmendSent, rule: NoTraceRule) -> 
 
 
 def _amend_answered(record: OrderRecord, evidence: AmendAnswered, rule: NoTraceRule) -> Step:
-    open_places = [place for place, amend in enumerate(record.amends) if amend.outcome is None]
-    if not open_places:
+    waiting = [place for place, amend in enumerate(record.amends) if amend.outcome is None]
+    waiting = waiting or [place for place, amend in enumerate(record.amends) if amend.outcome == "UNKNOWN"]
+    if not waiting:
         return record, "AMEND_ANSWER"
     amends = list(record.amends)
-    amends[open_places[0]] = replace(amends[open_places[0]], outcome=evidence.outcome)
+    amends[waiting[0]] = replace(amends[waiting[0]], outcome=evidence.outcome)
     return replace(record, amends=tuple(amends)), "AMEND_ANSWER"
 
 

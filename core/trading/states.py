@@ -132,14 +132,17 @@ STAYS: dict[OrderState, frozenset[Cause]] = {
     "INTENT": frozenset({"NOT_FOUND"}),
     "SENT": frozenset({"NOT_FOUND", "CANCEL_ANSWER", "AMEND_ANSWER"}),
     # The last three: an order that vanished after it had been shown, and what was known of it told again.
-    "UNKNOWN": frozenset({"OUTCOME_UNKNOWN", "NOT_FOUND", "CANCEL_ANSWER", "AMEND_ANSWER", "FILL", "END", "REFUSE"}),
+    "UNKNOWN": frozenset(
+        {"OUTCOME_UNKNOWN", "NOT_FOUND", "CANCEL_ANSWER", "AMEND_SEND", "AMEND_ANSWER", "FILL", "END", "REFUSE"}
+    ),
     "WORKING": (_VENUE_TALK - {"NO_TRACE"}) | {"AMEND_SEND"},
     "PARTIAL": (_VENUE_TALK - {"NO_TRACE"}) | {"AMEND_SEND"},
-    "CANCEL_PENDING": (_VENUE_TALK - {"NO_TRACE"}) | {"CANCEL_SEND"},
+    "CANCEL_PENDING": (_VENUE_TALK - {"NO_TRACE"}) | {"CANCEL_SEND", "AMEND_SEND"},
     # A late NEW after FILLED, a doubled end, a timeout of an answer that the stream had overtaken: known already.
-    **{state: _VENUE_TALK | {"CANCEL_SEND"} for state in sorted(DONE)},
+    **{state: _VENUE_TALK | {"CANCEL_SEND", "AMEND_SEND"} for state in sorted(DONE)},
 }
-"""What may happen in a state without leaving it."""
+"""What may happen in a state without leaving it. AMEND_SEND: an amend is written down before it is sent, and the order may
+move on meanwhile; whether to send it is decided afterwards."""
 
 TABLE: dict[tuple[OrderState, OrderState, Cause], Move] = {
     (row.before, row.after, cause): row for row in ROWS for cause in row.causes

@@ -92,9 +92,17 @@ def test_only_the_newest_amend_that_was_shown_is_in_force():
     assert (record.spec.price, record.pending_specs) == (D(102), ())
 
 
-def test_an_order_that_does_not_rest_is_not_amended():
+def test_only_a_resting_order_may_be_amended():
     record, effects = apply(sent_order("2"), amend("3"))
     assert (record.amends, codes(effects, Alarm)) == ((), ["ILLEGAL_MOVE"])
+    resting, _ = fold(sent_order("2"), [NEW])
+    assert resting.may_amend
+    assert not any(fold(resting, [end])[0].may_amend for end in (shows("2", "2"), amend("3"), shows("2", "2.5")))
+
+
+def test_a_late_answer_takes_the_place_of_none():
+    record, _ = fold(sent_order("2"), [NEW, amend("3"), answer("UNKNOWN"), answer("REFUSED"), answer("ACCEPTED")])
+    assert (record.quantity, [one.outcome for one in record.amends]) == (D(2), ["REFUSED"])
 
 
 def test_an_amend_is_a_record_of_the_journal():

@@ -54,8 +54,10 @@ def test_a_cancel_is_never_sent_by_guess():
     assert legal == LIVE | DONE
 
 
-def test_only_a_resting_order_is_amended():
-    assert {state for state in STATES if after_own_act(state, "AMEND_SEND") is not None} == {"WORKING", "PARTIAL"}
+def test_an_amend_is_never_written_down_of_what_was_not_sent():
+    legal = {state for state in STATES if after_own_act(state, "AMEND_SEND") is not None}
+    assert legal == LIVE | DONE | {"UNKNOWN"}
+    assert all(after_own_act(state, "AMEND_SEND") == state for state in legal)
 
 
 def test_the_life_of_an_ordinary_order():
