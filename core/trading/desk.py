@@ -26,6 +26,7 @@ from core.trading.evidence import Effect, NewFill
 from core.trading.halting import Halting
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
+from core.trading.journal_lock import FolderLock
 from core.trading.journal_records import Note
 from core.trading.manager import OrderManager
 from core.trading.opening import Opening, Proposal, Unfit
@@ -55,16 +56,23 @@ class TradingDesk:
         self._clock = clock
         self._live = live
         self.broker = broker
-        self._rules = rules
-        self._folder = folder / "accounts" / broker.account
+        self.rules = rules
+        self._account_folder = folder / "accounts" / broker.account
+        self._folder = self._account_folder / broker.category
+        self._lock: FolderLock | None = None
         self._commands: Commands | None = None
         self._closing = False
 
     async def open(self) -> None:
         """Lock the account, read the journal, rebuild orders and positions. Raises `JournalError`."""
-        bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self._rules
+        bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self.rules
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.journal = await Journal.open(self._folder / "journal")
+        self._lock = FolderLock(self._account_folder)  # spot and perpetuals of one account share its money: one program
+        try:
+            self.journal = await Journal.open(self._folder / "journal")
+        except JournalError:
+            self._lock.release()
+            raise
         self.journal.on_trouble = self._on_trouble
         self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category)
         self.manager = OrderManager(bus, clock, self.journal, broker, self.risk, live, self.venue, self.category)
@@ -138,6 +146,8 @@ class TradingDesk:
             await self.journal.close()
         except JournalError as error:
             log.error("the journal could not be closed: %s", error)
+        if self._lock is not None:
+            self._lock.release()
 
     # --- the private stream ------------------------------------------------------------------------------------------
 
@@ -174,7 +184,7 @@ class TradingDesk:
 
     def propose(self, wanted: OpenTrade, by: str = "operator") -> Proposal:
         """The plan and the entry of a wish. Raises `Unfit`."""
-        return self.opening.propose(wanted, self._rules.get(wanted.symbol), self.manager.next_client_id(), by)
+        return self.opening.propose(wanted, self.rules.get(wanted.symbol), self.manager.next_client_id(), by)
 
     async def send_entry(self, proposal: Proposal, authorisation: Authorisation) -> Submission:
         """Send a confirmed entry. The plan is written down first: whatever fills, it is known what was meant."""
