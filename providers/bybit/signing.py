@@ -104,7 +104,7 @@ def server_time(body: bytes) -> float:
 def budget(clock: Clock, settings: Settings, now_ms: Callable[[], int]) -> EndpointBudget:
     """The limits of one account, leaving to market data its share of the address's."""
     share = max(LEAST_SHARE, 1.0 - settings.network.rest_budget_share)
-    address = SlidingLimit("requests per address", int(ADDRESS_LIMIT * share), ADDRESS_WINDOW_S, clock)
+    address = SlidingLimit("requests per address", round(ADDRESS_LIMIT * share), ADDRESS_WINDOW_S, clock)
     rates = _RATES | (_SPOT_RATES if settings.market.category == "spot" else {})
     return EndpointBudget(clock, address, lambda path: rates.get(path, _READ_RATE), now_ms)
 
