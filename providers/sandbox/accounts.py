@@ -57,7 +57,8 @@ class Accounts:
         self.secret = api_secret.encode()
         self.feed = feed
         rules = {symbol: listing_rules(venue, feed, symbol) for symbol in feed.listings}
-        self.engine = MatchingEngine(rules, Fees(), keep_closed=KEEP_ORDERS)
+        self.fees = Fees()
+        self.engine = MatchingEngine(rules, self.fees, keep_closed=KEEP_ORDERS)
         self.engine.open_account(api_key, STARTING if feed.category == "spot" else STARTING_LINEAR)
         self.listeners: list[Callable[[OrderReport], None]] = []
         self.funding_listeners: list[FundingListener] = []

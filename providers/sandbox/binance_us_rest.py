@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
@@ -12,106 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from providers.sandbox import binance_us_wire as wire
+from providers.sandbox.binance_us_params import ApiError, Params
 from providers.sandbox.calendar_bars import CALENDAR_MS
 from providers.sandbox.faults import FaultPlan
 from providers.sandbox.feed import Feed
 from providers.sandbox.kline_schedule import end_of_bar_ms
 from providers.sandbox.limits import BinanceLimits, Verdict
 
-SYMBOL_FORM = re.compile(r"^[A-Z0-9\-_.]{1,20}$")
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 AVERAGE_MINUTES = 5
 MAX_LOOKBACK_MS = 10 * 365 * 86_400_000
-
-
-class ApiError(Exception):
-    """An answer with HTTP 4XX and `{"code","msg"}`."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-
-
-class Params:
-    """Request parameters, checked as they are read; `finish` refuses those nobody read."""
-
-    def __init__(self, pairs: dict[str, str], known: dict[str, object]) -> None:
-        self._pairs = pairs
-        self._known = known
-        self._unread = set(pairs)
-
-    def text(self, name: str) -> str | None:
-        """A parameter or None. Raises `ApiError` -1105 when it was sent empty."""
-        self._unread.discard(name)
-        value = self._pairs.get(name)
-        if value == "":
-            raise ApiError(-1105, f"Parameter '{name}' was empty.")
-        return value
-
-    def required(self, name: str) -> str:
-        """A parameter that must be sent."""
-        value = self.text(name)
-        if value is None:
-            raise ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-        return value
-
-    def integer(self, name: str) -> int | None:
-        """A whole number of at least 0."""
-        value = self.text(name)
-        if value is None:
-            return None
-        if not value.isdecimal() or len(value) > 20:
-            message = f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
-            raise ApiError(-1100, message)
-        return int(value)
-
-    def limit(self, default: int, largest: int) -> int:
-        """The row limit; more than `largest` is cut to it, as the venue does."""
-        value = self.integer("limit")
-        if value == 0:
-            raise ApiError(-1130, "Data sent for parameter 'limit' is not valid.")
-        return min(value or default, largest)
-
-    def checked(self, symbol: str) -> str:
-        """A symbol the venue knows."""
-        if not SYMBOL_FORM.match(symbol):
-            message = "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'."
-            raise ApiError(-1100, message)
-        if symbol not in self._known:
-            raise ApiError(-1121, "Invalid symbol.")
-        return symbol
-
-    def symbol(self) -> str:
-        """The mandatory `symbol`."""
-        return self.checked(self.required("symbol"))
-
-    def symbols(self) -> tuple[list[str], bool]:
-        """The symbols asked for by `symbol`, `symbols` or neither; True when exactly one was named by `symbol`."""
-        one, many = self.text("symbol"), self.text("symbols")
-        if one is not None and many is not None:
-            raise ApiError(-1128, "Combination of optional parameters invalid.")
-        if one is not None:
-            return [self.checked(one)], True
-        if many is None:
-            return list(self._known), False
-        try:
-            if " " in many:
-                raise ApiError(-1100, "Illegal characters found in parameter 'symbols'; legal range is compact JSON.")
-            names = msgspec.json.decode(many, type=list[str])
-        except msgspec.DecodeError as error:
-            raise ApiError(-1100, f"Illegal characters found in parameter 'symbols'; {error}") from error
-        return [self.checked(name) for name in names], False
-
-    def finish(self) -> None:
-        """Raises `ApiError` -1104 when parameters were sent that the endpoint does not read."""
-        if self._unread:
-            sent = len(self._pairs)
-            raise ApiError(
-                -1104,
-                f"Not all sent parameters were read; read '{sent - len(self._unread)}' parameter(s) but was sent '{sent}'.",
-            )
 
 
 Handler = Callable[["BinanceRest", Params], object]
@@ -139,30 +48,32 @@ class BinanceRest:
         async def answer(request: Request) -> Response:
             pairs = dict(parse_qsl((await request.body()).decode("latin-1"), keep_blank_values=True))
             pairs.update(parse_qsl(request.url.query, keep_blank_values=True))
-            fault = self._faults.take_rest(request.url.path)
+            fault = self._faults.take_rest(request.url.path, request.method)
             if fault is not None:
-                return self._faulty(fault.status, fault.retry_after_s, fault.body)
+                return self.faulty(fault.status, fault.retry_after_s, fault.body)
             verdict = self.limits.charge(weight(pairs), self.feed.clock.now_ms())
             if verdict.status != 200:
-                return self._refused(verdict)
+                return self.refused(verdict)
             self._pull()
             try:
-                params = Params(pairs, self.feed.listings)  # type: ignore[arg-type]
+                params = Params(pairs, self.feed.listings)
                 content = handler(self, params)
                 params.finish()
             except ApiError as error:
-                return self._reply({"code": error.code, "msg": error.message}, error.status)
-            return self._reply(content)
+                return self.reply(error.content(), error.status)
+            return self.reply(content)
 
         return answer
 
-    def _reply(self, content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    def reply(self, content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        """An answer with the venue's usage headers."""
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
         used = str(self.limits.weight.used)
         sent = {"x-mbx-uuid": "sandbox", "x-mbx-used-weight": used, "x-mbx-used-weight-1m": used, **(headers or {})}
         return Response(body, status, sent, "application/json;charset=UTF-8")
 
-    def _refused(self, verdict: Verdict) -> Response:
+    def refused(self, verdict: Verdict) -> Response:
+        """The answer of the request limits."""
         if verdict.status == 418:
             message = (
                 f"Way too much request weight used; IP banned until {verdict.until_ms}. Please use WebSocket Streams."
@@ -170,13 +81,14 @@ class BinanceRest:
         else:
             message = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
         headers = {"retry-after": str(verdict.retry_after_s)}
-        return self._reply({"code": -1003, "msg": message}, verdict.status, headers)
+        return self.reply({"code": -1003, "msg": message}, verdict.status, headers)
 
-    def _faulty(self, status: int, retry_after_s: int | None, body: str) -> Response:
+    def faulty(self, status: int, retry_after_s: int | None, body: str) -> Response:
+        """A scripted failure."""
         if body or status >= 500:
             return Response(body or "<html><body>upstream error</body></html>", status, media_type="text/html")
         headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-        return self._reply({"code": -1003, "msg": "Too many requests."}, status, headers)
+        return self.reply({"code": -1003, "msg": "Too many requests."}, status, headers)
 
 
 def _flat(weight: int) -> Weight:

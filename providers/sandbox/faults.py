@@ -14,7 +14,7 @@ import msgspec
 
 from core.clock import Clock
 from providers.sandbox.market_faults import LateClose, MarketFaults, Revision
-from providers.sandbox.order_faults import ORDER_COMMANDS, Halls, OrderFaults
+from providers.sandbox.order_faults import ORDER_COMMANDS, Halls, OrderFaults, meant
 from providers.sandbox.relay import RelayMode
 from providers.sandbox.stream_faults import StreamFault, StreamFaults, StreamRule
 
@@ -48,7 +48,7 @@ COMMANDS = (
 
 
 class RestFault(msgspec.Struct):
-    """The next `left` requests whose path starts with `path` get `status` (-1: until cleared)."""
+    """The next `left` requests under `path` (a prefix, or "METHOD prefix") get `status` (-1: until cleared)."""
 
     status: int
     path: str
@@ -210,10 +210,10 @@ class FaultPlan(OrderFaults):
         """Offset the server time in answers and message stamps; candles keep their own times."""
         self.clock_skew_ms = ms
 
-    def take_rest(self, path: str) -> RestFault | None:
-        """The fault that strikes this request, if any; counts it down."""
+    def take_rest(self, path: str, method: str = "") -> RestFault | None:
+        """The fault that strikes this request before it is carried out, if any; counts it down."""
         for fault in self.rest:
-            if fault.left != 0 and path.startswith(fault.path):
+            if fault.left != 0 and meant(fault.path, method, path):
                 fault.left -= fault.left > 0
                 self.counts[f"http_{fault.status}"] += 1
                 return fault

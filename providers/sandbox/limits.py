@@ -8,6 +8,8 @@ BINANCE_WEIGHT_LIMIT = 6_000
 BINANCE_RAW_LIMIT = 61_000
 BINANCE_CONNECT_LIMIT = 300
 BINANCE_REFUSALS_BEFORE_BAN = 20
+BINANCE_ORDERS_10S = 100
+BINANCE_ORDERS_1D = 200_000
 FIRST_BAN_MS = 120_000
 LONGEST_BAN_MS = 3 * 86_400_000
 BYBIT_IP_LIMIT = 600
@@ -100,3 +102,34 @@ class BybitLimits:
         if now_ms < self.banned_until_ms:
             return Verdict(403, self.requests.used, 0, self.banned_until_ms)
         return Verdict(200, self.requests.used, 0, self.requests.resets_ms(now_ms))
+
+
+class OrderWindow(Window):
+    """One of the account's order counters; `name` is the venue's word for its length."""
+
+    def __init__(self, name: str, length_ms: int, limit: int) -> None:
+        super().__init__(length_ms, limit)
+        self.name = name
+
+
+class OrderCount:
+    """New orders of a Binance.US account per 10 seconds and per day."""
+
+    def __init__(self) -> None:
+        self.short = OrderWindow("10 SECOND", 10_000, BINANCE_ORDERS_10S)
+        self.day = OrderWindow("1 DAY", 86_400_000, BINANCE_ORDERS_1D)
+
+    def add(self, orders: int, now_ms: int) -> OrderWindow | None:
+        """Count new orders; the window they do not fit into, which then counts none of them."""
+        for window in (self.short, self.day):
+            if not window.add(orders, now_ms):
+                window.used -= orders
+                if window is self.day:
+                    self.short.used -= orders
+                return window
+        return None
+
+    def look(self, now_ms: int) -> tuple[int, int]:
+        """What is counted now, per 10 seconds and per day."""
+        self.add(0, now_ms)
+        return self.short.used, self.day.used

@@ -255,8 +255,7 @@ class OrderFaults(PrivateFaults):
 
     def _take_request(self, method: str, path: str) -> RequestFault | None:
         for fault in self.requests:
-            wanted, _, prefix = fault.path.rpartition(" ")
-            if fault.left != 0 and path.startswith(prefix) and wanted in ("", method):
+            if fault.left != 0 and meant(fault.path, method, path):
                 fault.left -= fault.left > 0
                 return fault
         return None
@@ -303,6 +302,12 @@ class OrderFaults(PrivateFaults):
 
     def _until(self, seconds: float) -> int:
         return 2**62 if math.isinf(seconds) else self._clock.now_ms() + int(seconds * 1000)
+
+
+def meant(pattern: str, method: str, path: str) -> bool:
+    """Whether a fault's path means this request: a prefix of its path, or "METHOD prefix"."""
+    wanted, _, prefix = pattern.rpartition(" ")
+    return path.startswith(prefix) and wanted in ("", method)
 
 
 async def _gone(request: Request) -> None:
