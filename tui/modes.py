@@ -34,6 +34,7 @@ def default_modes() -> tuple[Mode, ...]:
     from tui.screens.calibration_actions import ACTIONS as CALIBRATION
     from tui.screens.confluence_actions import ACTIONS as CONFLUENCE
     from tui.screens.events_actions import ACTIONS as EVENTS
+    from tui.screens.orders_actions import ACTIONS as ORDERS
     from tui.screens.watchlist import WatchlistScreen
 
     return (
@@ -41,6 +42,7 @@ def default_modes() -> tuple[Mode, ...]:
         Mode("confluence", _confluence, CONFLUENCE, "2"),
         Mode("events", _events, EVENTS, "3,e", footer=40),
         Mode("calibration", _calibration, CALIBRATION, "4,c"),
+        Mode("orders", _orders, ORDERS, "5,o"),
     )
 
 
@@ -60,6 +62,12 @@ def _calibration() -> type[DeskScreen]:
     from tui.screens.calibration import CalibrationScreen
 
     return CalibrationScreen
+
+
+def _orders() -> type[DeskScreen]:
+    from tui.screens.orders import OrdersScreen
+
+    return OrdersScreen
 
 
 def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:

@@ -98,7 +98,10 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
         parts.append(Part(f"{engine.venue}{category}", "text", 80))
         if engine.host and engine.host_kind == "LIVE DATA":
             parts.append(Part(engine.host, "dim", 12))
-        parts.append(Part(engine.mode, "live" if engine.mode == "LIVE" else "paper", 100))
+        account = store.trading.account
+        mode = account.mode if account is not None else engine.mode
+        parts.append(Part(mode, "live" if mode == "LIVE" else "paper", 100))
+        parts += _trading(store)
     if LOOKS.private:
         parts.append(Part("PRIVATE", "accent", 85))
     if desk.symbol:
@@ -116,6 +119,21 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
     elif engine is not None and engine.phase != "running":
         parts.append(Part(engine.text or engine.phase, "dim", 60, right=True))
     return parts + _figures(desk, now_ms)
+
+
+def _trading(store: ViewStore) -> list[Part]:
+    """What the operator must know of the order path on every screen; nothing while all is well."""
+    account = store.trading.account
+    if account is None:
+        return []
+    parts: list[Part] = []
+    if account.state != "ACTIVE":
+        parts.append(Part(account.state, "danger" if account.state == "HALTED" else "warn", 99))
+    if account.naked:
+        parts.append(Part(f"{account.naked} NAKED", "danger", 98))
+    if account.unknown:
+        parts.append(Part(f"{account.unknown} UNKNOWN", "danger", 97))
+    return parts
 
 
 def _figures(desk: Desk, now_ms: int) -> list[Part]:
@@ -238,6 +256,7 @@ class StatusBar(Widget):
         engine = store.engine
         words = f"{engine.phase} {engine.mode} {engine.host_kind} {engine.text}" if engine is not None else ""
         words += " private" if LOOKS.private else ""
+        words += " ".join(part.text for part in _trading(store))
         return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
 
     def _lay_out(self, now_ms: int) -> list[tuple[str, str]]:

@@ -1,0 +1,199 @@
+"""Mode 5, orders and positions: the account, what protects each position, every order and every difference with the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui.desk import Desk
+from tui.screens import orders_commands as commands
+from tui.screens.ask import AskScreen
+from tui.screens.base import DeskScreen
+from tui.screens.orders_actions import ACTIONS, GLOSSARY, SCOPE
+from tui.trading_store import needs_resolving
+from tui.widgets.account_lines import account_lines
+from tui.widgets.line_panel import LinePanel
+from tui.widgets.order_detail import detail_lines
+from tui.widgets.orders_list import Item, Listing, listed
+from tui.widgets.rule import ColumnRule, Rule
+
+REPAINT_S = 1.0
+"""Ages and countdowns go on without news."""
+
+
+class OrdersScreen(DeskScreen):
+    """The cursor stays on its line whatever comes above it. Shown while everything stands still, it says so."""
+
+    SCOPE = SCOPE
+    CSS_PATH = Path(__file__).parents[1] / "css" / "orders.tcss"
+    ACTIONS: ClassVar = ACTIONS
+    GLOSSARY: ClassVar = GLOSSARY
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self.item: Item | None = None
+        """The line under the cursor."""
+        self.account = LinePanel(desk, "orders-account")
+        self.list = LinePanel(desk, "orders-list")
+        self.detail = LinePanel(desk, "orders-detail")
+        self.answer = LinePanel(desk, "orders-answer")
+        self._panels = (self.account, self.list, self.detail, self.answer)
+        self._shown = Listing([], {})
+        self._line = 0
+        self._painted: tuple[Any, ...] = ()
+        self._painted_s = float("-inf")
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield self.account
+        yield Rule(self.desk)
+        with Container(id="orders-body"):
+            yield self.list
+            yield Rule(self.desk)
+            yield ColumnRule(self.desk)
+            yield self.detail
+        yield self.answer
+
+    # --- painting ------------------------------------------------------------------------------------------------------
+
+    def restyle(self) -> None:
+        for panel in self._panels:
+            panel.forget()
+        self._painted = ()
+
+    def flush(self) -> None:
+        now_s = self.desk.clock.monotonic()
+        seen = (
+            self.desk.store.trading.version, self.desk.store.universe_version, self.item,
+            tuple(panel.size for panel in self._panels),
+        )  # fmt: skip
+        if seen == self._painted and now_s - self._painted_s < REPAINT_S:
+            return
+        self._painted, self._painted_s = seen, now_s
+        self._shown = listed(self.desk, self.list.size.width)
+        self._keep_cursor()
+        if not self._shown.items or self._line == min(self._shown.items):
+            self.list.top = 0  # the heading above the first line is in sight with it
+        self.account.put(account_lines(self.desk, self.account.size.width))
+        self.list.put(self._shown.lines, self._line if self.item is not None else -1)
+        self.detail.put(detail_lines(self.desk, self.item, self.detail.size.width))
+        self.answer.put([commands.hint(self.desk, self.item)])
+
+    def _keep_cursor(self) -> None:
+        """On its own line; when that is gone on the nearest one."""
+        items = self._shown.items
+        for line, item in items.items():
+            if self.item is not None and (item.kind, item.key) == (self.item.kind, self.item.key):
+                self._line = line
+                return
+        if not items:
+            self.item, self._line = None, 0
+            return
+        self._line = (
+            min(items, key=lambda line: (abs(line - self._line), line)) if self.item is not None else min(items)
+        )
+        self.item = items[self._line]
+
+    # --- moving --------------------------------------------------------------------------------------------------------
+
+    def _acted(self) -> None:
+        self._painted = ()
+        self._tick()
+
+    def _move(self, step: int) -> None:
+        lines = sorted(self._shown.items)
+        if lines:
+            place = lines.index(self._line) if self._line in lines else 0
+            self._line = lines[max(0, min(place + step, len(lines) - 1))]
+            self.item = self._shown.items[self._line]
+        self._acted()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(max(1, self.list.size.height - 3))
+
+    def act_page_up(self) -> None:
+        self._move(-max(1, self.list.size.height - 3))
+
+    def act_top(self) -> None:
+        self._move(-len(self._shown.lines))
+
+    def act_bottom(self) -> None:
+        self._move(len(self._shown.lines))
+
+    def act_back(self) -> None:
+        if self.desk.store.trading.away:
+            self.desk.store.trading.away.clear()
+            self._acted()
+        else:
+            super().act_back()
+
+    # --- acting --------------------------------------------------------------------------------------------------------
+
+    async def act_open(self) -> None:
+        from tui.screens.order_detail import OrderDetailScreen
+
+        if self.item is None:
+            self.desk.say("nothing is listed yet")
+        else:
+            await self.app.push_screen(OrderDetailScreen(self.desk, self.item))
+
+    async def act_resolve(self) -> None:
+        from tui.screens.resolve import ResolveScreen
+
+        order = commands.order_of(self.desk, self.item)
+        if order is None or not needs_resolving(order):
+            unknown = self.desk.store.trading.unknown()
+            if len(unknown) != 1:
+                words = "no order is unknown or in quarantine" if not unknown else "choose the order to resolve"
+                self.desk.say(words, "info" if not unknown else "warning")
+                return
+            order = unknown[0]
+        await self.app.push_screen(ResolveScreen(self.desk, order))
+
+    async def act_symbol(self) -> None:
+        if self.item is None or not self.item.symbol:
+            self.desk.say("this line is about no symbol")
+            return
+        jump: Any = self.app
+        await jump.jump_to(self.item.symbol)
+
+    def act_cancel(self) -> None:
+        commands.cancel(self.desk, self.item)
+        self._acted()
+
+    def act_reconcile(self) -> None:
+        commands.reconcile(self.desk)
+        self._acted()
+
+    async def act_close(self) -> None:
+        symbol = self.item.symbol if self.item is not None else ""
+        await self._ask(commands.closing(self.desk, self.item), lambda: commands.close(self.desk, symbol))
+
+    async def act_flatten(self) -> None:
+        await self._ask(commands.flattening(self.desk), lambda: commands.flatten(self.desk))
+
+    async def act_resume(self) -> None:
+        await self._ask(commands.resuming(self.desk), lambda: commands.resume(self.desk))
+
+    async def act_adopt(self) -> None:
+        key = self.item.key if self.item is not None else ""
+        await self._ask(commands.adopting(self.desk, self.item), lambda: commands.adopt(self.desk, key))
+
+    async def act_reset(self) -> None:
+        await self._ask(commands.resetting(self.desk), lambda: commands.reset(self.desk))
+
+    async def _ask(self, question: AskScreen | None, then: Callable[[], None]) -> None:
+        """Ask; on yes do it. Without a question why not has been said."""
+        if question is not None:
+            await self.app.push_screen(question, lambda yes: then() if yes else None)
+        else:
+            self._acted()

@@ -1,0 +1,122 @@
+"""The account on top of the Orders screen: whose money, what may be traded, how fresh, how much; and what a halt did."""
+
+from __future__ import annotations
+
+from core.messages import AccountStatus, HaltReport
+from tui.desk import Desk
+from tui.format import age, clock_text, money
+from tui.widgets.line_panel import Line
+from tui.widgets.status_bar import Part, lay_out
+from tui.widgets.trading_words import TRADING_LOOKS, counted, mode_runs
+
+STALE_S = 15.0
+"""The account is told at every change and at least every few seconds; older than this it is not shown as if new."""
+MEANING = {
+    "ACTIVE": "entries are allowed",
+    "REDUCING": "only what reduces a position is sent",
+    "HALTED": "nothing is opened until it is taken back",
+}
+
+
+def account_lines(desk: Desk, width: int) -> list[Line]:
+    """Always three lines, so that nothing below moves: account, money, and what stands against trading."""
+    account = desk.store.trading.account
+    if account is None:
+        words = "no account yet: orders begin when the engine has compared everything with the venue"
+        return [[(f" {words}", "dim")], [], []]
+    now_ms = desk.clock.now_ms()
+    return [
+        _fitted(_who(desk, account, now_ms), width, desk),
+        _fitted(_money(desk, account, now_ms), width, desk),
+        _against(desk, account, now_ms),
+    ]
+
+
+def _fitted(parts: list[Part], width: int, desk: Desk) -> Line:
+    """As in the status bar: what matters least goes first."""
+    return [(text, "text" if look == "header" else look) for text, look in lay_out(parts, width, desk.glyphs.ellipsis)]
+
+
+def _who(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
+    parts = [Part(text, look, 100) for text, look in mode_runs(account)]
+    parts.append(Part(account.account, "text", 60))
+    parts.append(Part(account.host, "dim", 30))
+    parts.append(Part(account.state, TRADING_LOOKS[account.state], 95))
+    parts.append(Part(MEANING[account.state], "dim", 20))
+    if account.mode == "LIVE":
+        armed = account.armed_until_ms > now_ms
+        words = f"armed until {clock_text(account.armed_until_ms)}" if armed else "not armed"
+        parts.append(Part(words, "live" if armed else "dim", 70))
+    parts.append(Part(f"stream {account.stream}", "dim" if account.stream == "SYNCED" else "danger", 80, right=True))
+    journal = account.journal
+    parts.append(
+        Part(
+            "journal broken" if journal else f"journal {desk.glyphs.yes}",
+            "danger" if journal else "dim",
+            75,
+            right=True,
+        )
+    )
+    return parts
+
+
+def _money(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
+    glyphs, asset = desk.glyphs, account.asset
+    stale_s = (now_ms - account.at_ms) / 1000
+    stale = stale_s > STALE_S
+    look = "stale" if stale else "text"
+    mark = f"{glyphs.stale} " if stale else ""
+    lost = money(account.day_loss, 2, glyphs=glyphs)
+    spent = account.day_limit > 0 and account.day_loss >= 0.8 * account.day_limit
+    parts = [
+        Part(f"{mark}equity {money(account.equity, 2, asset, glyphs=glyphs)}", look, 90),
+        Part(f"free {money(account.free, 2, asset, glyphs=glyphs)}", look, 60),
+        Part(
+            f"day loss {lost} of {money(account.day_limit, 2, asset, glyphs=glyphs)}",
+            "warn" if spent and not stale else look,
+            80,
+        ),
+        Part(
+            f"drawdown {account.drawdown:.1f} %"
+            if account.drawdown == account.drawdown
+            else f"drawdown {glyphs.missing}",
+            look,
+            50,
+        ),
+    ]
+    if stale:
+        parts.append(Part(f"told {age(stale_s)} ago", "stale", 85))
+    if account.banned_until_ms > now_ms:
+        parts.append(Part(f"banned until {clock_text(account.banned_until_ms)}", "danger", 95, right=True))
+    full = account.rate_used >= 0.8
+    parts.append(Part(f"rate {account.rate_used * 100:.0f} %", "warn" if full else "dim", 40, right=True))
+    return parts
+
+
+def _against(desk: Desk, account: AccountStatus, now_ms: int) -> Line:
+    """A halt's own words first, then the causes."""
+    halt = desk.store.trading.halt
+    if account.state == "HALTED" and halt is not None:
+        return _halted(halt, account, now_ms)
+    if account.journal:
+        return [(f" {account.journal}", "danger")]
+    if not account.causes:
+        return []
+    return [(" because of ", "dim"), ("; ".join(account.causes), TRADING_LOOKS[account.state])]
+
+
+def _halted(halt: HaltReport, account: AccountStatus, now_ms: int) -> Line:
+    since = age((now_ms - halt.asked_ms) / 1000)
+    line: Line = [
+        (f" halted {since} ago by {halt.why}: entries blocked in {halt.blocked_ms - halt.asked_ms} ms", "danger")
+    ]
+    if halt.failed:
+        named = ", ".join(f"{client_id} ({words})" for client_id, words in halt.failed)
+        line.append((f"; NOT cancelled: {named}", "danger"))
+    if halt.waiting:
+        line.append((f"; waiting for {', '.join(halt.waiting)}", "warn"))
+    if halt.cancelled:
+        line.append((f"; {counted(len(halt.cancelled), 'entry', 'entries')} cancelled", "text"))
+    line.append((f"; {counted(halt.stops_kept, 'stop')} kept", "text"))
+    other = [cause for cause in account.causes if cause.lower() != halt.why.lower()]
+    return [*line, (f"; {'; '.join(other)}", "warn")] if other else line

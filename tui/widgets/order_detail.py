@@ -1,0 +1,158 @@
+"""Everything known of one line of the Orders screen: evidence, gates, fills, targets."""
+
+from __future__ import annotations
+
+from core.messages import Discrepancy, EvidenceLine, GateReport, OrderStatus, PositionStatus
+from tui.desk import Desk
+from tui.format import clock_text, money
+from tui.trading_store import needs_resolving
+from tui.widgets.line_panel import Line, fold
+from tui.widgets.orders_list import Item
+from tui.widgets.trading_words import (
+    amount,
+    exact,
+    kind_word,
+    price_text,
+    side_word,
+    state_run,
+    stop_runs,
+    verified_run,
+    why,
+)
+
+
+def detail_lines(desk: Desk, item: Item | None, width: int) -> list[Line]:
+    """Lines of at most `width` cells; what has gone meanwhile says so."""
+    trading = desk.store.trading
+    lines: list[Line] = []
+    if item is None:
+        return [[(" nothing is chosen", "dim")]]
+    if item.kind == "position" and (position := trading.positions.get(item.key)) is not None:
+        lines = _position(desk, position)
+    elif item.kind == "order" and (order := trading.orders.get(item.key)) is not None:
+        lines = _order(desk, order)
+    elif item.kind == "discrepancy" and (difference := trading.discrepancies.get(item.key)) is not None:
+        lines = _discrepancy(desk, difference)
+    else:
+        return [[(f" {item.key} is not open any more", "dim")]]
+    return [piece for line in lines for piece in (fold(line, width, 4) if line else [line])]
+
+
+def _position(desk: Desk, position: PositionStatus) -> list[Line]:
+    glyphs, now_ms = desk.glyphs, desk.clock.now_ms()
+    stop = position.stop
+    verified, look = verified_run(desk, position, now_ms)
+    lines: list[Line] = [
+        [
+            (f" {position.symbol} ", "bright"),
+            (f"{side_word(position)} {amount(position.quantity, glyphs)}", "text"),
+            (f" from {price_text(desk, position.symbol, float(position.entry_price))}", "text"),
+            (f", open since {clock_text(position.opened_ms)}", "dim"),
+        ],
+        [
+            (" result ", "dim"),
+            (money(position.result, 2, signed=True, glyphs=glyphs), "text"),
+            (" net of fees so far, ", "dim"),
+            (money(position.unrealised, 2, signed=True, glyphs=glyphs), "text"),
+            (" of it not realised", "dim"),
+        ],
+        [(" stop ", "dim"), *stop_runs(desk, position, now_ms), (f"  verified {verified}", look)],
+    ]
+    if stop.text:
+        lines.append([(f" {stop.text}", "danger" if stop.state == "NAKED" else "warn")])
+    for number, (price, share, reached) in enumerate(position.targets, start=1):
+        mark = glyphs.yes if reached else " "
+        lines.append([(f" target {number} ", "dim"), (f"{exact(price, glyphs)} {share * 100:.0f} % {mark}", "text")])
+    if position.targets and not position.targets_at_venue:
+        lines.append([(" the program keeps the targets: they are not taken while it is away", "warn")])
+    if position.liquidation:
+        near = {"none": "dim", "near": "warn", "urgent": "danger"}[position.liquidation_alert]
+        lines.append([(f" liquidation at {exact(position.liquidation, glyphs)}", near)])
+    if position.frozen:
+        lines.append([(" the symbol does not trade: nothing can be closed until it does", "warn")])
+    if position.dust:
+        lines.append([(f" {amount(position.dust, glyphs)} is too little to sell", "dim")])
+    if position.note:
+        lines.append([(f" {position.note}", "text")])
+    return lines
+
+
+def _order(desk: Desk, order: OrderStatus) -> list[Line]:
+    glyphs = desk.glyphs
+    state, look = state_run(order)
+    price = f" at {exact(order.price, glyphs)}" if order.price else ""
+    trigger = f" when {exact(order.stop_price, glyphs)} trades" if order.stop_price else ""
+    words = [
+        order.time_in_force,
+        *(["post only"] if order.post_only else []),
+        *(["reduce only"] if order.reduce_only else []),
+    ]
+    filled = f" filled {amount(order.filled, glyphs) if order.filled else glyphs.missing} of {amount(order.quantity, glyphs)}"
+    average = f" at {exact(order.average_price, glyphs)} on average" if order.average_price else ""
+    fees = ", ".join(f"{amount(fee, glyphs)} {asset}" for asset, fee in order.fees)
+    lines: list[Line] = [
+        [
+            (f" {order.symbol} ", "bright"),
+            (f"{order.side.lower()} {kind_word(order)} {amount(order.quantity, glyphs)}{price}{trigger}", "text"),
+            (f"  {', '.join(words)}", "dim"),
+        ],
+        [(f" {state} ", look), (filled + average, "text"), (f"  fees {fees}" if fees else "", "dim")],
+        [
+            (f" our id {order.client_id or glyphs.missing}, the venue's {order.order_id or glyphs.missing}", "dim"),
+            (f"; made {clock_text(order.created_ms)}, changed {clock_text(order.changed_ms)}", "dim"),
+        ],
+    ]
+    if order.foreign:
+        lines.append([(" this program did not send it: it is shown and never touched", "warn")])
+    if said := why(order):
+        lines.append([(f" {said}", "danger" if needs_resolving(order) else "text")])
+    if order.alarms:
+        lines.append([(f" alarms: {', '.join(order.alarms)}", "warn")])
+    lines += evidence_lines(order.evidence)
+    report = desk.store.trading.gates.get(order.client_id)
+    if report is not None:
+        lines += gate_lines(desk, report)
+    for fill in desk.store.trading.executions_of(order.client_id):
+        maker = "maker" if fill.maker else "taker"
+        told = (
+            f" {clock_text(fill.at_ms)} filled {amount(fill.quantity, glyphs)} at {exact(fill.price, glyphs)}, {maker}"
+        )
+        lines.append([(told, "text"), (f"  fee {amount(fill.fee, glyphs)} {fill.fee_asset}", "dim")])
+    return [[run for run in line if run[0]] for line in lines]
+
+
+def evidence_lines(evidence: tuple[EvidenceLine, ...]) -> list[Line]:
+    """What is known of it, oldest first, each with the channel it came by."""
+    if not evidence:
+        return []
+    lines: list[Line] = [[(" EVIDENCE", "bright")]]
+    for one in evidence:
+        told = (f" {clock_text(one.at_ms)}  ", "dim"), (f"{one.channel.lower().replace('_', ' '):<12} ", "accent")
+        lines.append([*told, (one.text, "text")])
+    return lines
+
+
+def gate_lines(desk: Desk, report: GateReport) -> list[Line]:
+    """Those that said no with their words, then those that let it pass."""
+    yes, no = desk.glyphs.yes, desk.glyphs.no
+    denied = [answer for answer in report.answers if not answer.allowed]
+    passed = [answer.label for answer in report.answers if answer.allowed]
+    said = f" GATES  {len(passed)} of {len(report.answers)} let it pass"
+    lines: list[Line] = [[(said, "bright"), (f"  {clock_text(report.at_ms)}", "dim")]]
+    lines += [[(f" {no} {answer.label}  ", "danger"), (answer.words, "text")] for answer in denied]
+    if passed:
+        lines.append([(" " + "  ".join(f"{yes} {label}" for label in passed), "dim")])
+    return lines
+
+
+def _discrepancy(desk: Desk, one: Discrepancy) -> list[Line]:
+    keys = desk.keymap
+    adopt, again = keys.label("orders.adopt"), keys.label("orders.reconcile")
+    return [
+        [(f" {one.kind.lower().replace('_', ' ')} ", "danger"), (one.symbol, "bright")],
+        [(f" {one.text}", "text")],
+        [(" ours     ", "dim"), (one.ours or desk.glyphs.missing, "text")],
+        [(" venue's  ", "dim"), (one.venues or desk.glyphs.missing, "text")],
+        [(f" since {clock_text(one.first_ms)}, seen again {clock_text(one.at_ms)}", "dim")],
+        [(f" {again} compares again, {adopt} accepts the venue's side. Nothing is opened until it is settled.", "dim")],
+    ]
