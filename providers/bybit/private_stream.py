@@ -20,6 +20,7 @@ from core.trading.broker import BrokerListener, StreamState
 from core.venue import Retryable
 from providers.ban import Ban
 from providers.bybit.account_wire import Positions
+from providers.bybit.echoes import Echoes
 from providers.bybit.order_reports import Rules
 from providers.bybit.order_wire import ROW_ERRORS, PrivateEnvelope, private_envelopes
 from providers.bybit.private_topics import PrivateTopics, topics_of
@@ -33,6 +34,7 @@ GAP_EVERY_S: Final = 5.0
 """Unreadable messages are told as a gap this often at most: each gap has the whole account read."""
 
 SEND_GAP_S: Final = 0.02
+WATCH_S: Final = 1.0
 
 
 def auth_request(credentials: Credentials, expires_ms: int) -> bytes:
@@ -74,7 +76,10 @@ class PrivateStream:
         self._refused = False
         self._told: tuple[StreamState, str] | None = None
         self._gap_told_at = float("-inf")
-        self._topics = PrivateTopics(category, rules, rejects, positions=positions, gap=self._gap)
+        self.echoes = Echoes(clock)
+        self._topics = PrivateTopics(
+            category, rules, rejects, positions=positions, gap=self._gap, heard=self.echoes.settled
+        )
         self._listener: BrokerListener | None = None
         self.link = Link(
             "private",
@@ -97,10 +102,21 @@ class PrivateStream:
         """Keep the socket up until cancelled."""
         self._listener = self._topics.listener = listener
         try:
-            await self.link.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch(), name="bybit private echoes")
+                await self.link.run()
         finally:
             self._tell("DOWN", "stopped")
             self._listener = self._topics.listener = None
+
+    async def _watch(self) -> None:
+        """A socket that does not tell what the venue has acknowledged is replaced."""
+        while True:
+            await self._clock.sleep(WATCH_S)
+            if late := self.echoes.overdue():
+                why = f"order {late} was acknowledged and the private stream does not speak of it"
+                self._tell("DOWN", why)
+                self.link.rotate(why)
 
     def on_frame(self, frame: bytes) -> None:
         """Decode and hand over one frame; whatever is wrong with it is counted."""
@@ -141,6 +157,7 @@ class PrivateStream:
             raise Retryable(f"bybit private stream: {op} was refused: {envelope.ret_msg[:200] or 'no reason given'}")
 
     def _on_down(self, reason: str) -> None:
+        self.echoes.clear()
         self._tell("DOWN", reason)
 
     def _gap(self, why: str) -> None:

@@ -42,7 +42,10 @@ def topics_of(category: str) -> tuple[str, ...]:
 
 
 class PrivateTopics:
-    """Turns frames into calls of the listener. `gap(why)` hears of rows that could not be read."""
+    """Turns frames into calls of the listener. `gap(why)` hears of rows that could not be read, `heard(client_id)` of each
+
+    order that was spoken of.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,14 @@ class PrivateTopics:
         *,
         positions: Positions,
         gap: Callable[[str], None],
+        heard: Callable[[str], None],
     ) -> None:
         self.listener: BrokerListener | None = None
         self._category = category
         self._rules = rules
         self._rejects = rejects
         self._gap = gap
+        self._heard = heard
         self._orders: OrderedDict[str, OrderReport] = OrderedDict()
         self._positions = positions
         self._readers: dict[str, Callable[[msgspec.Raw, BrokerListener], None]] = {
@@ -106,6 +111,7 @@ class PrivateTopics:
             return
         report = report_of(row, self._category)
         self._remember(report)
+        self._heard(row.orderLinkId)
         listener.on_report(report)
 
     def _remember(self, report: OrderReport) -> None:
@@ -125,6 +131,7 @@ class PrivateTopics:
             log.info("%s: %s of %s, fee %s", row.symbol[:40], row.execType[:40], row.execQty[:40], row.execFee[:40])
             return
         fill = fill_of(row, self._rules)
+        self._heard(row.orderLinkId)
         if row.execType != "Trade":
             log.warning("%s: the venue closed %s of the position (%s)", fill.symbol, fill.quantity, row.execType)
         listener.on_report(execution_report(fill, row, self._orders.get(row.orderId)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
@@ -145,7 +145,9 @@ class BybitBroker:
             body = create_body(spec, self.category)
         except ValueError as error:
             raise NotSent(str(error), "UNSUPPORTED") from error
-        answer = await self._change(CREATE_PATH, body, orders=1, safety=safety, permit=(permit, spec))
+        answer = await self._echoed(
+            spec.client_id, self._change(CREATE_PATH, body, orders=1, safety=safety, permit=(permit, spec))
+        )
         try:
             result = placed_results.decode(wire.replies.decode(answer).result)
         except ROW_ERRORS as error:
@@ -264,9 +266,21 @@ class BybitBroker:
 
         return await self._rest.request("POST", path, body, orders=orders, safety=safety, changes=True, at_send=check)
 
+    async def _echoed(self, client_id: str, request: Awaitable[bytes]) -> bytes:
+        """A request whose success the private stream must tell of as well."""
+        echoes = self._stream.echoes
+        echoes.sent(client_id)
+        try:
+            answer = await request
+        except BaseException:
+            echoes.settled(client_id)
+            raise
+        echoes.acknowledged(client_id)
+        return answer
+
     async def _cancel(self, key: OrderKey) -> Cancelled:
         try:
-            await self._change(CANCEL_PATH, cancel_body(key, self.category), safety=True)
+            await self._echoed(key.client_id, self._change(CANCEL_PATH, cancel_body(key, self.category), safety=True))
         except NoAnswer as lost:
             return Cancelled(outcome="UNKNOWN", code=lost.why, text=str(lost))
         except Rejected as refusal:

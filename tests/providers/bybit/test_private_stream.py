@@ -204,6 +204,26 @@ async def test_a_replaced_socket_is_no_gap():
         assert len(rig.venue.of("auth")) == 2
 
 
+async def test_a_socket_that_keeps_acknowledged_orders_to_itself_is_replaced():
+    async with running() as rig:
+        await until(lambda: rig.states == ["UP"])
+        rig.stream.echoes.sent("c3")
+        rig.stream.echoes.acknowledged("c3")
+        await until(lambda: rig.states == ["UP", "DOWN", "UP"])
+        assert "c3" in rig.ear.streams[1][1]
+        assert len(rig.venue.of("auth")) == 2
+
+
+async def test_what_a_lost_socket_might_have_told_is_not_waited_for():
+    async with running() as rig:
+        await until(lambda: rig.states == ["UP"])
+        rig.stream.echoes.sent("c1")
+        rig.venue.sockets[0].transport.abort()
+        await until(lambda: rig.states == ["UP", "DOWN", "UP"])
+        rig.stream.echoes.acknowledged("c1")
+        assert rig.stream.echoes.waiting == 0
+
+
 async def test_stopping_is_told():
     async with running() as rig:
         await until(lambda: rig.states == ["UP"])

@@ -47,8 +47,14 @@ class Rig:
         self.ear = Ear()
         self.rejects = RejectCounter()
         self.gaps: list[str] = []
+        self.heard: list[str] = []
         self.topics = PrivateTopics(
-            category, lambda symbol: None, self.rejects, positions=Positions("isolated"), gap=self.gaps.append
+            category,
+            lambda symbol: None,
+            self.rejects,
+            positions=Positions("isolated"),
+            gap=self.gaps.append,
+            heard=self.heard.append,
         )
         self.topics.listener = self.ear
 
@@ -84,12 +90,14 @@ def test_captured_spot_frames_in_either_order_lead_to_the_same_order():
 
 
 def test_every_row_of_a_frame_is_told():
-    ear = Rig().take(
+    rig = Rig()
+    ear = rig.take(
         frames.frame("order.linear", order(), order(orderId="v2", orderLinkId="c2")),
         frames.frame("execution.linear", execution(), execution(execId="t2", execQty="0.7")),
     )
     assert [report.order_id for report in ear.reports] == ["v1", "v2", "v1", "v1"]
     assert [report.fill.quantity for report in ear.reports[2:] if report.fill] == [D("0.5"), D("0.7")]
+    assert rig.heard == ["c1", "c2", "c1", "c1"]
 
 
 def test_a_fill_carries_the_newest_state_of_its_order_and_never_an_older_one():

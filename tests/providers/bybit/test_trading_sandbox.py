@@ -380,6 +380,16 @@ async def test_the_linear_account():
             await desk.broker.set_leverage(SYMBOL, D("1000"))
 
 
+async def test_a_stream_frozen_while_its_socket_lives_is_noticed():
+    async with desk_of("linear") as desk:
+        desk.exchange.faults.private_freeze(600)
+        spec = desk.spec()
+        await desk.place(spec)
+        await desk.until(lambda: desk.streams == ["UP", "DOWN", "UP"])
+        assert desk.reports == []
+        assert len(await desk.broker.query(desk.key(spec))) == 1
+
+
 async def test_a_stream_taken_away_comes_back():
     async with desk_of("linear") as desk:
         desk.exchange.faults.steal_stream()
