@@ -45,12 +45,12 @@ class BinanceUsServer:
             desk = OrderDesk(accounts["spot"], faults)
             self.user = UserStreams(desk, self.streams.topic, faults)
             accounts["spot"].listeners.append(desk.lists.on_report)  # a list's own event follows those of its legs
-        self._orders = BinanceOrders(self.rest, desk, faults, pull, hub.flush)
-        self._ws_api = BinanceWsApi(self.rest, self._orders, self.user)
+        self.orders = BinanceOrders(self.rest, desk, faults, pull, hub.flush)
+        self._ws_api = BinanceWsApi(self.rest, self.orders, self.user)
         self._control = BinanceControl(self.streams, feed.clock)
 
     def routes(self) -> list[Route]:
-        return [*self._orders.routes(listen_key_endpoints(self.user)), *self.rest.routes()]
+        return [*self.orders.routes(listen_key_endpoints(self.user)), *self.rest.routes()]
 
     def stream_paths(self) -> list[str]:
         return ["/ws", "/ws/{names:path}", "/stream", WS_API_PATH]

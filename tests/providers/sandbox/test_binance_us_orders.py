@@ -106,7 +106,7 @@ async def test_answers_are_as_long_as_they_were_asked_for(client):
     assert "status" not in maker
 
 
-REFUSALS = [
+REFUSALS: list[tuple[dict[str, str | None], int, str]] = [
     ({"symbol": "NOPEUSDT"}, -1121, "Invalid symbol"),
     ({"quantity": "0.0005"}, -1013, "LOT_SIZE"),
     ({"price": "1000.005"}, -1013, "PRICE_FILTER"),
