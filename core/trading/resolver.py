@@ -112,7 +112,7 @@ class Resolver:
             return 0.0
         if client_id in self._alarmed:
             return PATIENT_WAIT_S
-        return min(FIRST_WAIT_S * 2.0**rounds, self._rule.spacing_ms / 1000)
+        return min(FIRST_WAIT_S * 2.0 ** min(rounds, 10), self._rule.spacing_ms / 1000)
 
     async def _round(self, record: OrderRecord, channels: set[Channel]) -> set[Channel]:
         """Ask each channel; returns those that gave no answer."""
