@@ -50,7 +50,7 @@ FEES_FOR_S: Final = 3600.0
 SETTINGS_FOR_S: Final = 600.0
 """Leverage and modes of a symbol without a position are read anew after this long; changes are pushed as well."""
 
-SETTINGS_AT_ONCE: Final = 40
+SETTINGS_AT_ONCE: Final = 20
 
 log = logging.getLogger("tradetui.bybit")
 

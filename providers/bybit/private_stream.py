@@ -99,18 +99,16 @@ class PrivateStream:
         )
 
     async def run(self, listener: BrokerListener) -> None:
-        """Keep the socket up until cancelled."""
+        """Keep the socket up until cancelled. `watch` belongs beside it."""
         self._listener = self._topics.listener = listener
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(), name="bybit private echoes")
-                await self.link.run()
+            await self.link.run()
         finally:
             self._tell("DOWN", "stopped")
             self._listener = self._topics.listener = None
 
-    async def _watch(self) -> None:
-        """A socket that does not tell what the venue has acknowledged is replaced."""
+    async def watch(self) -> None:
+        """Replace a socket that does not tell what the venue has acknowledged; until cancelled."""
         while True:
             await self._clock.sleep(WATCH_S)
             if late := self.echoes.overdue():

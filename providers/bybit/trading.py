@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from hashlib import blake2b
@@ -15,6 +16,7 @@ from core.credentials import Credentials
 from core.market.quality import RejectCounter
 from core.messages import HostKind, Universe
 from core.settings import Settings
+from core.supervise import Supervisor
 from core.trading.authority import Permit
 from core.trading.broker import (
     AccountSnapshot,
@@ -49,6 +51,7 @@ from providers.bybit.order_requests import (
 )
 from providers.bybit.order_wire import ROW_ERRORS, execution_rows, order_rows, placed_results
 from providers.bybit.private_stream import PrivateStream
+from providers.clock_watch import keep_clock
 from providers.signed_rest import SignedRest
 from providers.trading_hosts import trading_host
 from providers.venue_time import VenueTime
@@ -84,6 +87,7 @@ class BybitBroker:
         settings: Settings,
         credentials: Credentials,
         rules: Callable[[str], Instrument | None],
+        *,
         folder: Path | None = None,
     ) -> None:
         category, environment = settings.market.category, settings.trading.environment
@@ -96,6 +100,7 @@ class BybitBroker:
             raise Fatal(f"bybit: orders would go to {rest_url} and be heard of from {stream_url}; correct [network]")
         self.host = urlsplit(rest_url).netloc
         self.rejects = RejectCounter()
+        self._bus = bus
         self._clock = clock
         self._rules = rules
         self._symbols: dict[str, None] = {}
@@ -243,7 +248,14 @@ class BybitBroker:
 
     async def run(self, listener: BrokerListener) -> None:
         """See `Broker`."""
-        await self._stream.run(listener)
+        supervisor = Supervisor(self._bus, self._clock)
+        supervisor.start("bybit private stream", lambda: self._stream.run(listener))
+        supervisor.start("bybit private watch", self._stream.watch)
+        supervisor.start("bybit trading clock", lambda: keep_clock(self._clock, self._rest.sync_clock))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await supervisor.stop()
 
     async def close(self) -> None:
         """See `Broker`."""

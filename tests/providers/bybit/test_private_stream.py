@@ -114,15 +114,17 @@ async def running(
     setup(venue)
     async with serve(venue.handle, "127.0.0.1", 0) as server:
         rig = Rig(venue, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", category, **feed)
-        task = asyncio.create_task(rig.stream.run(rig.ear))
+        tasks = [asyncio.create_task(rig.stream.run(rig.ear)), asyncio.create_task(rig.stream.watch())]
         try:
             yield rig
-            if task.done():
-                task.result()
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 async def test_it_signs_in_on_the_venues_clock_and_subscribes_before_it_is_up():
