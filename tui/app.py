@@ -21,7 +21,17 @@ from textual.message import Message
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import EditSetting, EngineStatus, Fault, Halt, Notify, SettingChanged, UndoSetting
+from core.messages import (
+    AccountStatus,
+    EditSetting,
+    EngineStatus,
+    Fault,
+    Halt,
+    Notify,
+    OrderAlarm,
+    SettingChanged,
+    UndoSetting,
+)
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
@@ -39,6 +49,7 @@ from tui.screens import first_run_choices
 from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
 from tui.screens.first_run_choices import Choice, WriteSettings
 from tui.store import ViewStore
+from tui.trading_store import AWAY
 
 log = logging.getLogger("tradetui.screen")
 RunEngine = Callable[[], Coroutine[Any, Any, None]]
@@ -50,6 +61,8 @@ CSS_FOLDER = Path(__file__).parent / "css"
 FAILURES_MOST, FAILURES_WITHIN_S = 500, 60.0
 """So many contained failures of Textual itself in this time, and the screen gives up."""
 EXIT_FAILED = 1
+ORDERS = "orders"
+"""The mode shown first when the start finds something open."""
 
 
 class TradeApp(App[int], inherit_bindings=False):
@@ -100,6 +113,7 @@ class TradeApp(App[int], inherit_bindings=False):
         self._engine: asyncio.Task[None] | None = None
         self.is_up = False
         self._leaving = False
+        self._met_account = False
         self._failing_since, self._failed = clock.monotonic(), 0
         self._remove_signals: Callable[[], None] = lambda: None
         self.themes, self._problems = load_themes(themes_dir)
@@ -164,6 +178,8 @@ class TradeApp(App[int], inherit_bindings=False):
         self.desk.pump.connect()
         self.desk.bus.subscribe(SettingChanged, self._on_setting, name="screen settings")
         self.desk.bus.subscribe(Notify, self._on_notice, name="terminal notice")
+        self.desk.bus.subscribe(AccountStatus, self._on_arrival, name="start of the account")
+        self.desk.bus.subscribe(OrderAlarm, self._on_arrival, name="what happened meanwhile")
         self.screen.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
@@ -224,6 +240,16 @@ class TradeApp(App[int], inherit_bindings=False):
         """An event rule wants attention: the terminal rings or notifies. Without one of ours (tests) nothing happens."""
         if isinstance(self._driver, GuardedDriver):
             self._driver.notice(message.how, message.text)
+
+    def _on_arrival(self, message: AccountStatus | OrderAlarm) -> None:
+        """The start found something open, or something happened meanwhile: that is shown first, unless a key was pressed."""
+        if isinstance(message, OrderAlarm):
+            found = message.code == AWAY
+        else:
+            found = not self._met_account and bool(message.unknown or message.naked or message.discrepancies)
+            self._met_account = True
+        if found and not self.desk.touched and any(mode.name == ORDERS for mode in self._modes_table):
+            self.call_later(self.show_mode, ORDERS)
 
     def _chosen(self, choice: Choice | None) -> None:
         self.choice = choice

@@ -26,7 +26,7 @@ class Desk:
     `symbol` and `timeframe` are what the operator looks at, shown in the status bar; screens set them. `edited` holds
     live edits (`section.key` to TOML text). `waiting` is said before the engine speaks. `dropped_frames` asks the driver
     how many pictures a slow terminal missed. `listed` asks the watchlist for its symbols in their order, and for the one
-    under its cursor.
+    under its cursor. `touched`: the operator has pressed a key since the start.
     """
 
     bus: Bus
@@ -44,6 +44,7 @@ class Desk:
     edited: dict[str, str] = field(default_factory=dict)
     waiting: str = "starting"
     dropped_frames: Callable[[], int] = lambda: 0
+    touched: bool = False
     listed: Callable[[], tuple[Sequence[str], str]] = lambda: ((), "")
 
     def setting(self, key: str) -> Any:

@@ -6,7 +6,7 @@ moment to type. Esc is always no.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,11 +20,12 @@ from tui.actions import APP_SCOPE
 from tui.desk import Desk
 from tui.glyphs import plain_text
 from tui.screens.base import DeskModal
-from tui.widgets.line_panel import Line
+from tui.widgets.line_panel import Line, fold
 
 ARM_S = 0.3
 """Without a key for so long, the next one is meant. Keys that repeat come many times as fast."""
 YES = ("y", "Y", "enter")
+BORDER, MOST_COLUMNS = 4, 96
 HALT, BACK = f"{APP_SCOPE}.halt", f"{APP_SCOPE}.back"
 
 
@@ -57,11 +58,13 @@ class AskScreen(DeskModal[bool]):
             yield self._hint
 
     def on_mount(self) -> None:
-        text = Text(f"{self._spelt(self._title)}\n", getattr(self.desk.palette, self.TITLE_LOOK))
-        for line in self._lines:
-            for words, look in line:
-                text.append(self._spelt(words), getattr(self.desk.palette, look))
-            text.append("\n")
+        text = Text()
+        width = max(20, min(self.app.size.width * 9 // 10, MOST_COLUMNS) - BORDER)
+        for line in [[(self._title, self.TITLE_LOOK)], *self._lines]:
+            for piece in fold(line, width, 4) if line else [line]:
+                for words, look in piece:
+                    text.append(self._spelt(words), getattr(self.desk.palette, look))
+                text.append("\n")
         self._told.update(text)
         self.hint("")
         if self._word:
@@ -129,6 +132,3 @@ class AskScreen(DeskModal[bool]):
             self.hint("Enter once more: what is pasted is no answer")
         else:
             self.dismiss(True)
-
-
-Answer = Callable[[bool | None], None]

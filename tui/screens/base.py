@@ -60,6 +60,7 @@ class Keyed(Screen[T], inherit_bindings=False):
 
     async def on_key(self, event: events.Key) -> None:
         """Carry out the action of a key. While a line is being typed only Esc and fixed keys are actions."""
+        self.desk.touched = True
         action = self.desk.keymap.action_for(self.SCOPE, event.key)
         if isinstance(self.focused, Input) and (action is None or not action.fixed):
             if event.character is not None and event.is_printable:  # typed before the line had the focus

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from core.messages import OrderStatus, PositionStatus
 from tui.desk import Desk
 from tui.screens.ask import AskScreen
 from tui.trading_store import TradingStore, needs_resolving
 from tui.widgets.line_panel import Line
+from tui.widgets.trading_words import amount, exact, side_word
 
 SHOWN_MOST = 6
 """Of each kind; the rest is counted."""
@@ -36,16 +36,16 @@ def stakes(desk: Desk) -> list[Line]:
         return []
     cancels = str(desk.setting("trading.on_quit")) == "cancel"
     lines: list[Line] = []
-    lines += _listed("position stays open", "positions stay open", (_position(one) for one in positions))
+    lines += _listed("position stays open", "positions stay open", (_position(desk, one) for one in positions))
     done = "is cancelled" if cancels else "is left at the venue"
     many = "are cancelled" if cancels else "are left at the venue"
     said = f'  [trading] on_quit = "{"cancel" if cancels else "leave"}"'
-    lines += _listed(f"entry {done}", f"entries {many}", (_order(one) for one in entries), said)
-    lines += _listed("exit is left at the venue", "exits are left at the venue", (_order(one) for one in exits))
+    lines += _listed(f"entry {done}", f"entries {many}", (_order(desk, one) for one in entries), said)
+    lines += _listed("exit is left at the venue", "exits are left at the venue", (_order(desk, one) for one in exits))
     lines += _listed(
         "order is unknown: written down, and looked up at the next start",
         "orders are unknown: written down, and looked up at the next start",
-        (_order(one) for one in unknown),
+        (_order(desk, one) for one in unknown),
     )
     return [*lines, *_afterwards(trading, positions)]
 
@@ -74,16 +74,16 @@ def _listed(one: str, many: str, rows: Iterable[Line], more: str = "") -> list[L
     return lines
 
 
-def _position(position: PositionStatus) -> Line:
-    stop = position.stop
-    side = "long" if position.side == "BUY" else "short"
-    line: Line = [(f"  {position.symbol:<12} {side:<5} {position.quantity:f}   ", "text")]
+def _position(desk: Desk, position: PositionStatus) -> Line:
+    stop, glyphs = position.stop, desk.glyphs
+    price = exact(stop.price, glyphs)
+    line: Line = [(f"  {position.symbol:<10} {side_word(position):<5} {amount(position.quantity, glyphs)}  ", "text")]
     if stop.state in ("VERIFIED", "UNVERIFIED") and stop.covered:
-        line.append((f"stop {stop.price:f} stays at the venue", "text"))
+        line.append((f"stop {price} stays at the venue", "text"))
     elif stop.state in ("VERIFIED", "UNVERIFIED"):
-        line.append((f"stop {stop.price:f} covers only {stop.quantity:f}", "danger"))
+        line.append((f"stop {price} covers only {amount(stop.quantity, glyphs)}", "danger"))
     elif stop.state == "PROGRAM":
-        line.append((f"stop {stop.price:f} is kept by this program and ends with it", "danger"))
+        line.append((f"stop {price} is kept by this program and ends with it", "danger"))
     else:
         line.append(("has no stop at the venue", "danger"))
     if position.targets and not position.targets_at_venue:
@@ -91,8 +91,12 @@ def _position(position: PositionStatus) -> Line:
     return line
 
 
-def _order(order: OrderStatus) -> Line:
-    price = f" at {order.price:f}" if order.price else f" from {order.stop_price:f}" if order.stop_price else ""
-    open_quantity = order.remaining if order.remaining > Decimal(0) else order.quantity
-    text = f"  {order.symbol:<12} {order.side.lower():<5} {open_quantity:f}{price}   {order.client_id}"
-    return [(text, "text")]
+def _order(desk: Desk, order: OrderStatus) -> Line:
+    glyphs = desk.glyphs
+    price = f" at {exact(order.price, glyphs)}" if order.price else ""
+    trigger = f" from {exact(order.stop_price, glyphs)}" if order.stop_price else ""
+    rest = amount(order.remaining or order.quantity, glyphs)
+    return [
+        (f"  {order.symbol:<10} {order.side.lower():<5} {rest}{price or trigger}  ", "text"),
+        (order.client_id, "dim"),
+    ]

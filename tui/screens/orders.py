@@ -75,8 +75,9 @@ class OrdersScreen(DeskScreen):
         self._painted, self._painted_s = seen, now_s
         self._shown = listed(self.desk, self.list.size.width)
         self._keep_cursor()
-        if not self._shown.items or self._line == min(self._shown.items):
+        if self.list.top and self._line == min(self._shown.items, default=0):
             self.list.top = 0  # the heading above the first line is in sight with it
+            self.list.refresh()
         self.account.put(account_lines(self.desk, self.account.size.width))
         self.list.put(self._shown.lines, self._line if self.item is not None else -1)
         self.detail.put(detail_lines(self.desk, self.item, self.detail.size.width))
@@ -152,11 +153,15 @@ class OrdersScreen(DeskScreen):
         order = commands.order_of(self.desk, self.item)
         if order is None or not needs_resolving(order):
             unknown = self.desk.store.trading.unknown()
-            if len(unknown) != 1:
-                words = "no order is unknown or in quarantine" if not unknown else "choose the order to resolve"
-                self.desk.say(words, "info" if not unknown else "warning")
+            if not unknown:
+                self.desk.say("no order is unknown or in quarantine: there is nothing to resolve")
                 return
             order = unknown[0]
+            self.item = Item("order", order.client_id or order.order_id, order.symbol)
+            self._acted()
+            if len(unknown) > 1:
+                self.desk.say(f"{len(unknown)} orders need you: choose one and press the key again", "warning")
+                return
         await self.app.push_screen(ResolveScreen(self.desk, order))
 
     async def act_symbol(self) -> None:

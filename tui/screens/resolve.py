@@ -20,7 +20,7 @@ from tui.desk import Desk
 from tui.glyphs import plain_text
 from tui.screens.ask import ARM_S, BACK, HALT
 from tui.screens.base import DeskModal
-from tui.widgets.line_panel import Line
+from tui.widgets.line_panel import Line, fold
 from tui.widgets.order_detail import detail_lines
 from tui.widgets.orders_list import Item
 
@@ -109,7 +109,7 @@ class ResolveScreen(DeskModal[None]):
             return
         yield [("VERDICTS", "bright"), ("  look at the venue's website first", "dim")]
         for verdict in verdicts:
-            yield [(f" {verdict:<17}", "key"), (MEANINGS[verdict], "text")]
+            yield from fold([(f" {verdict:<17}", "key"), (MEANINGS[verdict], "text")], width, 18)
 
     def _spelt(self, words: str) -> str:
         return plain_text(words) if self.desk.glyphs.name == "ascii" else words

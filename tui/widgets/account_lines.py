@@ -107,16 +107,16 @@ def _against(desk: Desk, account: AccountStatus, now_ms: int) -> Line:
 
 def _halted(halt: HaltReport, account: AccountStatus, now_ms: int) -> Line:
     since = age((now_ms - halt.asked_ms) / 1000)
-    line: Line = [
-        (f" halted {since} ago by {halt.why}: entries blocked in {halt.blocked_ms - halt.asked_ms} ms", "danger")
-    ]
+    line: Line = []
     if halt.failed:
         named = ", ".join(f"{client_id} ({words})" for client_id, words in halt.failed)
-        line.append((f"; NOT cancelled: {named}", "danger"))
+        line.append((f" NOT cancelled: {named};", "danger"))
     if halt.waiting:
-        line.append((f"; waiting for {', '.join(halt.waiting)}", "warn"))
-    if halt.cancelled:
-        line.append((f"; {counted(len(halt.cancelled), 'entry', 'entries')} cancelled", "text"))
+        line.append((f" waiting for {', '.join(halt.waiting)};", "warn"))
+    line.append(
+        (f" halted {since} ago by {halt.why}: entries blocked in {halt.blocked_ms - halt.asked_ms} ms", "danger")
+    )
+    line.append((f"; {counted(len(halt.cancelled), 'entry', 'entries')} cancelled", "text"))
     line.append((f"; {counted(halt.stops_kept, 'stop')} kept", "text"))
     other = [cause for cause in account.causes if cause.lower() != halt.why.lower()]
     return [*line, (f"; {'; '.join(other)}", "warn")] if other else line

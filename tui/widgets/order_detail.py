@@ -87,7 +87,8 @@ def _order(desk: Desk, order: OrderStatus) -> list[Line]:
         *(["post only"] if order.post_only else []),
         *(["reduce only"] if order.reduce_only else []),
     ]
-    filled = f" filled {amount(order.filled, glyphs) if order.filled else glyphs.missing} of {amount(order.quantity, glyphs)}"
+    done = f"{amount(order.filled, glyphs)} filled" if order.filled else "nothing filled"
+    filled = f" {done} of {amount(order.quantity, glyphs)}"
     average = f" at {exact(order.average_price, glyphs)} on average" if order.average_price else ""
     fees = ", ".join(f"{amount(fee, glyphs)} {asset}" for asset, fee in order.fees)
     lines: list[Line] = [

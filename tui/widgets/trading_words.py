@@ -80,9 +80,7 @@ def why(order: OrderStatus) -> str:
     """Why an order ended, or why it needs somebody; empty when there is nothing to say."""
     if order.quarantine:
         return f"{order.quarantine}: nothing is done with it until it is resolved"
-    if order.state == "UNKNOWN":
-        return "nobody knows what became of it" + (f": {order.reason}" if order.reason else "")
-    return order.reason
+    return order.reason or ("nobody knows what became of it" if order.state == "UNKNOWN" else "")
 
 
 def is_stale(stop: StopTruth, now_ms: int, limit_s: float) -> bool:
