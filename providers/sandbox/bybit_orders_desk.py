@@ -202,10 +202,11 @@ class OrderDesk:
         return RetError(int(refusal.code), refusal.reason)
 
     def _heard(self, report: OrderReport) -> None:
+        if not report.order_id:  # a refused order leaves no trace
+            return
         change = self.rows.heard(report, self.mark(report.spec.symbol))
-        if change is not None:
-            for listener in self.changed:
-                listener(change)
+        for listener in self.changed:
+            listener(change)
 
     def _paid(self, payment: FundingPayment) -> None:
         rule = self.accounts.engine.rules[payment.symbol]

@@ -103,10 +103,8 @@ class OrderRows:
         """Every order known, newest first."""
         return list(reversed(self._rows.values()))
 
-    def heard(self, report: OrderReport, mark: Decimal) -> Change | None:
-        """Take a report in. None for a refused order, which leaves no trace."""
-        if not report.order_id:
-            return None
+    def heard(self, report: OrderReport, mark: Decimal) -> Change:
+        """Take the report of an accepted order in."""
         row = self._rows.get(report.order_id)
         self._numbers += 1
         just_triggered = row is not None and row.report.status == "UNTRIGGERED" and report.status == "NEW"

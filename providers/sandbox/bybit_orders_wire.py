@@ -43,15 +43,12 @@ def wire_id(order_id: str, category: str) -> str:
 
 def engine_id(text: str, category: str) -> str:
     """The engine's id behind a venue's; "none" for a text that is no id of this category."""
-    if category == "spot":
-        digits = text.removeprefix(SPOT_ID)
-        known = text.startswith(SPOT_ID) and digits.isdecimal()
-        return str(int(digits)) if known else "none"
-    head, mark, tail = text.partition(LINEAR_ID)
+    digits = text.removeprefix(SPOT_ID) if category == "spot" else text[:8]
     try:
-        return str(int(tail, 16)) if mark and int(head, 16) == int(tail, 16) & 0xFFFFFFFF else "none"
+        number = str(int(digits, 10 if category == "spot" else 16))
     except ValueError:
         return "none"
+    return number if int(number) > 0 and wire_id(number, category) == text else "none"
 
 
 def execution_id(trade_id: str, category: str) -> str:

@@ -19,6 +19,8 @@ from tests.providers.sandbox.tiny_market import TinyMarket
 KEY = "sandbox-key"
 SECRET = "sandbox-secret"
 SYMBOL = "BTCUSDT"
+WINDOW_MS = "600000"
+"""Wide, because tests run on clocks many times too fast."""
 
 
 def sign(payload: str) -> str:
@@ -52,8 +54,8 @@ class BybitClient:
         signed = {
             "X-BAPI-API-KEY": KEY,
             "X-BAPI-TIMESTAMP": stamp,
-            "X-BAPI-RECV-WINDOW": "5000",
-            "X-BAPI-SIGN": sign(f"{stamp}{KEY}5000{payload}"),
+            "X-BAPI-RECV-WINDOW": WINDOW_MS,
+            "X-BAPI-SIGN": sign(f"{stamp}{KEY}{WINDOW_MS}{payload}"),
         }
         return signed | changed
 
@@ -108,7 +110,7 @@ class BybitClient:
     async def private(self, *topics: str) -> AsyncIterator[Follower]:
         """A logged-in private socket that follows `topics`."""
         async with follow(f"ws://127.0.0.1:{self.exchange.port}/v5/private") as socket:
-            expires = self.accounts.now_ms() + 5_000
+            expires = self.accounts.now_ms() + int(WINDOW_MS)
             await socket.send({"req_id": "a1", "op": "auth", "args": [KEY, expires, sign(f"GET/realtime{expires}")]})
             answer = await socket.next()
             assert answer["success"] is True, answer
@@ -123,14 +125,23 @@ def rows(socket: Follower, topic: str) -> list[Any]:
 
 
 @contextlib.asynccontextmanager
-async def quiet_exchange(
-    category: str, *, start_ms: int = START_MS, rate: float = 10.0, paused: bool = True
+async def running_exchange(
+    markets: dict[str, TinyMarket], clock: LiveClock, category: str, key: str = KEY
 ) -> AsyncIterator[BybitClient]:
-    """An exchange with one account whose market stands still."""
+    """An exchange with one account, and a client of one of its categories."""
+    exchange = SandboxExchange(markets, clock, venue="bybit", api_key=key, api_secret=SECRET)
+    async with exchange, httpx.AsyncClient(base_url=exchange.rest_url) as http:
+        yield BybitClient(exchange, http, category)
+
+
+@contextlib.asynccontextmanager
+async def quiet_exchange(
+    category: str, *, start_ms: int = START_MS, rate: float = 10.0, paused: bool = True, key: str = KEY
+) -> AsyncIterator[BybitClient]:
+    """An exchange whose market stands still, unless told otherwise."""
     clock = LiveClock(rate=rate, start_ms=start_ms)
     market = TinyMarket(clock.now_ms(), perpetual=category == "linear", seed=8)
     if paused:
         market.pause()
-    exchange = SandboxExchange({category: market}, clock, venue="bybit", api_key=KEY, api_secret=SECRET)
-    async with exchange, httpx.AsyncClient(base_url=exchange.rest_url) as http:
-        yield BybitClient(exchange, http, category)
+    async with running_exchange({category: market}, clock, category, key) as client:
+        yield client
