@@ -82,6 +82,7 @@ class OrderManager:
     async def close(self) -> None:
         """End every question and request; what waits for its answer is of unknown outcome, and written down as such."""
         await self._supervisor.stop()
+        self._records.flush()
 
     # --- what is known -----------------------------------------------------------------------------------------------
 

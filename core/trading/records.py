@@ -146,6 +146,12 @@ class OrderRecords:
             self.write(last)
         self.write(evidence)
 
+    def flush(self) -> None:
+        """Write the polls that told nothing new: the program ends."""
+        for evidence in self._unwritten.values():
+            self.write(evidence)
+        self._unwritten.clear()
+
     def write(self, record: Record) -> None:
         """Write down what has happened. A journal that takes nothing more changes nothing of what is."""
         try:
