@@ -238,8 +238,9 @@ class Guarding:
         """A stop was refused: take a move back, read the rules again, do without pairs. The second time it is naked."""
         if client_id in trade.counted:
             return
-        if client_id:
-            trade.counted.add(client_id)
+        if client_id in trade.orders:
+            other = trade.sibling(trade.orders[client_id])
+            trade.counted.update({client_id, other.client_id if other is not None else client_id})
         exposure = trade.exposure
         exposure.refusals += 1
         symbol = trade.plan.symbol

@@ -26,6 +26,8 @@ from core.venue import Instrument
 REST = -1
 """The leg without a target."""
 Style = Literal["PAIRS", "ALONE", "SPLIT"]
+MANY = 1_000
+"""Orders, where the venue sets no bound."""
 _TEN_THOUSAND = Decimal(10_000)
 
 
@@ -180,14 +182,16 @@ def changes(terms: Terms, resting: Sequence[Resting]) -> tuple[Change, ...]:
 def _left_alone(terms: Terms, resting: Sequence[Resting]) -> tuple[Terms, list[Resting]]:
     """The terms without what stays as it rests, and the rest of the legs.
 
-    Pairs with the right stop stay too when the venue refuses new ones, as long as the position is larger than they are.
+    Pairs with the right stop stay too when the venue refuses new ones, as long as one stop can cover what they leave.
     """
     whole = floor_step(max(ZERO, terms.quantity), terms.rules.lot_size)
     kept = [one for one in resting if one.fixed]
     if terms.style == "ALONE":
         trigger, _ = stop_prices(terms.side, terms.stop, terms.rules, terms.features, terms.stop_limit_bp)
         pairs = [one for one in resting if not one.fixed and one.leg.target and one.leg.stop == trigger]
-        kept += pairs if _held([*kept, *pairs]) <= whole else []
+        left = whole - _held([*kept, *pairs])
+        if left == ZERO or (left > ZERO and takes(_leg(terms, REST, left), terms)):
+            kept += pairs
     taken = list(terms.taken)
     quantity = terms.quantity
     for one in kept:
@@ -195,8 +199,8 @@ def _left_alone(terms: Terms, resting: Sequence[Resting]) -> tuple[Terms, list[R
             quantity -= one.leg.quantity
             if one.leg.key != REST:
                 taken[one.leg.key] += one.leg.quantity
-    left = replace(terms, quantity=max(ZERO, quantity), taken=tuple(taken))
-    return left, [one for one in resting if one not in kept]
+    reduced = replace(terms, quantity=max(ZERO, quantity), taken=tuple(taken))
+    return reduced, [one for one in resting if one not in kept]
 
 
 def program_targets(terms: Terms) -> tuple[Leg, ...]:
@@ -275,25 +279,28 @@ def _change_pairs(terms: Terms, free: Sequence[Resting], resting: Sequence[Resti
     shrink: list[Change] = []
     grow: list[Change] = []
     rebuild: list[Change] = []
-    count = len([one for one in resting if one.leg.stop])
-    most = terms.rules.max_algo_orders
+    most = terms.rules.max_algo_orders or MANY
+    count = sum(max(1, len(groups[key])) for key in legs) + sum(one.fixed for one in resting)
     for key, group in groups.items():
         leg, held = legs.get(key), _held(group)
         if leg is None:
-            if group:
-                shrink.append(Swap(tuple(group)))
+            shrink += [Swap(tuple(group))] if group else []
             continue
         right = all(one.leg.prices == leg.prices for one in group)
-        if right and held == leg.quantity:
+        crowded = count > most and len(group) > 1
+        if right and held == leg.quantity and not crowded:
             continue
         more = replace(leg, quantity=leg.quantity - held)
-        if right and held < leg.quantity and takes(more, terms) and not (most and count >= most):
+        first = leg.quantity < held or crowded
+        if not group:
+            grow.append(Add(leg))
+        elif right and held < leg.quantity and takes(more, terms) and count < most:
             count += 1
             grow.append(Add(more))
         elif len(group) == 1 and terms.features.replace and not leg.target and not group[0].leg.target:
-            (shrink if leg.quantity < held else rebuild).append(Replace(group[0], leg))
+            (shrink if first else rebuild).append(Replace(group[0], leg))
         else:
-            (shrink if leg.quantity < held else rebuild).append(Swap(tuple(group), (leg,)))
+            (shrink if first else rebuild).append(Swap(tuple(group), (leg,)))
     return (*shrink, *grow, *rebuild)
 
 

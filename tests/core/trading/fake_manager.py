@@ -216,7 +216,7 @@ class FakeManager:
     def stop(self) -> OrderRecord:
         """The only protective stop that stands."""
         (found,) = self.live("PROTECTION")
-        return sorted(found, key=lambda leg: (-float(leg.split()[0]), leg))
+        return found
 
     def _begin(self, draft: OrderDraft) -> None:
         spec = draft.spec
@@ -357,6 +357,9 @@ class Case:
     @property
     def truth(self) -> StopTruth:
         return self.desk.truth(SYMBOL)
+
+    def state(self) -> str:
+        return self.truth.state
 
     @property
     def alarms(self) -> list[str]:

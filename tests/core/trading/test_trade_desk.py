@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.trading.trade_desk import TradeExists
-from tests.core.trading.fake_manager import SPOT_US, SYMBOL, Case, d
+from tests.core.trading.fake_manager import SPOT_US, Case
+from tests.core.trading.market import SYMBOL, d
 
 
 async def test_a_filled_entry_is_protected_by_a_pair_per_target_and_a_stop_for_the_rest() -> None:
@@ -13,7 +14,7 @@ async def test_a_filled_entry_is_protected_by_a_pair_per_target_and_a_stop_for_t
     async with case.running():
         await case.held()
         assert case.legs() == ["0.5 @ 95 (105)", "0.3 @ 95 (110)", "0.2 @ 95"]
-        assert case.truth.state == "VERIFIED"
+        assert case.state() == "VERIFIED"
         assert case.truth.quantity == d(1)
         assert case.manager.broken == []
 
@@ -30,7 +31,7 @@ async def test_the_first_fill_is_protected_at_once_and_every_further_one_soon() 
         case.manager.fill(entry, "0.3")
         await case.pass_time(0.5)
         assert case.truth.quantity == d(1)
-        assert case.truth.state == "VERIFIED"
+        assert case.state() == "VERIFIED"
         assert case.manager.broken == []
 
 
@@ -67,7 +68,7 @@ async def test_targets_fill_the_stop_goes_to_break_even_and_the_rest_is_stopped(
         (closed,) = case.closed
         assert (closed.why, closed.result) == ("BREAK_EVEN", d("2.5"))
         assert case.desk.held() == ()
-        assert case.truth.state == "NONE"
+        assert case.state() == "NONE"
         assert case.manager.live() == []
 
 
@@ -141,7 +142,7 @@ async def test_the_operator_closes_a_part_and_then_all() -> None:
         assert await case.desk.close_position(SYMBOL, d("0.4"), "OPERATOR") == ""
         await case.pass_time(1)
         assert case.truth.quantity == d("0.6")
-        assert case.truth.state == "VERIFIED"
+        assert case.state() == "VERIFIED"
         assert "would be left" in await case.desk.close_position(SYMBOL, d("0.55"), "OPERATOR")
         assert await case.desk.close_position(SYMBOL, d(0), "OPERATOR") == ""
         await case.pass_time(1)
