@@ -92,14 +92,16 @@ class SignedReads:
 class AccountReads:
     """Reads the account. `positions` remembers leverage and modes of symbols without a position, told by the stream too.
 
-    `symbols()` are those whose settings are wanted: perpetuals only.
+    `symbols()` are those whose settings are wanted: perpetuals only. `told`: the environment tells permissions and fees; demo
+    trading has neither of the two.
     """
 
-    def __init__(self, reads: SignedReads, clock: Clock, symbols: Callable[[], list[str]]) -> None:
+    def __init__(self, reads: SignedReads, clock: Clock, symbols: Callable[[], list[str]], *, told: bool) -> None:
         self.positions = Positions()
         self._reads = reads
         self._clock = clock
         self._symbols = symbols
+        self._told = told
         self._fees: tuple[Decimal, Decimal] | None = None
         self._fees_at = float("-inf")
         self._settings_at: dict[str, float] = {}
@@ -110,17 +112,16 @@ class AccountReads:
         linear = self._reads.category != "spot"
         balances, key, fees, positions = await _together(
             self._balances(),
-            self._reads.result("/v5/user/query-api", {}, key_results),
+            self._key(),
             self._usual_fees(),
             self._all_positions() if linear else _nothing(),
         )
-        assert isinstance(key, KeyResult)
         return AccountSnapshot(
             at_ms=at_ms,
             balances=balances,
             positions=positions,
-            may_trade=may_trade(key, self._reads.category),
-            may_withdraw=may_withdraw(key),
+            may_trade=key is None or may_trade(key, self._reads.category),
+            may_withdraw=None if key is None else may_withdraw(key),
             maker_fee=fees[0] if fees else None,
             taker_fee=fees[1] if fees else None,
         )
@@ -143,9 +144,15 @@ class AccountReads:
             raise Retryable("bybit /v5/account/wallet-balance: no unified account in the answer")
         return rows[0]
 
+    async def _key(self) -> KeyResult | None:
+        if not self._told:
+            return None
+        key: KeyResult = await self._reads.result("/v5/user/query-api", {}, key_results)
+        return key
+
     async def _usual_fees(self) -> tuple[Decimal, Decimal] | None:
         now = self._clock.monotonic()
-        if now - self._fees_at > FEES_FOR_S:
+        if self._told and now - self._fees_at > FEES_FOR_S:
             path, params = "/v5/account/fee-rate", {"category": self._reads.category}
             self._fees = usual_fees(await self._reads.rows(path, params, fee_rows.decode, paged=False))
             self._fees_at = now

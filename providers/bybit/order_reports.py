@@ -40,7 +40,7 @@ TRADE_TYPES: Final = ("Trade", "AdlTrade", "BustTrade")
 """Executions that changed what we hold: our orders, and the venue's own when it deleverages or liquidates us."""
 
 _TIMES_IN_FORCE: Final[dict[str, TimeInForce]] = {"IOC": "IOC", "FOK": "FOK"}
-_NO_REASON: Final = ("", "EC_NoError", "UNKNOWN")
+_NO_REASON: Final = ("EC_NoError", "UNKNOWN")
 
 
 def report_of(row: OrderRow, category: str) -> OrderReport:
@@ -80,7 +80,7 @@ def fill_of(row: ExecutionRow, rules: Rules) -> Fill:
     return Fill(
         trade_id=row.execId,
         order_id=row.orderId,
-        client_id=row.orderLinkId,
+        client_id=row.orderLinkId or "",
         symbol=_symbol(row.symbol),
         side=_side(row.side),
         price=positive(row.execPrice, "execPrice"),
@@ -123,7 +123,7 @@ def _spec_of(row: OrderRow, category: str) -> OrderSpec:
         quantity, quote = ZERO, quantity
     stop_price = amount(row.triggerPrice, "triggerPrice")
     return OrderSpec(
-        client_id=row.orderLinkId,
+        client_id=row.orderLinkId or "",
         symbol=_symbol(row.symbol),
         side=_side(row.side),
         type=_type_of(row, stop_price),
@@ -131,13 +131,13 @@ def _spec_of(row: OrderRow, category: str) -> OrderSpec:
         quote_quantity=quote,
         price=amount(row.price, "price") if row.orderType == "Limit" else ZERO,
         stop_price=stop_price,
-        time_in_force=_TIMES_IN_FORCE.get(row.timeInForce, "GTC") if row.orderType == "Limit" else "GTC",
+        time_in_force=_TIMES_IN_FORCE.get(row.timeInForce or "", "GTC") if row.orderType == "Limit" else "GTC",
         post_only=row.timeInForce == "PostOnly",
         reduce_only=row.reduceOnly,
         trigger_by="MARK" if row.triggerBy == "MarkPrice" else "LAST",
         take_profit=amount(row.takeProfit, "takeProfit"),
         stop_loss=amount(row.stopLoss, "stopLoss"),
-        list_id=row.parentOrderLinkId,
+        list_id=row.parentOrderLinkId or "",
     )
 
 
@@ -155,13 +155,15 @@ def _is_stop(row: OrderRow, stop_price: Decimal) -> bool:
 
     A stop buys when the price rises to it and sells when it falls to it.
     """
-    if "TakeProfit" in row.stopOrderType:
+    kind = row.stopOrderType or ""
+    if "TakeProfit" in kind:
         return False
-    if "StopLoss" in row.stopOrderType:
+    if "StopLoss" in kind:
         return True
     before = amount(row.lastPriceOnCreated, "lastPriceOnCreated")
-    if row.triggerDirection in (1, 2):
-        rises = row.triggerDirection == 1
+    direction = str(row.triggerDirection)
+    if direction in ("1", "2"):
+        rises = direction == "1"
     elif before > ZERO:
         rises = stop_price > before
     else:
@@ -196,5 +198,5 @@ def _symbol(symbol: str) -> str:
     return symbol
 
 
-def _reason(word: str) -> str:
-    return "" if word in _NO_REASON else word
+def _reason(word: str | None) -> str:
+    return "" if not word or word in _NO_REASON else word

@@ -25,6 +25,9 @@ MAX_AMOUNT: Final = Decimal(str(MAX_SIZE))
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 Text = Annotated[str, Meta(max_length=200)]
+Told = Text | None
+"""Text the venue may leave out or send as null."""
+
 OrderId = Annotated[str, Meta(min_length=1, max_length=100)]
 SideWord = Literal["Buy", "Sell"]
 OrderTypeWord = Literal["Market", "Limit"]
@@ -54,25 +57,32 @@ class OrderRow(Struct):
     orderStatus: Text
     qty: Text
     cumExecQty: Text
-    category: Text = ""
-    orderLinkId: Text = ""
-    price: Text = ""
-    cumExecValue: Text = ""
-    timeInForce: Text = ""
+    category: Told = ""
+    orderLinkId: Told = ""
+    price: Told = ""
+    cumExecValue: Told = ""
+    timeInForce: Told = ""
     reduceOnly: bool = False
-    marketUnit: Text = ""
-    stopOrderType: Text = ""
-    triggerPrice: Text = ""
-    triggerDirection: int = 0
-    triggerBy: Text = ""
-    lastPriceOnCreated: Text = ""
-    takeProfit: Text = ""
-    stopLoss: Text = ""
-    parentOrderLinkId: Text = ""
-    rejectReason: Text = ""
-    cancelType: Text = ""
-    createdTime: Text = ""
-    updatedTime: Text = ""
+    marketUnit: Told = ""
+    stopOrderType: Told = ""
+    triggerPrice: Told = ""
+    triggerDirection: str | int | None = 0
+    triggerBy: Told = ""
+    lastPriceOnCreated: Told = ""
+    takeProfit: Told = ""
+    stopLoss: Told = ""
+    parentOrderLinkId: Told = ""
+    rejectReason: Told = ""
+    cancelType: Told = ""
+    createdTime: Told = ""
+    updatedTime: Told = ""
+
+
+class OrderName(Struct):
+    """Which order a row is about, where no more of it can be read."""
+
+    orderId: OrderId
+    orderLinkId: Text = ""
 
 
 class ExecutionRow(Struct):
@@ -86,14 +96,14 @@ class ExecutionRow(Struct):
     execPrice: Text
     execQty: Text
     execTime: Text
-    category: Text = ""
-    orderLinkId: Text = ""
-    orderType: Text = ""
-    orderPrice: Text = ""
-    orderQty: Text = ""
-    stopOrderType: Text = ""
-    execFee: Text = ""
-    feeCurrency: Text = ""
+    category: Told = ""
+    orderLinkId: Told = ""
+    orderType: Told = ""
+    orderPrice: Told = ""
+    orderQty: Told = ""
+    stopOrderType: Told = ""
+    execFee: Told = ""
+    feeCurrency: Told = ""
     isMaker: bool = False
 
 
@@ -101,17 +111,17 @@ class PositionRow(Struct):
     """One perpetual position (or one of its sides in hedge mode). REST says `avgPrice`, the stream `entryPrice`."""
 
     symbol: Annotated[str, Meta(min_length=1, max_length=100)]
-    side: Literal["", "None", "Buy", "Sell"]
+    side: Literal["", "None", "Buy", "Sell"] | None
     size: Text
     positionIdx: Annotated[int, Meta(ge=0, le=2)]
-    category: Text = ""
-    avgPrice: Text = ""
-    entryPrice: Text = ""
-    markPrice: Text = ""
-    liqPrice: Text = ""
-    leverage: Text = ""
-    positionBalance: Text = ""
-    positionIM: Text = ""
+    category: Told = ""
+    avgPrice: Told = ""
+    entryPrice: Told = ""
+    markPrice: Told = ""
+    liqPrice: Told = ""
+    leverage: Told = ""
+    positionBalance: Told = ""
+    positionIM: Told = ""
 
 
 class CoinRow(Struct):
@@ -119,9 +129,9 @@ class CoinRow(Struct):
 
     coin: Annotated[str, Meta(min_length=1, max_length=40)]
     walletBalance: Text
-    locked: Text = ""
-    totalOrderIM: Text = ""
-    totalPositionIM: Text = ""
+    locked: Told = ""
+    totalOrderIM: Told = ""
+    totalPositionIM: Told = ""
 
 
 class WalletRow(Struct):
@@ -169,34 +179,35 @@ class FeeRow(Struct):
 
 private_envelopes = msgspec.json.Decoder(PrivateEnvelope)
 raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
-order_rows = msgspec.json.Decoder(OrderRow)
-execution_rows = msgspec.json.Decoder(ExecutionRow)
-position_rows = msgspec.json.Decoder(PositionRow)
+order_rows = msgspec.json.Decoder(OrderRow, strict=False)
+order_names = msgspec.json.Decoder(OrderName)
+execution_rows = msgspec.json.Decoder(ExecutionRow, strict=False)
+position_rows = msgspec.json.Decoder(PositionRow, strict=False)
 wallet_rows = msgspec.json.Decoder(WalletRow)
 coin_rows = msgspec.json.Decoder(CoinRow)
 placed_results = msgspec.json.Decoder(PlacedResult)
-key_results = msgspec.json.Decoder(KeyResult)
+key_results = msgspec.json.Decoder(KeyResult, strict=False)
 account_results = msgspec.json.Decoder(AccountResult)
 fee_rows = msgspec.json.Decoder(FeeRow)
 
 
-def amount(text: str, name: str) -> Decimal:
+def amount(text: Told, name: str) -> Decimal:
     """A number at or above 0; the empty text is 0. Raises `ValueError` naming field and value."""
     value = signed(text, name)
     if value < ZERO:
-        raise ValueError(f"{name} {text[:40]!r} is below 0")
+        raise ValueError(f"{name} {value} is below 0")
     return value
 
 
-def positive(text: str, name: str) -> Decimal:
+def positive(text: Told, name: str) -> Decimal:
     """A number above 0. Raises `ValueError`."""
     value = amount(text, name)
     if value == ZERO:
-        raise ValueError(f"{name} {text[:40]!r} is not above 0")
+        raise ValueError(f"{name} {value} is not above 0")
     return value
 
 
-def signed(text: str, name: str) -> Decimal:
+def signed(text: Told, name: str) -> Decimal:
     """A number of either sign and a believable size; the empty text is 0. Raises `ValueError`."""
     if not text:
         return ZERO
@@ -208,8 +219,9 @@ def signed(text: str, name: str) -> Decimal:
     return value
 
 
-def time_ms(text: str, name: str) -> int:
+def time_ms(text: Told, name: str) -> int:
     """A venue time in Unix ms. Raises `ValueError`."""
+    text = text or ""
     if not (text.isascii() and text.isdecimal() and len(text) <= 13 and EARLIEST_MS <= int(text) < LATEST_MS):
         raise ValueError(f"{name} {text[:40]!r} is no time in milliseconds")
     return int(text)

@@ -101,7 +101,7 @@ class PrivateTopics:
         except ROW_ERRORS as error:
             self.unread(topic, error)
 
-    def _foreign(self, category: str) -> bool:
+    def _foreign(self, category: str | None) -> bool:
         """Whether a row belongs to another category of the same account."""
         return bool(category) and category != self._category
 
@@ -111,7 +111,7 @@ class PrivateTopics:
             return
         report = report_of(row, self._category)
         self._remember(report)
-        self._heard(row.orderLinkId)
+        self._heard(row.orderLinkId or "")
         listener.on_report(report)
 
     def _remember(self, report: OrderReport) -> None:
@@ -128,10 +128,12 @@ class PrivateTopics:
         if self._foreign(row.category):
             return
         if row.execType not in TRADE_TYPES:
-            log.info("%s: %s of %s, fee %s", row.symbol[:40], row.execType[:40], row.execQty[:40], row.execFee[:40])
+            log.info(
+                "%s: %s of %s, fee %s", row.symbol[:40], row.execType[:40], row.execQty[:40], (row.execFee or "")[:40]
+            )
             return
         fill = fill_of(row, self._rules)
-        self._heard(row.orderLinkId)
+        self._heard(row.orderLinkId or "")
         if row.execType != "Trade":
             log.warning("%s: the venue closed %s of the position (%s)", fill.symbol, fill.quantity, row.execType)
         listener.on_report(execution_report(fill, row, self._orders.get(row.orderId)))

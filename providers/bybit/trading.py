@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from core.bus import Bus
 from core.clock import Clock
@@ -49,7 +52,7 @@ from providers.bybit.order_requests import (
     create_body,
     leverage_body,
 )
-from providers.bybit.order_wire import ROW_ERRORS, execution_rows, order_rows, placed_results
+from providers.bybit.order_wire import ROW_ERRORS, execution_rows, order_names, order_rows, placed_results
 from providers.bybit.private_stream import PrivateStream
 from providers.clock_watch import keep_clock
 from providers.signed_rest import SignedRest
@@ -67,8 +70,13 @@ WEEK_MS: Final = 7 * 86_400_000
 """Histories are told in windows of this length at most; without times the last one."""
 
 TRADES_KEPT_MS: Final = 2 * 365 * 86_400_000
-BEFORE_MS: Final = 60_000
+BEFORE_MS: Final = 86_400_000
 """How much earlier than its id an order's history is searched: the clock that made the id may have been wrong."""
+
+SLACK_MS: Final = 2_000
+"""Trades are read from a little earlier, for the two clocks are never quite equal."""
+
+log = logging.getLogger("tradetui.bybit")
 
 
 class BybitBroker:
@@ -125,7 +133,7 @@ class BybitBroker:
             folder=folder,
         )
         self._reads = SignedReads(self._rest, category)
-        self._account = AccountReads(self._reads, clock, self._known_symbols)
+        self._account = AccountReads(self._reads, clock, self._known_symbols, told=environment != "demo")
         self._stream = PrivateStream(
             stream_url,
             credentials,
@@ -215,14 +223,18 @@ class BybitBroker:
         return ()
 
     async def open_orders(self, symbol: str = "") -> tuple[OrderReport, ...]:
-        """See `Broker`. Stops and ordinary orders both."""
+        """See `Broker`. Stops and ordinary orders both. A foreign order that cannot be read is left out and counted."""
         where = {"symbol": symbol} if symbol else {"settleCoin": SETTLE} if self.category != "spot" else {}
-        return tuple(await self._orders(REALTIME_PATH, {**where, "openOnly": 0}))
+        query = {"category": self.category, **where, "openOnly": 0, "limit": PAGE_ORDERS}
+        reports = await self._reads.rows(REALTIME_PATH, query, self._listed)
+        return tuple(report for report in reports if report is not None)
 
     async def trades(self, symbol: str, since_ms: int) -> Trades:
         """See `Broker`. Liquidations are in it: they changed what is held."""
-        end_ms = self._rest.time.now_ms() + 1000
-        start_ms = max(since_ms, end_ms - TRADES_KEPT_MS)
+        venue_ms, now_ms = self._rest.time.now_ms(), self._clock.now_ms()
+        end_ms = venue_ms + SLACK_MS
+        asked_ms = since_ms + min(0, venue_ms - now_ms) - SLACK_MS  # the same moment on the venue's clock
+        start_ms = max(asked_ms, venue_ms - TRADES_KEPT_MS)
         fills: dict[str, Fill] = {}
         for from_ms in range(start_ms, max(end_ms, start_ms + 1), WEEK_MS):
             params = {
@@ -236,7 +248,7 @@ class BybitBroker:
                 if fill is not None and fill.symbol == symbol:
                     fills[fill.trade_id] = fill
         listed = tuple(sorted(fills.values(), key=lambda fill: (fill.at_ms, fill.trade_id)))
-        return Trades(since_ms=start_ms, fills=listed, complete=start_ms == since_ms)
+        return Trades(since_ms=since_ms, fills=listed, complete=start_ms == asked_ms)
 
     async def snapshot(self) -> AccountSnapshot:
         """See `Broker`."""
@@ -301,9 +313,24 @@ class BybitBroker:
 
     async def _orders(self, path: str, params: dict[str, Any]) -> list[OrderReport]:
         query = {"category": self.category, **params, "limit": PAGE_ORDERS}
-        return await self._reads.rows(path, query, lambda raw: report_of(order_rows.decode(raw), self.category))
+        return await self._reads.rows(path, query, self._report)
 
-    def _fill(self, raw: Any) -> Fill | None:
+    def _report(self, raw: msgspec.Raw) -> OrderReport:
+        return report_of(order_rows.decode(raw), self.category)
+
+    def _listed(self, raw: msgspec.Raw) -> OrderReport | None:
+        """One open order. Raises one of `ROW_ERRORS` for one of this program that cannot be read: it would seem gone."""
+        try:
+            return self._report(raw)
+        except ROW_ERRORS as error:
+            name = order_names.decode(raw)
+            if recognise(name.orderLinkId) is not None:
+                raise
+            self.rejects.count("open order")
+            log.warning("foreign order %s cannot be read and is not shown: %s", name.orderId, error)
+            return None
+
+    def _fill(self, raw: msgspec.Raw) -> Fill | None:
         row = execution_rows.decode(raw)
         return fill_of(row, self._rules) if row.execType in TRADE_TYPES else None
 

@@ -230,6 +230,17 @@ def test_an_order_without_what_it_must_have_fails(field):
             order(**{field: value})
 
 
+def test_what_the_venue_leaves_out_may_be_null_and_numbers_may_be_text():
+    optional = ["orderLinkId", "price", "timeInForce", "marketUnit", "stopOrderType", "triggerPrice", "triggerDirection",
+                "triggerBy", "lastPriceOnCreated", "rejectReason", "cancelType", "parentOrderLinkId"]  # fmt: skip
+    report = order(orderType="Market", **dict.fromkeys(optional))
+    assert (report.spec.client_id, report.spec.type, report.spec.price) == ("", "MARKET", 0)
+    stop = order(triggerPrice="90", triggerDirection="2", side="Sell", reduceOnly="true")
+    assert (stop.spec.type, stop.spec.reduce_only) == ("STOP_LOSS_LIMIT", True)
+    row = position_rows.decode(frames.encoded(frames.POSITION, positionIdx="0", side=None, size="0", liqPrice=None))
+    assert Positions().take(row).size == 0
+
+
 def test_times_and_signs():
     assert signed("-0.5", "x") == D("-0.5")
     assert amount("", "x") == 0

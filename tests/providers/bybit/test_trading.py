@@ -228,7 +228,7 @@ async def test_an_old_order_is_looked_for_in_its_own_week():
         assert await broker.query(key) == ()
         recent, old = venue.of(HISTORY)
         assert "startTime" not in recent.params
-        assert int(old.params["startTime"]) == made_ms - 60_000
+        assert int(old.params["startTime"]) == made_ms - 86_400_000
 
 
 @pytest.mark.parametrize("path", [REALTIME, HISTORY])
@@ -247,9 +247,13 @@ async def test_open_orders_come_from_every_page_or_not_at_all():
         reports = await broker.open_orders("BTCUSDT")
         assert [report.order_id for report in reports] == ["v1", "v2"]
         assert venue.asked[-1].params["symbol"] == "BTCUSDT"
-        pages["p2"] = listing(row(cumExecQty="-1"))
-        with pytest.raises(Retryable):
-            await broker.open_orders("BTCUSDT")
+        pages["p2"] = listing(row(cumExecQty="-1", orderLinkId="web"))
+        assert [report.order_id for report in await broker.open_orders("BTCUSDT")] == ["v1"]
+        assert broker.rejects.by_reason["open order"] == 1
+        for bad in (row(cumExecQty="-1", orderLinkId=ClientIds().next(1)), {"orderLinkId": "web"}, None, 7):
+            pages["p2"] = listing(bad)
+            with pytest.raises(Retryable):
+                await broker.open_orders("BTCUSDT")
 
 
 async def test_trades_are_read_week_by_week_and_told_oldest_first():
@@ -259,13 +263,15 @@ async def test_trades_are_read_week_by_week_and_told_oldest_first():
             frames.EXECUTION | {"execId": name, "execTime": str(1700000000000 + at), "execType": kind}
             for name, at, kind in [("t3", 9, "Trade"), ("t2", 5, "BustTrade"), ("f1", 4, "Funding"), ("t1", 4, "Trade")]
         ]
-        weeks = [listing(*executions[:2]), listing(*executions[2:], executions[0])]
-        venue.answers[EXECUTIONS] = lambda asked: weeks[int(asked.params["startTime"]) == since]
+        weeks = [listing(*executions[2:], executions[0]), listing(*executions[:2])]
+        venue.answers[EXECUTIONS] = lambda asked: weeks[int(asked.params["startTime"]) > since]
         trades = await broker.trades("BTCUSDT", since)
         assert [fill.trade_id for fill in trades.fills] == ["t1", "t2", "t3"]
         assert (trades.complete, trades.since_ms) == (True, since)
         first, second = venue.of(EXECUTIONS)
-        assert int(first.params["endTime"]) == int(second.params["startTime"]) == since + 7 * 86_400_000
+        start_ms = int(first.params["startTime"])
+        assert since - 10_000 < start_ms < since, "the venue's clock may be behind ours"
+        assert int(first.params["endTime"]) == int(second.params["startTime"]) == start_ms + 7 * 86_400_000
 
 
 ACCOUNT = {
@@ -332,6 +338,19 @@ async def test_leverage_that_is_set_already_is_success(code):
         venue.answers["/v5/position/set-leverage"] = refusal(110013)
         with pytest.raises(Rejected):
             await broker.set_leverage("BTCUSDT", D("300"))
+
+
+async def test_demo_trading_tells_neither_permissions_nor_fees():
+    async with broker_on("spot", environment="demo") as (broker, venue):
+        venue.answers |= {"/v5/account/wallet-balance": ACCOUNT["/v5/account/wallet-balance"]}
+        snapshot = await broker.snapshot()
+        assert (snapshot.may_trade, snapshot.may_withdraw, snapshot.taker_fee) == (True, None, None)
+
+
+async def test_trades_older_than_the_venue_keeps_are_not_complete():
+    async with broker_on("spot") as (broker, venue):
+        venue.answers[EXECUTIONS] = listing()
+        assert not (await broker.trades("BTCUSDT", venue.clock.now_ms() - 900 * 86_400_000)).complete
 
 
 def test_keys_go_to_known_hosts_only_and_to_one_side_only():

@@ -114,13 +114,17 @@ class TinyVenue:
 
 
 @asynccontextmanager
-async def broker_on(category: str, rate: float = 20.0) -> AsyncIterator[tuple[BybitBroker, TinyVenue]]:
+async def broker_on(
+    category: str, rate: float = 20.0, environment: str = "live"
+) -> AsyncIterator[tuple[BybitBroker, TinyVenue]]:
     """A broker of one category and its venue."""
     clock = LiveClock(rate=rate)
     venue = TinyVenue(clock)
     server = await asyncio.start_server(venue.handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    broker = broker_of(clock, category, f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/v5/public", bus=venue.bus)
+    broker = broker_of(
+        clock, category, f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/v5/public", environment, venue.bus
+    )
     try:
         yield broker, venue
     finally:
