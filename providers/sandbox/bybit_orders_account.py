@@ -170,7 +170,7 @@ def _dollars(desks: Mapping[str, OrderDesk], coin: str) -> Decimal:
     """What a coin is worth by its last trade against USDT, 0 where it is not listed."""
     if coin in DOLLARS:
         return Decimal(1)
-    return next((price for desk in desks.values() if (price := desk.last_price(f"{coin}USDT"))), ZERO)
+    return next((price for desk in desks.values() if (price := desk.market_price(f"{coin}USDT"))), ZERO)
 
 
 def _coin(coin: str, purse: Purse, dollars: Decimal) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.messages import Side
+from core.trading.conventions import RefusalKey
 from core.trading.fees import Fees
 from core.trading.market_events import FundingPayment
 from core.trading.order import ZERO, OrderReport, OrderSpec
@@ -23,6 +24,11 @@ from providers.sandbox.bybit_orders_wire import engine_id, wire_id
 from providers.sandbox.bybit_rest import RetError
 from providers.sandbox.bybit_wire import mark_price
 from providers.sandbox.faults import FaultPlan
+
+MAX_ORDERS = 500
+"""Open orders per symbol; on spot those that wait for a trigger count too."""
+MAX_WAITING = {"spot": 30, "linear": 10}
+"""Orders of a symbol that may wait for a trigger."""
 
 Ids = dict[str, str]
 """The whole acknowledgement: `orderId` and `orderLinkId`."""
@@ -54,15 +60,29 @@ class OrderDesk:
         refused = self._faults.take_refusal()
         if refused is not None:
             raise RetError(int(refused.code), refused.text)
+        self._room(spec)
         return self.ids(self.submit(spec, form))
+
+    def _room(self, spec: OrderSpec) -> None:
+        """Raise `RetError` when the symbol holds as many open orders, or waiting ones, as the venue takes."""
+        engine = self.accounts.engine
+        held = engine.open_orders(self.accounts.account, spec.symbol)
+        waiting = sum(report.status == "UNTRIGGERED" for report in held)
+        counted = len(held) if self.spot else len(held) - waiting
+        key: RefusalKey | None = None
+        if spec.stop_price and waiting >= MAX_WAITING[self.category]:
+            key = "MAX_NUM_ALGO_ORDERS"
+        elif counted >= MAX_ORDERS and (self.spot or not spec.stop_price):
+            key = "MAX_NUM_ORDERS"
+        if key:
+            refusal = engine.conventions.refusal(key)
+            raise RetError(int(refusal.code), refusal.reason)
 
     def submit(self, spec: OrderSpec, form: OrderForm) -> OrderRow:
         """Give an order to the engine. Raises `RetError` when it is refused."""
         accounts = self.accounts
         self.rows.expect(spec, form)
-        reports = accounts.act(
-            lambda: accounts.engine.submit(accounts.account, spec, accounts.now_ms()), spec.symbol
-        )  # fmt: skip
+        reports = accounts.act(lambda: accounts.engine.submit(accounts.account, spec, accounts.now_ms()), spec.symbol)
         row = self.rows.get(self.rows.made() or "none")
         if row is None:
             refusal = next(report for report in reports if not report.order_id and report.spec == spec)
@@ -104,7 +124,7 @@ class OrderDesk:
         row = self._named(body)
         if self.spot:
             wanted = Reader(body).choice("orderFilter", ("Order", *CONDITIONAL_FILTERS), "Order")
-            if wanted != row.form.order_filter and not (row.triggered and wanted == "Order"):
+            if wanted not in (row.form.order_filter, self.kind(row)):
                 raise self._unknown()
         self.withdraw(row)
         return self.ids(row)
@@ -125,10 +145,7 @@ class OrderDesk:
             raise RetError(10001, "params error: symbol, baseCoin or settleCoin is required")
         order_filter = read.choice("orderFilter", ("Order", *CONDITIONAL_FILTERS), "Order" if self.spot else "")
         chosen = [row for row in self.rows.newest() if row.open and self.within(row.spec.symbol, named)]
-        if self.spot:
-            chosen = [row for row in chosen if row.triggered or row.form.order_filter == order_filter]
-        elif order_filter:
-            chosen = [row for row in chosen if row.report.status == "UNTRIGGERED" or order_filter == "Order"]
+        chosen = [row for row in chosen if order_filter in ("", self.kind(row))]
         for row in chosen:
             if row.open:  # its pair may have taken it along
                 self.withdraw(row)
@@ -144,6 +161,14 @@ class OrderDesk:
         """An order by the venue's id or ours."""
         return self.rows.get(engine_id(order_id, self.category)) if order_id else self.rows.get(client_id=link_id)
 
+    def kind(self, row: OrderRow) -> str:
+        """The order filter that finds an order. Waiting linear orders are `StopOrder`s; what has triggered is an `Order`."""
+        if row.triggered:
+            return "Order"
+        if self.spot:
+            return row.form.order_filter
+        return "StopOrder" if row.spec.stop_price else "Order"
+
     def within(self, symbol: str, named: Mapping[str, str]) -> bool:
         """Whether a symbol fits `symbol`, `baseCoin` and `settleCoin`, as far as they are given."""
         rule = self.accounts.engine.rules[symbol]
@@ -152,11 +177,13 @@ class OrderDesk:
 
     def last_price(self, symbol: str) -> Decimal:
         """The last trade the account's engine has seen, else the market's; 0 without one."""
-        known = self.accounts.engine.last_price(symbol)
-        if known or symbol not in self.accounts.feed.listings:
-            return known
-        trade = self.accounts.feed.recent_trade(symbol)
-        return trade.price_ticks * self.accounts.feed.units[symbol].tick_size if trade else ZERO
+        return self.accounts.engine.last_price(symbol) or self.market_price(symbol)
+
+    def market_price(self, symbol: str) -> Decimal:
+        """The newest trade the public streams have told; 0 without one."""
+        feed = self.accounts.feed
+        trade = feed.recent_trade(symbol) if symbol in feed.listings else None
+        return trade.price_ticks * feed.units[symbol].tick_size if trade else ZERO
 
     def mark(self, symbol: str) -> Decimal:
         """The mark price of a perpetual, 0 on spot."""

@@ -81,14 +81,7 @@ def _chosen(desk: OrderDesk, read: Reader, named: Mapping[str, str]) -> list[Ord
         return [row] if row is not None and desk.within(row.spec.symbol, named) else []
     order_filter = read.text("orderFilter", "")
     rows = (row for row in desk.rows.newest() if desk.within(row.spec.symbol, named))
-    return [row for row in rows if order_filter in ("", kind_of(desk, row))]
-
-
-def kind_of(desk: OrderDesk, row: OrderRow) -> str:
-    """The filter that finds an order. Linear stops count as `StopOrder`."""
-    if desk.spot:
-        return row.form.order_filter
-    return "StopOrder" if row.spec.stop_price else "Order"
+    return [row for row in rows if order_filter in ("", desk.kind(row))]
 
 
 def _age(row: OrderRow) -> int:

@@ -71,6 +71,18 @@ async def test_a_zero_quantity_with_both_flags_closes_everything(linear):
     assert (await position(linear))["side"] == ""
 
 
+async def test_a_new_position_starts_its_own_result_and_the_sum_goes_on(linear):
+    for link_id, side in (("a", "Buy"), ("b", "Sell"), ("c", "Buy")):
+        await linear.market(side, "0.1", orderLinkId=link_id)
+    held = await position(linear)
+    fills = (await linear.get("execution/list"))["list"]
+    fees = {link_id: sum(Decimal(f["execFee"]) for f in fills if f["orderLinkId"] == link_id) for link_id in "abc"}
+    profit = sum(Decimal(fill["execPnl"]) for fill in fills)
+    assert profit < 0
+    assert Decimal(held["curRealisedPnl"]) == pytest.approx(-fees["c"])
+    assert Decimal(held["cumRealisedPnl"]) == pytest.approx(profit - sum(fees.values()))
+
+
 async def test_leverage_moves_margin_and_the_liquidation_price(linear):
     await linear.market("Buy", "1", orderLinkId="in")
     whole = await position(linear)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.sandbox import bybit_orders_desk
 from providers.sandbox.bybit_orders_body import Reader
 from providers.sandbox.bybit_orders_query import DAY_MS, _page
 from providers.sandbox.bybit_orders_wire import engine_id, execution_id, wire_id
@@ -96,6 +97,37 @@ async def test_kinds_of_orders_are_told_apart_by_filter(client):
     assert await client.open_ids() == ["stop", "plain"]
     assert await client.open_ids(orderFilter="Order") == ["plain"]
     assert await client.open_ids(orderFilter="tpslOrder" if spot else "StopOrder") == ["stop"]
+
+
+async def test_a_symbol_takes_so_many_orders_and_so_many_stops(client, monkeypatch):
+    spot = client.category == "spot"
+    stop = {"side": "Sell", "orderType": "Market", "price": "", "triggerPrice": client.near(0.98), "qty": "0.01"}
+    stop |= {"orderFilter": "tpslOrder"} if spot else {"triggerDirection": 2}
+    monkeypatch.setattr(bybit_orders_desk, "MAX_ORDERS", 5)
+    monkeypatch.setattr(bybit_orders_desk, "MAX_WAITING", {"spot": 3, "linear": 3})
+    await place(client, 2)
+    for index in range(3):
+        await client.create(**stop, orderLinkId=f"s-{index}")
+    await client.create(170810 if spot else 110009, **stop, orderLinkId="s-3")
+    if not spot:  # stops do not count among the active orders there
+        for index in range(2, 5):
+            await client.create(orderLinkId=f"o-{index}")
+    await client.create(170810 if spot else 110020, orderLinkId="full")
+    await client.create(symbol="ETHUSDT", price="900", orderLinkId="elsewhere")
+    await client.post("order/cancel", symbol=SYMBOL, orderLinkId="o-0")
+    await client.create(orderLinkId="full")
+
+
+async def test_what_has_triggered_is_found_as_a_plain_order(client):
+    spot = client.category == "spot"
+    stop = {"side": "Sell", "triggerPrice": client.near(0.99), "price": client.near(0.985)}
+    stop |= {"orderFilter": "tpslOrder"} if spot else {"triggerDirection": 2}
+    await client.create(**stop, orderLinkId="stop")
+    client.exchange.faults.gap_price(SYMBOL, 0.97)
+    assert (await client.order("stop"))["orderStatus"] == "New"
+    assert await client.open_ids(orderFilter="Order") == ["stop"]
+    await client.post("order/cancel", symbol=SYMBOL, orderLinkId="stop")
+    assert (await client.order("stop"))["orderStatus"] == "Cancelled"
 
 
 async def test_executions_are_paged_newest_first_and_filtered_by_order(client):
