@@ -24,7 +24,9 @@ HARD_LIMIT_FACTOR = 16
 HARD_LIMIT_BYTES = 64_000_000
 """Frames above `feed.max_frame_bytes` are dropped by the link; only far above it does the library end the connection."""
 
-log = logging.getLogger("tradetui.link")
+log = logging.getLogger("tradetui.link.library")
+log.setLevel(logging.INFO)
+"""Below that the library logs every frame, and among them those that carry keys and signatures."""
 
 
 class FrameConnection(ClientConnection):

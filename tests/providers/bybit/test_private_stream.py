@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -224,6 +225,15 @@ async def test_what_a_lost_socket_might_have_told_is_not_waited_for():
         await until(lambda: rig.states == ["UP", "DOWN", "UP"])
         rig.stream.echoes.acknowledged("c1")
         assert rig.stream.echoes.waiting == 0
+
+
+async def test_neither_key_nor_signature_is_logged_at_any_level(caplog):
+    caplog.set_level(logging.DEBUG)
+    async with running() as rig:
+        await until(lambda: rig.states == ["UP"])
+        signature = rig.venue.of("auth")[0]["args"][2]
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.server")]
+    assert not [text for text in ours if "test_api" in text or signature[-12:] in text]
 
 
 async def test_stopping_is_told():
