@@ -238,13 +238,14 @@ class Accounts:
             self._choose()
 
     def jump(self, symbol: str) -> None:
-        """After a gap: the book at its new place and one lot traded there, so that stops see it at once."""
-        if symbol not in self._live or self.rests(symbol):
+        """After a gap: the book at its new place and a trade there, so that stops see it at once."""
+        if symbol not in self._live or symbol in self.halted:
             return
         self.refresh(symbol)
         quote, units = self.feed.quote(symbol), self.feed.units[symbol]
+        quantity = Decimal(0) if symbol in self._held_until_ms else units.lot_size
         price = quote.bid_ticks * units.tick_size
-        self.tell(self.engine.on_trade(symbol, price, units.lot_size, "SELL", self.now_ms()))
+        self.tell(self.engine.on_trade(symbol, price, quantity, "SELL", self.now_ms()))
         mark = self.feed.mark(symbol)
         if mark is not None:
             self._mark(mark, self.now_ms())

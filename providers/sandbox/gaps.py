@@ -30,7 +30,8 @@ class PriceGaps:
         self._market = market
         self._ticks: dict[str, int] = {}
         self._until_ms: dict[str, int] = {}
-        self._moving: dict[str, tuple[BookSnapshot, BookSnapshot]] = {}
+        self._moving: dict[str, tuple[list[BookSnapshot], BookSnapshot]] = {}
+        """What has been shown since the stream was last told where the prices are, and the market's own book."""
 
     def __bool__(self) -> bool:
         return bool(self._ticks or self._moving)
@@ -84,7 +85,8 @@ class PriceGaps:
 
     def _move(self, symbol: str, ticks: int) -> None:
         true = self._market.book(symbol)
-        shown = self._moving[symbol][0] if symbol in self._moving else _moved(true, self.ticks(symbol))
+        shown = self._moving[symbol][0] if symbol in self._moving else []
+        shown.append(_moved(true, self.ticks(symbol)))
         self._ticks[symbol] = ticks
         if not ticks:
             del self._ticks[symbol]
@@ -97,8 +99,8 @@ class PriceGaps:
         bids, asks = _shift(event.bids, ticks), _shift(event.asks, ticks)
         if moving is not None:
             shown, true = moving
-            bids = _replacing(shown.bids, _shift(true.bids, ticks), bids)
-            asks = _replacing(shown.asks, _shift(true.asks, ticks), asks)
+            bids = _replacing([book.bids for book in shown], _shift(true.bids, ticks), bids)
+            asks = _replacing([book.asks for book in shown], _shift(true.asks, ticks), asks)
         return replace(event, bids=bids, asks=asks)
 
 
@@ -115,6 +117,7 @@ def _shift(levels: Levels, ticks: int) -> Levels:
     return tuple((price + ticks, lots) for price, lots in levels if price + ticks > 0)
 
 
-def _replacing(old: Levels, new: Levels, changes: Levels) -> Levels:
-    """Changes that turn `old` into `new` with `changes` on top."""
-    return tuple(({price: 0 for price, _ in old} | dict(new) | dict(changes)).items())
+def _replacing(old: list[Levels], new: Levels, changes: Levels) -> Levels:
+    """Changes that turn whichever of `old` somebody has into `new` with `changes` on top."""
+    gone = {price: 0 for levels in old for price, _ in levels}
+    return tuple((gone | dict(new) | dict(changes)).items())
