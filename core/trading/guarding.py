@@ -103,7 +103,8 @@ class Guarding:
     # --- what should be done -----------------------------------------------------------------------------------------
 
     def terms(self, trade: Trade) -> Terms | None:
-        """What is to be protected; None: the venue's rules are not known."""
+        """What is to be protected, by the orders as they stand now; None: the venue's rules are not known."""
+        trade.renew(self._manager.orders)
         rules = self._rules(trade.plan.symbol)
         if rules is None:
             return None

@@ -5,7 +5,7 @@ Which target or reason an order serves is written in its intent id (`target:0 <t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -125,6 +125,11 @@ class Trade:
     def behind(self, price: Decimal, market: Decimal) -> Decimal:
         """How far `price` lies behind the market, positive while a stop there has not been met."""
         return sign(self.side) * (market - price)
+
+    def renew(self, orders: Mapping[str, OrderRecord]) -> None:
+        """Take the orders as they stand now: not every change of one is told (it was seen, an amend was shown)."""
+        for client_id in self.orders:
+            self.orders[client_id] = orders.get(client_id, self.orders[client_id])
 
     # --- its orders --------------------------------------------------------------------------------------------------
 
