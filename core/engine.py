@@ -30,6 +30,9 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
 from core.supervise import Supervisor
+from core.trading.desk import MakeBroker, TradingDesk
+from core.trading.journal_errors import JournalError, JournalLocked
+from core.trading.rules_book import RulesBook
 from core.venue import CandleBlock, MarketProvider, VenueError
 from core.volatility_sampler import VolatilitySampler
 
@@ -60,9 +63,18 @@ class Engine:
         provider: MarketProvider,
         *,
         data_folder: Path,
+        make_broker: MakeBroker | None = None,
+        on_trading: Callable[[TradingDesk], None] = lambda desk: None,
         watch: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """`watch` runs beside the parts: it looks after the settings files."""
+        """`watch` runs beside the parts: it looks after the settings files. Without `make_broker` there are no orders.
+
+        `on_trading` is handed the order path once it stands.
+        """
+        self._make_broker = make_broker
+        self._on_trading = on_trading
+        self._rules = RulesBook(clock, provider)
+        self.trading: TradingDesk | None = None
         self._watch = watch
         self._live = live
         self._bus = bus
@@ -100,7 +112,9 @@ class Engine:
             closing.push_async_callback(recorder.close)
             closing.push_async_callback(rules.close)
             closing.push_async_callback(self._close_screening)
+            closing.push_async_callback(self._release_trading)
             closing.push_async_callback(self._stop_tasks)
+            closing.push_async_callback(self._close_trading)
             self._supervisor.start("loop lag", LagMeter(self._bus, self._clock).run)
             self._supervisor.start("bus statistics", self._publish_bus_stats)
             self._supervisor.start("store watch", lambda: self._watch_store(candles))
@@ -143,6 +157,9 @@ class Engine:
         self._supervisor.start("signals", signals.run)
         self._supervisor.start("market", desk.run)
         symbols = await self._persist("universe", keeper.refresh)
+        self._rules.take(keeper.instruments.values())
+        self._supervisor.start("rules", self._rules.run)
+        await self._start_trading(desk)
         self._supervisor.start("streams", provider.run)
         self._supervisor.start("universe", keeper.run)
         self._say("loading", f"loading history of {len(symbols)} markets")
@@ -154,6 +171,33 @@ class Engine:
         self._supervisor.start("candle store", fill.run)
         gc.freeze()
         gc.set_threshold(*GC_RUNNING)
+
+    async def _start_trading(self, market: MarketDesk) -> None:
+        """The order path. When its journal cannot be used the markets run on, and nothing is sent."""
+        if self._make_broker is None:
+            return
+        desk = TradingDesk(
+            self._bus,
+            self._clock,
+            self._live,
+            self._make_broker(self._rules),
+            self._rules,
+            self._data_folder,
+            bars=market.window,
+            ladder=self._provider.ladder,
+        )
+        try:
+            await desk.open()
+        except JournalLocked:
+            raise  # another program trades this account: there must not be two
+        except JournalError as error:
+            log.error("no orders: %s", error)
+            self._bus.publish(Fault(source="orders", message=f"no orders: {error}", at_ms=self._clock.now_ms()))
+            await desk.broker.close()
+            return
+        self.trading = desk
+        desk.start(self._supervisor)
+        self._on_trading(desk)
 
     async def _persist(self, what: str, request: Callable[[], Awaitable[T]]) -> T:
         """Repeat a venue request until it succeeds, saying each time what is wrong and when the next try is."""
@@ -216,6 +260,14 @@ class Engine:
         if late:
             log.warning("tasks that did not end in time: %s", ", ".join(late))
 
+    async def _close_trading(self) -> None:
+        if self.trading is not None:
+            await self.trading.close()
+
+    async def _release_trading(self) -> None:
+        if self.trading is not None:
+            await self.trading.release()
+
     async def _close_screening(self) -> None:
         if self._screening is not None:
             await self._screening.close()
@@ -229,7 +281,7 @@ class Engine:
             category=provider.category,
             host=provider.host,
             host_kind=provider.host_kind,
-            mode="PAPER",
+            mode="PAPER" if self.trading is None else self.trading.broker.mode,
             at_ms=self._clock.now_ms(),
         )
         self._bus.publish(self._status)

@@ -111,10 +111,18 @@ class CommandLines:
         threading.Thread(target=self._read, name="command lines", daemon=True).start()
 
     def _read(self) -> None:
-        for line in self._stream:
-            if line.strip():
-                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody carries it out any more
-                    self._loop.call_soon_threadsafe(self._publish, line)
+        """Unbuffered: the lock of a buffered reader, held by a thread that waits, would bring the interpreter's end down."""
+        rest, number = b"", self._stream.fileno()
+        while chunk := os.read(number, 65_536):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._hand_over(line)
+        self._hand_over(rest)
+
+    def _hand_over(self, line: bytes) -> None:
+        if line.strip():
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody carries it out any more
+                self._loop.call_soon_threadsafe(self._publish, line)
 
     def _publish(self, line: bytes) -> None:
         try:

@@ -25,6 +25,7 @@ from core.paths import config_folder, data_folder, state_folder
 from core.settings import Settings
 from core.settings_load import SettingsError, load, render_default_toml, settings_path
 from core.venue import TIMEFRAME_MS
+from tui.canary_command import add_canary
 from tui.compose import (
     EXIT_FAILED,
     EXIT_OK,
@@ -90,6 +91,10 @@ def parser() -> argparse.ArgumentParser:
     headless.add_argument("--demo", action="store_true", help="on the embedded exchange")
     headless.add_argument("--seconds", type=float, metavar="N", help="end after this many seconds")
     headless.add_argument("--jsonl", default="-", metavar="FILE", help="where to write; - is standard output (default)")
+    headless.add_argument("--commands", metavar="FILE", help="read commands as JSON lines; - is standard input")
+    headless.add_argument(
+        "--live", action="store_true", help="the real account: positions are watched, entries need arming"
+    )
     headless.set_defaults(act=act_headless)
 
     fetch = commands.add_parser("fetch", parents=[common], help="fill the candle store")
@@ -119,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     sandbox.set_defaults(act=act_sandbox)
 
     add_keys(commands, common)
+    add_canary(commands, common)
 
     doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
     doctor.set_defaults(act=act_doctor)
@@ -259,17 +265,21 @@ def act_demo(arguments: argparse.Namespace) -> int:
 
 def act_headless(arguments: argparse.Namespace) -> int:
     """The engine without a screen."""
-    run = (load_demo if arguments.demo else load_run)(arguments.settings, os.environ)
+    run = (load_demo if arguments.demo else load_run)(arguments.settings, os.environ)._replace(real=arguments.live)
     begin_log(run.settings, arguments)
+    source = arguments.commands
     try:
         with contextlib.ExitStack() as stack:
+            commands: BinaryIO | None = None
+            if source is not None:
+                commands = sys.stdin.buffer if source == "-" else stack.enter_context(Path(source).open("rb"))
             if arguments.jsonl == "-":
                 stream: BinaryIO = sys.stdout.buffer
             else:
                 stream = stack.enter_context(Path(arguments.jsonl).open("ab"))
-            return run_loop(run.settings, lambda: headless(run, stream, arguments.seconds))
+            return run_loop(run.settings, lambda: headless(run, stream, arguments.seconds, commands))
     except OSError as error:
-        print(f"--jsonl {arguments.jsonl}: {error.strerror}; choose a file that can be written", file=sys.stderr)
+        print(f"{error.filename}: {error.strerror}; choose a file that can be used", file=sys.stderr)
         return EXIT_USAGE
     finally:
         if run.child is not None:

@@ -24,9 +24,11 @@ from core.settings import Settings
 from core.settings_live import LiveSettings
 from core.settings_load import SettingsError, load, overrides_path, settings_path
 from core.settings_watch import SettingsWatch
+from tui.brokers import broker_maker
 from tui.deadline import end_by
 
 if TYPE_CHECKING:
+    from core.trading.desk import TradingDesk
     from core.venue import MarketProvider
     from providers.sandbox.child import SandboxChild
     from tui.app import TradeApp
@@ -90,7 +92,10 @@ def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
 
 
 class Run(NamedTuple):
-    """What one run works with. `files` are settings and live edits, `read` loads all layers again when one was saved."""
+    """What one run works with. `files` are settings and live edits, `read` loads all layers again when one was saved.
+
+    `real`: orders go to the venue, with the operator's keys.
+    """
 
     settings: Settings
     overrides: Path
@@ -98,6 +103,7 @@ class Run(NamedTuple):
     files: tuple[Path, ...]
     read: Callable[[], Settings]
     child: SandboxChild | None = None
+    real: bool = False
 
 
 def own_file() -> Path:
@@ -130,8 +136,10 @@ def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
     return Run(settings, overrides, folder, (file or own_file(), overrides), read, sandbox_child(settings))
 
 
-async def engine_main(run: Run, bus: Bus, clock: Clock) -> None:
-    """Build the engine and run it until cancelled.
+async def engine_main(
+    run: Run, bus: Bus, clock: Clock, on_trading: Callable[[TradingDesk], None] = lambda desk: None
+) -> None:
+    """Build the engine and run it until cancelled. `on_trading` is handed the order path once it stands.
 
     What is slow to import or to build is made in a thread, after the first frame, so that the loop stays free.
     """
@@ -149,7 +157,18 @@ async def engine_main(run: Run, bus: Bus, clock: Clock) -> None:
     live = LiveSettings(bus, clock, settings, run.overrides)
     watch = SettingsWatch(live, bus, clock, run.files, read)
     provider = await asyncio.to_thread(make_provider, settings, bus, clock)
-    await engine_module.Engine(live, bus, clock, provider, data_folder=run.folder, watch=watch.run).run()
+    make_broker = broker_maker(bus, clock, live, provider, run.folder, real=run.real)
+    engine = engine_module.Engine(
+        live,
+        bus,
+        clock,
+        provider,
+        data_folder=run.folder,
+        make_broker=make_broker,
+        watch=watch.run,
+        on_trading=on_trading,
+    )
+    await engine.run()
 
 
 def import_engine() -> Any:
@@ -274,9 +293,9 @@ def scan_files(
     return EXIT_USAGE if failed else EXIT_OK
 
 
-async def headless(run: Run, stream: BinaryIO, seconds: float | None) -> int:
+async def headless(run: Run, stream: BinaryIO, seconds: float | None, commands: BinaryIO | None = None) -> int:
     """Every bus message as a JSON line until the time is up, the reader goes away, or a signal comes."""
-    from core.headless import JsonLines
+    from core.headless import CommandLines, JsonLines
 
     clock = LiveClock()
     bus = Bus(clock)
@@ -292,6 +311,8 @@ async def headless(run: Run, stream: BinaryIO, seconds: float | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal, number)
     lines = JsonLines(bus, stream, on_broken=ended.set)
+    if commands is not None:
+        CommandLines(bus, clock, commands)
     engine = asyncio.create_task(engine_main(run, bus, clock), name="engine")
     engine.add_done_callback(lambda _: ended.set())
     with contextlib.suppress(TimeoutError):

@@ -21,6 +21,7 @@ from core.messages import (
     Reconcile,
     Refused,
     ResetPaper,
+    Resolution,
     ResolveOrder,
     Resume,
 )
@@ -59,7 +60,7 @@ class Carries(Protocol):
     async def move_stop(self, symbol: str, stop: Decimal) -> str:
         """Put a stop elsewhere."""
 
-    async def resolve(self, client_id: str, verdict: str, note: str) -> str:
+    async def resolve(self, client_id: str, verdict: Resolution, note: str) -> str:
         """The operator's word about an order."""
 
     async def adopt(self, key: str) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import OpenTrade, OrderAlarm, Resolution
+from core.messages import Ladder, OpenTrade, OrderAlarm, Resolution
 from core.settings_live import LiveSettings
 from core.supervise import Supervisor
 from core.trading.account_status import AccountPublisher
 from core.trading.authority import Authorisation, authorise
+from core.trading.bar_facts import Bars
 from core.trading.broker import Broker, NotSent, StreamState, VenueBalance, VenuePosition
 from core.trading.commands import Commands
 from core.trading.draft import OrderDraft, Submission
@@ -37,7 +38,7 @@ from core.trading.position_book import PositionBook
 from core.trading.reconciler import Reconciler
 from core.trading.risk_desk import RiskDesk
 from core.trading.rules_book import RulesBook
-from core.trading.trade_desk import TradeDesk
+from core.trading.trade_desk import TradeDesk, TradeExists
 
 CLOSE_S = 3.0
 """Working entries get so long to be cancelled when the program ends."""
@@ -49,8 +50,19 @@ class TradingDesk:
     """`await open()`, `start(supervisor)`, `await close()`. `rules` must have been read once before `open`."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, live: LiveSettings, broker: Broker, rules: RulesBook, folder: Path
+        self,
+        bus: Bus,
+        clock: Clock,
+        live: LiveSettings,
+        broker: Broker,
+        rules: RulesBook,
+        folder: Path,
+        *,
+        bars: Bars | None = None,
+        ladder: Callable[[str, int], Ladder | None] | None = None,
     ) -> None:
+        """`bars` and `ladder` are lent by the market part: closed candles, and the provider's own books."""
+        self._bars, self._ladder = bars, ladder
         self.venue, self.category = broker.venue, broker.category
         self._bus = bus
         self._clock = clock
@@ -74,17 +86,23 @@ class TradingDesk:
             self._lock.release()
             raise
         self.journal.on_trouble = self._on_trouble
-        self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category)
+        self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category, mode=broker.mode)
         self.manager = OrderManager(bus, clock, self.journal, broker, self.risk, live, self.venue, self.category)
         self.book = PositionBook(rules.get)
         self.trades = TradeDesk(bus, clock, live, self.manager, self.book, broker.features, rules.get, self.journal)
         self.reconciler = Reconciler(
             bus, clock, live, broker, self.manager, self.book, self.risk, self.trades, rules.get
         )
-        self.risk.use(lambda: self.manager.orders, self.trades.held, broker.spent, rules.get)
+        self.risk.use(
+            lambda: self.manager.orders, self.trades.held, broker.spent, rules.get, bars=self._bars, ladder=self._ladder
+        )
+        self.trades.use(rules.refresh)
         self.risk.rules_read(rules.read_ms)
         rules.on_read = self.risk.rules_read
         self.manager.observe(self._on_effect)
+        self.manager.foreign.append(self._on_foreign)
+        if isinstance(broker, PaperBroker):
+            broker.on_funding = lambda payment: self.trades.fund(payment.symbol, payment.paid)
         self.halting = Halting(bus, clock, self.manager, self.risk, self.trades.resting_stops)
         self.opening = Opening(
             bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders
@@ -157,6 +175,7 @@ class TradingDesk:
 
     def on_account(self, balances: dict[str, VenueBalance], positions: tuple[VenuePosition, ...]) -> None:
         """Balances or positions changed at the venue."""
+        self.trades.on_positions(positions)
         self.reconciler.on_account(balances, positions)
 
     def on_stream(self, state: StreamState, why: str) -> None:
@@ -168,6 +187,12 @@ class TradingDesk:
     def _on_effect(self, record: OrderRecord, effect: Effect) -> None:
         if isinstance(effect, NewFill):
             self.reconciler.on_fill(record, effect.fill)
+
+    def _on_foreign(self, report: OrderReport) -> None:
+        """An order of nobody here. On perpetuals it moves the one position there is: a liquidation, a hand on the website."""
+        if report.fill is not None and self.broker.features.perpetual:
+            self.trades.outside(report.spec.symbol, report.fill, report.spec.client_id or "no client id")
+        self.reconciler.ask()
 
     # --- what the operator asks --------------------------------------------------------------------------------------
 
@@ -188,7 +213,10 @@ class TradingDesk:
 
     async def send_entry(self, proposal: Proposal, authorisation: Authorisation) -> Submission:
         """Send a confirmed entry. The plan is written down first: whatever fills, it is known what was meant."""
-        self.trades.begin(proposal.plan)
+        try:
+            self.trades.begin(proposal.plan)
+        except (TradeExists, JournalError) as error:
+            return Submission(sent=False, code="NO_PLAN", words=str(error))
         submission = await self.manager.submit(proposal.draft, authorisation)
         if not submission.sent:
             self.trades.dropped(proposal.plan.trade_id)

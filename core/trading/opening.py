@@ -222,7 +222,8 @@ class Opening:
         if analysis is not None and analysis.side == side and analysis.reasons:
             return analysis.reasons
         view = self._confluences.get(symbol)
-        return view.reasons if view is not None else ()
+        speaks_for_it = view is not None and view.state in ("HOLD", side) and (view.probability >= 0.5) == (side == "BUY")
+        return view.reasons if view is not None and speaks_for_it else ()
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ class Watcher(Protocol):
     def verified(self, client_ids: list[str], at_ms: int) -> None:
         """These orders were open at the venue at that time."""
 
+    def on_positions(self, positions: tuple[VenuePosition, ...]) -> None:
+        """Perpetual positions as the venue tells them."""
+
 
 class Reconciler:
     """One account. `run` compares until cancelled; `ask` lets it compare everything now."""
@@ -214,6 +217,7 @@ class Reconciler:
             fills = self._ledger.fills
             snapshot = await self._broker.snapshot()
         self._risk.on_snapshot(snapshot)
+        self._watcher.on_positions(snapshot.positions)
         return snapshot
 
     def _differences(self, snapshot: AccountSnapshot) -> list[Difference]:
