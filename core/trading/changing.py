@@ -176,8 +176,10 @@ class Changes:
         self._records.hear(
             kind(client_id=client_id, at_ms=now_ms, outcome=told.outcome, code=told.code, text=told.text)
         )
-        for report in told.reports:
-            self._records.hear(Reported(client_id=client_id, at_ms=now_ms, report=report, channel="ANSWER"))
+        for report in told.reports:  # those of a list tell of both its legs
+            found = self._records.find(report)
+            name = found.client_id if found is not None else client_id
+            self._records.hear(Reported(client_id=name, at_ms=now_ms, report=report, channel="ANSWER"))
 
 
 async def _outcome(request: Callable[[], Awaitable[Cancelled]]) -> Cancelled:

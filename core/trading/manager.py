@@ -51,6 +51,7 @@ class OrderManager:
         category: str,
     ) -> None:
         self.broker = broker
+        self.venue, self.category = venue, category
         self.foreign: list[Callable[[OrderReport], None]] = []
         """Hear reports of orders that are not ours."""
         self._clock = clock
@@ -180,8 +181,7 @@ class OrderManager:
         self.hear(
             CancelAnswered(client_id=client_id, at_ms=now_ms, outcome=told.outcome, code=told.code, text=told.text)
         )
-        for report in told.reports:
-            self.hear(Reported(client_id=client_id, at_ms=now_ms, report=report, channel="ANSWER"))
+        self._records.answered(told.reports, now_ms)
 
     async def amend(
         self,

@@ -127,6 +127,13 @@ class OrderRecords:
             self._forget()
         return after
 
+    def answered(self, reports: Iterable[OrderReport], now_ms: int) -> None:
+        """Reports an answer to a cancel or amend came with: of that order, or of the one bound to it."""
+        for report in reports:
+            record = self.find(report)
+            if record is not None:
+                self.hear(Reported(client_id=record.client_id, at_ms=now_ms, report=report, channel="ANSWER"))
+
     def find(self, report: OrderReport) -> OrderRecord | None:
         """The order of ours a report speaks of: by client id, else by the venue's id."""
         known = self.orders.get(report.spec.client_id)
