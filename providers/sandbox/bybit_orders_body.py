@@ -6,8 +6,9 @@ two legs, triggers on the index price, spot margin, hedge mode.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ TRIGGERS: dict[str, TriggerBy] = {"": "LAST", "LastPrice": "LAST", "MarkPrice": 
 TRIGGER_WORDS: dict[TriggerBy, str] = {"LAST": "LastPrice", "MARK": "MarkPrice"}
 TIMES: dict[str, TimeInForce] = {"GTC": "GTC", "IOC": "IOC", "FOK": "FOK", "PostOnly": "GTC"}
 CONDITIONAL_FILTERS = ("tpslOrder", "StopOrder")
+PLAIN_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 class OrderForm(Struct, frozen=True, kw_only=True):
@@ -73,17 +75,13 @@ class Reader:
         return value
 
     def number(self, name: str) -> Decimal | None:
-        """A decimal string; None where it is missing or empty."""
+        """A plain decimal string at or above 0, without an exponent; None where it is missing or empty."""
         text = self.text(name, "")
         if not text:
             return None
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise RetError(10001, f"params error: {name} invalid") from None
-        if not value.is_finite() or value < 0:
+        if not PLAIN_NUMBER.fullmatch(text):
             raise RetError(10001, f"params error: {name} invalid")
-        return value
+        return Decimal(text)
 
     def flag(self, name: str) -> bool:
         """A boolean, false where it is missing."""
