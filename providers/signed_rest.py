@@ -205,9 +205,12 @@ class SignedRest:
 
     def spent(self) -> Spent:
         """The rate budget now."""
-        left_s = self.ban.remaining_s()
+        now_ms = self._clock.now_ms()
+        banned_s, silent_s = self._refused_for_s(safety=False), self._refused_for_s(safety=True)
         return Spent(
-            used=self.budget.used, banned_until_ms=self._clock.now_ms() + int(left_s * 1000) if left_s > 0 else 0
+            used=self.budget.used,
+            banned_until_ms=now_ms + int(banned_s * 1000) if banned_s > 0 else 0,
+            silent_until_ms=now_ms + int(silent_s * 1000) if silent_s > 0 else 0,
         )
 
     async def close(self) -> None:
@@ -247,6 +250,8 @@ class SignedRest:
         """Wait for the budget, not longer than the caller waits for the answer. Raises `NotSent`."""
         async with self._queues["safety" if call.safety else "change"]:
             while True:
+                if not self.ban.remaining_s():
+                    self.ban.check()  # announces the end of a ban
                 if left_s := self._refused_for_s(call.safety):
                     text = f"{self._venue} refuses requests for {left_s:.0f} s more (HTTP {self.ban.status})"
                     raise NotSent(f"{text}: {call.path} was not sent", "BANNED", left_s)
@@ -267,7 +272,6 @@ class SignedRest:
         """Seconds for which such a request may not be sent; 0: it may."""
         left_s = self.ban.remaining_s()
         if left_s <= 0:
-            self.ban.check()  # announces the end of a ban
             return 0.0
         if safety and self.ban.status == 429:
             return max(0.0, self._safety_at - self._clock.monotonic())

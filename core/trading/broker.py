@@ -141,10 +141,14 @@ class AccountSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class Spent(Struct, frozen=True, kw_only=True):
-    """The rate budget: share of the tightest limit that is used, and until when (Unix ms) nothing may be sent; 0: free."""
+    """The rate budget: share of the tightest limit that is used, and until when (Unix ms) nothing may be sent; 0: free.
+
+    After a plain 429 what protects a position may still be sent: `silent_until_ms` is until when not even that may.
+    """
 
     used: float
     banned_until_ms: int = 0
+    silent_until_ms: int = 0
 
 
 class BrokerListener(Protocol):

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from core.bus import Bus
 from core.clock import Clock
 from core.risk.gates import GATES, Verdicts, judge
+from core.risk.trading_state import SAFETY
 from core.risk.verdict import Deny
 from core.risk.view import AuthorisationView, RiskView
 from core.settings_live import LiveSettings
@@ -101,6 +102,7 @@ class Sender:
     ) -> tuple[Submission, ...]:
         """All of these drafts in one request, or none. Returns once each one's outcome is known, or known to be unknown."""
         ready: list[Ready] = []
+        self._records.gather()
         try:
             for draft in drafts:
                 ready.append(self._admit(draft, given))
@@ -142,7 +144,7 @@ class Sender:
         try:
             if not may:
                 raise Stopped("NOT_AMENDABLE", f"order {client_id} became {record.state} {record.quarantine}".rstrip())
-            self._quiet_venue()
+            self._quiet_venue(draft)
             permit = _spend(authorisation, draft.spec, self._clock.now_ms())
         except Stopped as stop:
             self._used(authorisation, "REVOKED")
@@ -268,7 +270,7 @@ class Sender:
 
     async def _append(self, step: Journalled | AmendSent) -> None:
         try:
-            await self._journal.append(step)
+            await self._journal.append(step, self._records.gathered())
         except JournalError as error:
             text = f"order {step.client_id} was not sent: {error}"
             self._records.alarm("JOURNAL", text)
@@ -287,12 +289,13 @@ class Sender:
         if _rules_of(view.instrument) != _rules_of(ready.instrument):
             words = f"the venue changed the tick, lot or least notional of {draft.spec.symbol}: plan the order anew"
             raise Stopped("RULES_CHANGED", words, ready.verdicts)
-        self._quiet_venue()
+        self._quiet_venue(draft)
         return _spend(ready.authorisation, draft.spec, self._clock.now_ms())
 
-    def _quiet_venue(self) -> None:
-        """Nothing is sent to a venue that asked for silence. Raises `Stopped`."""
-        now_ms, banned_ms = self._clock.now_ms(), self._broker.spent().banned_until_ms
+    def _quiet_venue(self, draft: OrderDraft) -> None:
+        """Nothing is sent to a venue that asked for silence, but what protects where that may be. Raises `Stopped`."""
+        now_ms, spent = self._clock.now_ms(), self._broker.spent()
+        banned_ms = spent.silent_until_ms if draft.act in SAFETY else spent.banned_until_ms
         if now_ms < banned_ms:
             raise Stopped("BANNED", f"the venue asks for {(banned_ms - now_ms) / 1000:.0f} s of silence: wait")
 
@@ -300,6 +303,8 @@ class Sender:
         self, drafts: Sequence[OrderDraft], ready: Sequence[Ready], given: Authorisation | None, stop: Stopped
     ) -> tuple[Submission, ...]:
         """Nothing is sent: what was written down is void, and no authorisation is left over."""
+        for record in self._records.gathered():
+            self._records.write(record)
         now_ms = self._clock.now_ms()
         for one in ready:
             self._records.hear(Voided(client_id=one.client_id, at_ms=now_ms, code=stop.code, text=stop.words))

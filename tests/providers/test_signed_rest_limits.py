@@ -115,6 +115,7 @@ async def test_after_a_429_entries_and_reads_stop_and_what_protects_goes_on(
             elsewhere.check()
         assert len(on.venue.asked(ORDER)) == sent
         assert rest.spent().banned_until_ms > on.clock.now_ms()
+        assert rest.spent().silent_until_ms == 0
         await cancel(rest)
         await place(rest, safety=True)
         assert len(on.venue.asked(ORDER)) == sent + 2
@@ -131,6 +132,7 @@ async def test_during_a_ban_nothing_is_sent_at_all(desk: Desks, status: int) -> 
             with pytest.raises(NotSent) as raised:
                 await attempt(rest)
             assert raised.value.code == "BANNED"
+        assert rest.spent().silent_until_ms == rest.spent().banned_until_ms > on.clock.now_ms()
         assert len(on.venue.asked(ORDER)) == 1
 
 

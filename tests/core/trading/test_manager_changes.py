@@ -205,9 +205,11 @@ async def test_an_amend_the_gates_refuse_or_that_is_off_the_tick_is_not_sent(off
     answer = await office.manager.amend(stop, price=D("98.55"))
     assert (answer.outcome, answer.code, office.broker.count("amend")) == ("REFUSED", "ORDER_FORM", 0)
     assert office.record(stop).amends == ()
-    office.broker.budget = Spent(used=0.1, banned_until_ms=office.clock.now_ms() + 1_000)
+    office.broker.budget = Spent(used=0.1, silent_until_ms=office.clock.now_ms() + 1_000)
     answer = await office.manager.amend(stop, price=D("98.5"))
     assert (answer.code, office.broker.count("amend"), office.record(stop).pending_specs) == ("BANNED", 0, ())
+    office.broker.budget = Spent(used=0.1, banned_until_ms=office.clock.now_ms() + 1_000)
+    assert (await office.manager.amend(stop, price=D("98.5"))).outcome == "ACCEPTED"
 
 
 @pytest.mark.parametrize("error", [Rejected("no", 110001), NotSent("no budget", "BUDGET")])
