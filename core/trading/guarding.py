@@ -295,9 +295,23 @@ class Guarding:
             trade.selling = amount
             await self.protect(trade)
             amount = sellable(min(amount, trade.size - closing.until), trade.worth, rules)
-            if trade.closing is None or amount == ZERO or trade.reserved > trade.size - amount:
+            if trade.closing is None or amount == ZERO:
+                return
+            if trade.reserved > trade.size - amount:
+                self._blocked(trade, closing)
                 return
         await self._sell(trade, closing, amount)
+
+    def _blocked(self, trade: Trade, closing: Closing) -> None:
+        """Orders that may still take the coins stand in the way: nothing is sold on top of them."""
+        closing.blocked += 1
+        closing.wait_until = self._clock.monotonic() + PAUSE_S
+        if worth_reporting(closing.blocked):
+            names = ", ".join(
+                f"{one.client_ids[0]} ({trade.orders[one.client_ids[0]].state})" for one in trade.resting()
+            )
+            text = f"{trade.plan.symbol}: cannot be sold ({closing.why}) while {names} may still fill; resolve or cancel it"
+            self.teller.alarm(trade, "CLOSE_BLOCKED", text, "error")
 
     async def _sell(self, trade: Trade, closing: Closing, amount: Decimal) -> None:
         tag = f"take:{closing.key}" if closing.why == "TARGET" else f"close:{closing.why}"

@@ -37,6 +37,7 @@ class Closing(Struct, kw_only=True):
     until: Decimal
     key: int = REST
     failures: int = 0
+    blocked: int = 0
     wait_until: float = 0.0
 
 

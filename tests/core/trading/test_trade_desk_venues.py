@@ -212,9 +212,7 @@ async def test_an_ended_trade_stays_ended_after_a_restart_and_a_plan_never_sent_
         await case.held()
         await case.desk.close_position(SYMBOL, d(0), "OPERATOR")
         await case.pass_time(1)
-        case.desk.begin(
-            replace(next(r for r in case.journal.records if type(r).__name__ == "TradePlan"), trade_id="never")
-        )  # type: ignore[type-var]
+        case.desk.begin(replace(_plan(case), trade_id="never"))
     await case.restart()
     async with case.running():
         await case.pass_time(1)
