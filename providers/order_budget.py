@@ -14,7 +14,10 @@ from typing import Literal, Protocol
 from core.clock import Clock
 
 SAFETY_RESERVE = 0.25
-"""Share of every limit that is kept for what protects: entries and reads stop at the rest."""
+"""Share of a limit that is kept for what protects: entries and reads stop at the rest."""
+
+WEIGHT_RESERVE = 0.15
+"""That of a weight shared with market data, which stops sooner (settings, network.rest_budget_share): so reads pass it."""
 
 LONG_WINDOW_MS = 3_600_000
 
@@ -41,9 +44,9 @@ class Limit(Protocol):
         """Believe the venue's own count."""
 
 
-def _allowed(limit: int, safety: bool) -> int:
+def _allowed(limit: int, safety: bool, reserve: float = SAFETY_RESERVE) -> int:
     """What a request may bring the count up to: at least one, or nothing could ever be sent."""
-    return limit if safety else max(1, int(limit * (1.0 - SAFETY_RESERVE)))
+    return limit if safety else max(1, int(limit * (1.0 - reserve)))
 
 
 class AlignedLimit:
@@ -54,6 +57,7 @@ class AlignedLimit:
     ) -> None:
         self.name = name
         self.unit: Unit = unit
+        self._reserve = WEIGHT_RESERVE if unit == "weight" else SAFETY_RESERVE
         self.limit = max(1, limit)
         self._window_ms = int(window_s * 1000)
         self._header = header
@@ -70,7 +74,7 @@ class AlignedLimit:
     def room_in_s(self, cost: int, safety: bool) -> float:
         """See `Limit`. A cost above the whole allowance passes in a fresh window, or it would never."""
         self._turn()
-        if not cost or self._used + cost <= max(_allowed(self.limit, safety), cost):
+        if not cost or self._used + cost <= max(_allowed(self.limit, safety, self._reserve), cost):
             return 0.0
         return self.reset_in_s()
 

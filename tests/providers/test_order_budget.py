@@ -101,3 +101,13 @@ def test_an_endpoint_said_to_be_used_up_rests_until_the_stamp() -> None:
     assert budget.room_in_s(path, 1, 1, safety=True) == 0
     budget.observe(path, {**told, "X-Bapi-Limit-Reset-Timestamp": "4000000000000"})
     assert budget.room_in_s(path, 1, 1, safety=True) <= 1
+
+
+def test_reads_still_pass_where_market_data_has_taken_its_share() -> None:
+    clock = SimClock(START_MS)
+    weight = AlignedLimit("weight", "weight", 100, 60.0, "X-MBX-USED-WEIGHT-1M", clock.now_ms)
+    weight.take(80)
+    assert weight.room_in_s(5, safety=False) == 0
+    assert weight.room_in_s(6, safety=False) > 0
+    assert weight.room_in_s(20, safety=True) == 0
+    assert weight.room_in_s(21, safety=True) > 0

@@ -222,11 +222,11 @@ async def test_entries_leave_a_reserve_that_cancels_and_stops_may_use(desk: Desk
 
 
 async def test_the_venues_own_counts_and_limits_are_believed(desk: Desks) -> None:
-    headers = {"x-mbx-order-count-1d": "150000", "X-MBX-USED-WEIGHT-1M": "700"}
+    headers = {"x-mbx-order-count-1d": "180000", "X-MBX-USED-WEIGHT-1M": "700"}
     async with desk(ordered(Reply(200, b"{}", headers))) as on:
         rest, budget = on.client()
         await place(rest)
-        assert budget.limits["ORDERS 1D"].used == 150_000
+        assert budget.limits["ORDERS 1D"].used == 180_000
         assert budget.limits["REQUEST_WEIGHT 1M"].used == 700
         with pytest.raises(NotSent) as raised:
             await place(rest)
