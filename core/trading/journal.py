@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -55,7 +55,7 @@ class Journal:
         self._limits = limits
         self._writer = writer
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[_Waiting, ...] | None] = SimpleQueue()
         self._closed = False
         self._ended: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(target=self._write, name="journal", daemon=True).start()
@@ -66,11 +66,14 @@ class Journal:
         limits = limits or JournalLimits()
         return cls(await asyncio.to_thread(JournalWriter, folder, limits.rotate_bytes, disk), limits)
 
-    async def append(self, record: Record) -> int:
-        """Write down, and return its number once it is durable. Raises `JournalError`: then do not act on it."""
+    async def append(self, record: Record, before: Sequence[Record] = ()) -> int:
+        """Write down, and return its number once it is durable. Raises `JournalError`: then do not act on it.
+
+        `before` are kept as by `keep`, in front of it and without an fsync of their own.
+        """
         done: asyncio.Future[int] = self._loop.create_future()
         done.add_done_callback(_look_at_error)
-        self._put(_Waiting(encode(record), done))
+        self._put(*(_Waiting(encode(one), None) for one in before), _Waiting(encode(record), done))
         await asyncio.wait((done,), timeout=self._limits.durable_within_s)
         if done.done():
             return done.result()
@@ -88,7 +91,7 @@ class Journal:
             self._queue.put(None)
         await asyncio.shield(self._ended)
 
-    def _put(self, waiting: _Waiting) -> None:
+    def _put(self, *waiting: _Waiting) -> None:
         if self._closed:
             raise JournalClosed(self.folder)
         self._queue.put(waiting)
@@ -100,20 +103,24 @@ class Journal:
         ended = False
         try:
             while not ended:
-                taken = self._take()
-                ended = taken[-1] is None
-                kept, error = self._commit([*kept, *(item for item in taken if item is not None)])
+                taken, ended = self._take()
+                kept, error = self._commit([*kept, *taken])
             self._writer.close()
         finally:
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits
                 self._loop.call_soon_threadsafe(self._end, error if kept else None)
 
-    def _take(self) -> list[_Waiting | None]:
-        items = [self._queue.get()]
+    def _take(self) -> tuple[list[_Waiting], bool]:
+        """What waits, at least one thing, and whether that was the last."""
+        taken: list[_Waiting] = []
+        got = self._queue.get()
         with contextlib.suppress(Empty):
-            while items[-1] is not None and len(items) < BATCH:
-                items.append(self._queue.get_nowait())
-        return items
+            while got is not None:
+                taken.extend(got)
+                if len(taken) >= BATCH:
+                    break
+                got = self._queue.get_nowait()
+        return taken, got is None
 
     def _commit(self, batch: list[_Waiting]) -> tuple[list[_Waiting], JournalError | None]:
         """Write a batch; returns what must be tried again, and why."""

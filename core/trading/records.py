@@ -65,6 +65,7 @@ class OrderRecords:
         self._rule = rule
         self._by_order_id: dict[str, str] = {}
         self._unwritten: dict[str, Evidence] = {}
+        self._gathered: list[Record] | None = None
         self._waiting: deque[tuple[OrderRecord | None, OrderRecord, tuple[Effect, ...]]] = deque()
         self._telling = False
         self._look_at = KEPT
@@ -161,11 +162,23 @@ class OrderRecords:
 
     def write(self, record: Record) -> None:
         """Write down what has happened. A journal that takes nothing more changes nothing of what is."""
+        if self._gathered is not None:
+            self._gathered.append(record)
+            return
         try:
             self._journal.keep(record)
         except JournalError as error:
             self.failures += 1
             log.error("not journalled: %s: %s", type(record).__name__, error)
+
+    def gather(self) -> None:
+        """Hold back what is written from here to `gathered`, so that it shares one fsync. Nothing may be awaited between."""
+        self._gathered = []
+
+    def gathered(self) -> list[Record]:
+        """What was held back; from now on records are written at once again."""
+        held, self._gathered = self._gathered or [], None
+        return held
 
     def _index(self, record: OrderRecord) -> None:
         for order_id in record.order_ids:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.trading.journal import Journal, JournalLimits, read_journal
+from core.trading.journal import BATCH, Journal, JournalLimits, read_journal
 from core.trading.journal_errors import (
     JournalClosed,
     JournalError,
@@ -74,6 +74,33 @@ async def test_an_append_is_on_the_disk_when_it_returns(tmp_path):
     assert [entry.seq for entry in again.entries] == [1, 2, 3]
     assert await again.append(note(3)) == 4
     await again.close()
+
+
+async def test_what_is_kept_with_an_append_shares_its_sync_and_goes_in_front(tmp_path):
+    disk = TestDisk()
+    journal = await Journal.open(tmp_path / "j", disk=disk)
+    syncs = disk.syncs
+    assert await journal.append(note(3), [note(1), note(2)]) == 3
+    assert disk.syncs == syncs + 1
+    assert texts(tmp_path / "j") == ["note 1", "note 2", "note 3"]
+    disk.write_error = errno.ENOSPC
+    with pytest.raises(JournalFull):
+        await journal.append(note(6), [note(4), note(5)])
+    disk.write_error = 0
+    await journal.append(note(7))
+    assert texts(tmp_path / "j")[3:] == ["note 4", "note 5", "note 7"], (
+        "what happened is kept, what was not done is not"
+    )
+    await journal.close()
+
+
+async def test_a_burst_larger_than_a_batch_loses_nothing(tmp_path):
+    journal = await Journal.open(tmp_path / "j")
+    for number in range(2 * BATCH + 7):
+        journal.keep(note(number))
+    await journal.append(note(-1), [note(-3), note(-2)])
+    assert texts(tmp_path / "j") == [f"note {n}" for n in (*range(2 * BATCH + 7), -3, -2, -1)]
+    await journal.close()
 
 
 async def test_records_keep_the_order_of_the_calls_awaited_or_not(tmp_path):
