@@ -71,16 +71,17 @@ class AskScreen(DeskModal[bool]):
             self.query_one(Input).focus()
 
     def hint(self, more: str) -> None:
-        """The line under it all: what answers, and what was wrong with the last key."""
+        """The line under it all: what answers, or what was wrong with the last key."""
         palette = self.desk.palette
         text = Text()
-        keys = f"type {self._word} and Enter" if self._word else "y or Enter"
-        text.append(self._spelt(keys), palette.key)
-        text.append(f" {self._spelt(self._yes)}   ", palette.dim)
+        if more:
+            text.append(f"{self._spelt(more)}   ", palette.warn)
+        else:
+            keys = f"type {self._word} and Enter" if self._word else "y or Enter"
+            text.append(self._spelt(keys), palette.key)
+            text.append(f" {self._spelt(self._yes)}   ", palette.dim)
         text.append("Esc", palette.key)
         text.append(f" {self._spelt(self._no)}", palette.dim)
-        if more:
-            text.append(f"   {self._spelt(more)}", palette.warn)
         self._hint.update(text)
 
     def _spelt(self, words: str) -> str:
@@ -89,24 +90,27 @@ class AskScreen(DeskModal[bool]):
     # --- answering -----------------------------------------------------------------------------------------------------
 
     async def on_key(self, event: events.Key) -> None:
-        """Only yes, no and halt are keys here; the screen below hears nothing."""
-        event.stop()
-        event.prevent_default()
+        """Only yes, no and halt are keys here; the screen below hears nothing. What edits the line is left to the line."""
         settled = self._is_settled()
         action = self.desk.keymap.action_for(self.SCOPE, event.key)
+        self.touched()
+        typing = isinstance(self.focused, Input)
+        if typing and not event.is_printable and (action is None or action.id not in (BACK, HALT)):
+            return
+        event.stop()
+        event.prevent_default()
         if action is not None and action.id == BACK:
             self.dismiss(False)
+        elif typing and event.is_printable and event.character is not None:
+            self.query_one(Input).insert_text_at_cursor(event.character)  # typed before the line had the focus
         elif action is not None and action.id == HALT:
             await self.perform(action)
             self.hint("halted: no new entries")
-        elif isinstance(self.focused, Input) and event.character is not None and event.is_printable:
-            self.focused.insert_text_at_cursor(event.character)  # typed before the line had the focus
         elif not self._word and event.key in YES:
             if settled:
                 self.dismiss(True)
             else:
                 self.hint("once more: a key held down is no answer")
-        self.touched()
 
     def touched(self) -> None:
         """A key was pressed, here or above."""

@@ -24,6 +24,8 @@ from tui.widgets.line_panel import Line, fold
 from tui.widgets.order_detail import detail_lines
 from tui.widgets.orders_list import Item
 
+BORDER, MOST_COLUMNS = 8, 92
+SCROLLS = {"up": -1, "down": 1, "pageup": -8, "pagedown": 8}
 VERDICTS: dict[str, Resolution] = {word: word for word in get_args(Resolution)}
 MEANINGS: dict[Resolution, str] = {
     "FAILED_CONFIRMED": "it never reached the venue: neither its orders nor its trades on the website show it",
@@ -101,7 +103,7 @@ class ResolveScreen(DeskModal[None]):
         if order is None:
             yield [("it is not known any more", "dim")]
             return
-        width = max(20, min(self.app.size.width * 9 // 10, 100) - 4)
+        width = max(20, min(self.app.size.width - BORDER, MOST_COLUMNS))
         yield from detail_lines(self.desk, Item("order", self._key, order.symbol), width)
         verdicts = allowed(order)
         if not verdicts:
@@ -128,13 +130,18 @@ class ResolveScreen(DeskModal[None]):
         self._hint.update(text)
 
     async def on_key(self, event: events.Key) -> None:
-        """Letters go to the line; Esc goes back; the halt key halts."""
-        event.stop()
+        """Letters go to the line; Esc goes back; the halt key halts. What edits the line is left to the line."""
         action = self.desk.keymap.action_for(self.SCOPE, event.key)
-        if action is not None and action.id in (BACK, HALT) and not (event.is_printable and event.character):
-            await self.perform(action)
-        elif event.character is not None and event.is_printable:  # typed before the line had the focus
+        if event.is_printable and event.character is not None:  # typed before the line had the focus
             self.query_one(Input).insert_text_at_cursor(event.character)
+        elif action is not None and action.id in (BACK, HALT):
+            await self.perform(action)
+        elif event.key in SCROLLS:
+            self.query_one(VerticalScroll).scroll_relative(y=SCROLLS[event.key], animate=False)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
