@@ -20,11 +20,11 @@ from core.trading.broker import BrokerListener, StreamState
 from core.venue import Retryable
 from providers.ban import Ban
 from providers.bybit.account_wire import Positions
-from providers.bybit.echoes import Echoes
 from providers.bybit.order_reports import Rules
 from providers.bybit.order_wire import ROW_ERRORS, PrivateEnvelope, private_envelopes
 from providers.bybit.private_topics import PrivateTopics, topics_of
 from providers.bybit.wire import PING
+from providers.echoes import Echoes
 from providers.link import Link
 
 EXPIRES_MS: Final = 10_000

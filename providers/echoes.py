@@ -1,7 +1,7 @@
 """Orders the venue acknowledged and of which its private stream must speak soon.
 
-A socket can live, answer pings, and yet carry no orders any more; Bybit numbers no private message, so silence is the only
-sign. An acknowledged order or cancel of which nothing is heard in time is taken for that sign.
+A socket can live, answer pings, and yet carry no orders any more; neither venue numbers its private messages, so silence is
+the only sign. An acknowledged order or cancel of which nothing is heard in time is taken for that sign.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clock import SimClock
-from providers.bybit.echoes import ECHO_S, Echoes
+from providers.echoes import ECHO_S, Echoes
 
 
 def echoes_at() -> tuple[Echoes, SimClock]:
