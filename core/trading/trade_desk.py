@@ -42,13 +42,8 @@ from core.trading.trade_watch import TradeWatch
 from core.venue import Instrument
 
 TICK_S = 0.1
-DEBOUNCE_S = 0.2
-"""Fills that come this close together are protected by one change; the first stop waits for nothing."""
-GONE_SETTLE_S = 1.0
-"""The end of a stop may be told before the fill of the target that ended it."""
 SHOWN_S = 0.5
-ENTRY_MISSING_S = 60.0
-"""A plan whose entry never came up by then was not sent."""
+ENDED_KEPT = 200
 
 log = logging.getLogger("tradetui.trading")
 
@@ -80,6 +75,8 @@ class TradeDesk:
         self._rules = rules
         self._journal = journal
         self._trades: dict[str, Trade] = {}
+        self._open: dict[str, Trade] = {}
+        """Those that have not ended."""
         self._working: set[asyncio.Task[None]] = set()
         self._guarding = Guarding(clock, live, manager, features, rules)
         self._teller = Teller(
@@ -103,16 +100,16 @@ class TradeDesk:
     async def open(self) -> None:
         """Take up every trade of the journal, after the manager has replayed its orders."""
         self._trades = recovered(self._journal.entries, self._manager.orders, self._book, self._clock.monotonic())
-        for trade in self._trades.values():
+        for trade in list(self._trades.values()):
             self._reopen(trade)
+            self._sort(trade)
 
     async def run(self) -> None:
         """Look after every trade until cancelled."""
         try:
             while True:
-                for trade in list(self._trades.values()):
-                    if trade.ended is None:
-                        self._turn(trade)
+                for trade in list(self._open.values()):
+                    self._turn(trade)
                 await self._clock.sleep(TICK_S)
         finally:
             for task in self._working:
@@ -127,7 +124,7 @@ class TradeDesk:
                 f"{plan.symbol} has a trade already ({other.trade_id}, {other.size:f} held): close it before opening another"
             )
         self._journal.keep(plan)
-        self._trades[plan.trade_id] = Trade(plan, self._clock.monotonic())
+        self._trades[plan.trade_id] = self._open[plan.trade_id] = Trade(plan, self._clock.monotonic())
 
     def dropped(self, trade_id: str) -> None:
         """The entry of this plan was not sent."""
@@ -187,13 +184,13 @@ class TradeDesk:
 
     def held(self) -> tuple[Held, ...]:
         """Every position, for the gates."""
-        return tuple(held(trade) for trade in self._trades.values() if trade.ended is None and trade.size > ZERO)
+        return tuple(held(trade) for trade in self._open.values() if trade.size > ZERO)
 
     def verified(self, client_ids: Iterable[str], at_ms: int) -> None:
         """The reconciler saw these orders open at the venue at that time."""
         seen = frozenset(client_ids)
-        for trade in self._trades.values():
-            if trade.ended is None:
+        for trade in self._open.values():
+            if seen & trade.orders.keys():
                 trade.seen.update(dict.fromkeys(seen & trade.orders.keys(), at_ms))
 
     @property
@@ -205,8 +202,8 @@ class TradeDesk:
     def naked_count(self) -> int:
         """How many positions have no stop, or one for a part only."""
         moment = self._teller.moment()
-        active = (trade for trade in self._trades.values() if trade.ended is None)
-        return sum(stop_truth(trade, self._guarding.terms(trade), moment).state == "NAKED" for trade in active)
+        truths = (stop_truth(trade, self._guarding.terms(trade), moment) for trade in self._open.values())
+        return sum(truth.state == "NAKED" for truth in truths)
 
     @property
     def stop_orders(self) -> int:
@@ -216,7 +213,7 @@ class TradeDesk:
 
     def resting_stops(self) -> int:
         """Protective stops that stand at the venue."""
-        return sum(len(trade.stops) for trade in self._trades.values() if trade.ended is None)
+        return sum(len(trade.stops) for trade in self._open.values())
 
     # --- what is told ------------------------------------------------------------------------------------------------
 
@@ -259,6 +256,7 @@ class TradeDesk:
             return
         if isinstance(effect, NewFill | FilledChanged):
             self._touched(trade)
+            self._sort(trade)
         self._measure(trade)
         trade.dirty = True
 
@@ -355,17 +353,27 @@ class TradeDesk:
         )
         self._teller.keep(trade.ended)
         trade.closing = None
+        self._sort(trade)
         self._teller.closed(trade)
+
+    def _sort(self, trade: Trade) -> None:
+        """Open ones apart from those that ended; of the latter the newest are kept for fills that come late."""
+        if trade.ended is None:
+            self._open[trade.trade_id] = trade
+            return
+        self._open.pop(trade.trade_id, None)
+        ended = len(self._trades) - len(self._open)
+        for trade_id in [known for known in self._trades if known not in self._open][: max(0, ended - ENDED_KEPT)]:
+            del self._trades[trade_id]
 
     # --- prices ------------------------------------------------------------------------------------------------------
 
     def _active(self, symbol: str) -> Trade | None:
         """The newest trade of the symbol that has not ended."""
-        found = (t for t in reversed(self._trades.values()) if t.plan.symbol == symbol and t.ended is None)
-        return next(found, None)
+        return next((trade for trade in reversed(self._open.values()) if trade.plan.symbol == symbol), None)
 
     def _priced(self, symbol: str) -> list[Trade]:
-        return [trade for trade in self._trades.values() if trade.ended is None and trade.plan.symbol == symbol]
+        return [trade for trade in self._open.values() if trade.plan.symbol == symbol]
 
     def _on_quote(self, quote: Quote) -> None:
         for trade in self._priced(quote.symbol):
@@ -391,6 +399,5 @@ class TradeDesk:
             trade.best = price
 
     def _on_replay(self, _: Replay) -> None:
-        for trade in self._trades.values():
-            if trade.ended is None:
-                self._teller.position(trade)
+        for trade in self._open.values():
+            self._teller.position(trade)

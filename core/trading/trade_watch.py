@@ -18,7 +18,7 @@ from core.trading.order import ZERO
 from core.trading.order_record import OrderRecord
 from core.trading.position_book import sellable
 from core.trading.protection import Terms
-from core.trading.trade import Trade
+from core.trading.trade import Trade, tag_of
 from core.trading.trade_course import (
     closing_all,
     entry_is_over,
@@ -104,6 +104,7 @@ class TradeWatch:
 
     def _look_for_ends(self, trade: Trade, terms: Terms, now: float) -> None:
         """Stops that ended without us."""
+        self._look_for_targets(trade, terms)
         if trade.closing is not None or trade.uncovered(terms.rules.lot_size) == ZERO:
             trade.missing.clear()
             return
@@ -120,6 +121,21 @@ class TradeWatch:
                     f"{self._live.current.trading.naked_alarm_s:.0f} s; move the stop to place another one, or close"
                 )
                 self._teller.alarm(trade, "STOP_GONE", text, "error")
+
+    def _look_for_targets(self, trade: Trade, terms: Terms) -> None:
+        """A target alone that somebody cancelled is not placed again: its share stays with the rest, behind the stop."""
+        if terms.style != "SPLIT" or trade.closing is not None or trade.size == ZERO:
+            return
+        for target in trade.of("target"):
+            ended = target.state in ("CANCELLED", "EXPIRED") and target.filled == ZERO
+            if ended and not trade.asked_for(target) and target.client_id not in trade.counted:
+                trade.counted.add(target.client_id)
+                trade.dropped.add(int(tag_of(target)[1]))
+                text = (
+                    f"{trade.plan.symbol}: target {target.spec.price:f} was cancelled at the venue and not by us; it is not "
+                    "placed again, close that part yourself"
+                )
+                self._teller.alarm(trade, "TARGET_GONE", text, "warning")
 
     def _judge(self, trade: Trade, terms: Terms, now: float) -> None:
         """How long it has been without a stop, and what follows."""

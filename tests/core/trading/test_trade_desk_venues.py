@@ -256,6 +256,18 @@ async def test_the_journal_of_a_whole_life_replays_to_the_same_positions(feature
         assert len(case.closed) == told
 
 
+async def test_a_target_cancelled_on_the_website_stays_away() -> None:
+    case = Case(LINEAR)
+    async with case.running():
+        await case.held()
+        first, second = case.manager.live("EXIT")
+        case.manager.end(first.client_id, "CANCELED")
+        await case.pass_time(2)
+        assert "TARGET_GONE" in case.alarms
+        assert case.manager.live("EXIT") == [case.manager.orders[second.client_id]]
+        assert (case.state(), case.truth.quantity) == ("VERIFIED", d(1))
+
+
 async def test_liquidation_comes_near() -> None:
     case = Case(LINEAR)
     async with case.running():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class MemoryJournal:
     def keep(self, record: Record) -> None:
         self.records.append(record)
 
-    async def append(self, record: Record) -> int:
-        self.records.append(record)
+    async def append(self, record: Record, before: Sequence[Record] = ()) -> int:
+        self.records += [*before, record]
         return len(self.records)
 
     @property
