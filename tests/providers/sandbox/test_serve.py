@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -57,6 +58,29 @@ def test_the_ready_line_names_addresses_that_answer(child):
     with urllib.request.urlopen(f"http://127.0.0.1:{ready['relay']}/v5/market/time") as answer:
         assert json.load(answer)["retCode"] == 0
     assert ready["stream"] == f"ws://127.0.0.1:{ready['port']}/v5/public"
+
+
+def test_the_command_takes_orders_of_the_key_it_was_given_alone(tmp_path):
+    command = [sys.executable, "-m", "tui.cli", "sandbox", "--symbols", "5", "--child"]
+    process = subprocess.Popen(
+        [*command, "--api-key", "mine", "--api-secret", "s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=os.environ | {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+
+        def asked(key: str) -> urllib.request.Request:
+            return urllib.request.Request(ready["rest"] + "/api/v3/userDataStream", b"", {"X-MBX-APIKEY": key})
+
+        with urllib.request.urlopen(asked("mine")) as answer:
+            assert "listenKey" in json.load(answer)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked("other"))
+        assert json.load(refused.value)["code"] == -2015
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_it_ends_when_its_standard_input_closes(child):

@@ -93,8 +93,8 @@ async def test_bad_parameters_are_answered_with_the_venues_code(rest, path, code
 
 
 async def test_a_path_we_do_not_serve_says_so_in_the_venues_words(rest):
-    answer = await rest.post("/api/v3/order")
-    assert answer.status_code == 404
+    answer = await rest.post("/api/v3/sor/order")
+    answer = await rest.post("/api/v3/sor/order")
     assert answer.json()["code"] == -1020
 
 
