@@ -142,7 +142,8 @@ class TradeWatch:
         exposure, trading = trade.exposure, self._live.current.trading
         bare = trade.uncovered(terms.rules.lot_size)
         if bare == ZERO or not sellable(trade.size, trade.worth, terms.rules):
-            if not trade.busy and not self._guarding.steps(trade):
+            pending = exposure.since is not None or exposure.refusals or trade.reverts_to is not None
+            if pending and not trade.busy and not self._guarding.steps(trade):
                 exposure.over()
                 trade.reverts_to = None
             return
