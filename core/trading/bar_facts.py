@@ -52,6 +52,7 @@ class BarFacts:
         self.lent: Bars = lambda symbol, timeframe: None
         self._clock = clock
         self._heard: dict[tuple[str, str], deque[tuple[float, ...]]] = {}
+        self._blocks: dict[tuple[str, str], tuple[tuple[float, float], Floats]] = {}
         self._known: dict[tuple[str, ...], tuple[object, object]] = {}
         bus.subscribe(Bar, self._on_bar, name="risk.bars")
 
@@ -120,6 +121,13 @@ class BarFacts:
         rows = self._heard.get((symbol, timeframe))
         return np.array(rows).T if rows else np.empty((5, 0))
 
+    def _kept(self, series: tuple[str, str], stamp: tuple[float, float]) -> Floats:
+        """The block as of this stamp: each pair of a symbol asks for the same one."""
+        kept = self._blocks.get(series)
+        if kept is None or kept[0] != stamp:
+            kept = self._blocks[series] = (stamp, self._block(*series))
+        return kept[1]
+
     def _stamp(self, symbol: str, timeframe: str) -> tuple[float, float]:
         """Open time and close of the newest bar; they change when there is something new to work out."""
         window = self.lent(symbol, timeframe)
@@ -140,7 +148,8 @@ class BarFacts:
                 return None
         known = self._known.get(key)
         if known is None or known[0] != stamps:
-            known = self._known[key] = (stamps, work([self._block(symbol, timeframe) for symbol, timeframe in series]))
+            blocks = [self._kept(one, stamp) for one, stamp in zip(series, stamps, strict=True)]
+            known = self._known[key] = (stamps, work(blocks))
         found: T | None = known[1]  # type: ignore[assignment]
         return found
 

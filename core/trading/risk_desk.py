@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from core.bus import Bus
 from core.clock import Clock
@@ -26,41 +26,31 @@ from core.messages import (
     TradeClosed,
     TradingState,
 )  # fmt: skip
-from core.risk import drawdown
 from core.risk.gates_sending import intent_key
 from core.risk.limits import exact
 from core.risk.locks import Lock
 from core.risk.sizing import Size
 from core.risk.trading_day import allowed_loss, loss_so_far
 from core.risk.trading_state import Actor, Standing
-from core.risk.view import AuthorisationView, BudgetView, Held, LossView, RecentIntent, RiskView, SessionView
+from core.risk.view import AuthorisationView, Held, RiskView
 from core.settings_live import LiveSettings
 from core.trading.bar_facts import Bars
 from core.trading.broker import AccountSnapshot, Mode, Spent, VenueBalance, VenuePosition
 from core.trading.draft import OrderDraft
-from core.trading.journal_records import Entry
 from core.trading.order import ZERO
 from core.trading.order_record import OrderRecord
 from core.trading.plan import TradePlan
-from core.trading.risk_account import RiskAccount, Waiting
+from core.trading.risk_account import RiskAccount
 from core.trading.risk_book import RiskBook
 from core.trading.risk_market import RiskMarket
 from core.trading.risk_sizing import RiskSizing
+from core.trading.risk_view import MINUTE_MS, RiskPicture, Stream, Writes
 from core.venue import Instrument
 
 TICK_S = 1.0
 STEADY_TICKS = 30
 """Equity is observed when nothing moved for a tick, and after so many restless ones all the same."""
-MINUTE_MS = 60_000
 DISPUTED = "discrepancy "
-Stream = Literal["SYNCED", "GAP", "DOWN"]
-
-
-class Writes(Protocol):
-    """As much of the journal as is needed here."""
-
-    trouble: Exception | None
-    entries: list[Entry]
 
 
 class RiskDesk:
@@ -71,7 +61,7 @@ class RiskDesk:
         bus: Bus,
         clock: Clock,
         live: LiveSettings,
-        journal: Any,
+        journal: Writes,
         folder: Path,
         venue: str,
         category: str,
@@ -81,7 +71,7 @@ class RiskDesk:
         self._bus = bus
         self._clock = clock
         self._live = live
-        self._journal: Writes = journal
+        self._journal = journal
         self._paper = mode == "PAPER"
         self.market = RiskMarket(bus, clock, live, venue)
         self.account = RiskAccount(live, self.market, category)
@@ -89,14 +79,7 @@ class RiskDesk:
             bus, clock, folder / "risk_state.json", live.current.risk, venue, category, paper=self._paper
         )
         self._sizing = RiskSizing(live, self.market, self.account, category)
-        self._stream: Stream = "DOWN"
-        self._armed_until_ms = 0
-        self._rules_read_ms: int | None = None
-        self._orders: Callable[[], Mapping[str, OrderRecord]] | None = None
-        self._held: Callable[[], tuple[Held, ...]] | None = None
-        self._spent: Callable[[], Spent] | None = None
-        self._rules: Callable[[str], Instrument | None] = lambda symbol: None
-        self._open: dict[str, PositionStatus] = {}
+        self._picture = RiskPicture(clock, self.market, self.account, self.book, journal, paper=self._paper)
         self._outcomes: dict[str, float] = {}
         self._last: tuple[object, ...] = ()
         self._restless = 0
@@ -122,7 +105,8 @@ class RiskDesk:
         ladder: Callable[[str, int], Ladder | None] | None = None,
     ) -> None:
         """Who to ask for orders, positions, rate budget and rules; `bars` and `ladder` where the market part lends them."""
-        self._orders, self._held, self._spent, self._rules = orders, held, spent, rules
+        picture = self._picture
+        picture.orders, picture.held, picture.spent, picture.rules = orders, held, spent, rules
         if bars is not None:
             self.market.bars.lent = bars
         if ladder is not None:
@@ -150,15 +134,15 @@ class RiskDesk:
 
     def on_stream(self, state: Stream) -> None:
         """SYNCED once the snapshot after the last gap has been applied."""
-        self._stream = state
+        self._picture.stream = state
 
     def rules_read(self, at_ms: int) -> None:
         """The venue's rules were read."""
-        self._rules_read_ms = at_ms or None
+        self._picture.rules_read_ms = at_ms or None
 
     def trade_closed(self, trade_id: str, result: Decimal) -> None:
         """A trade is over, with this net result; counted once. Also heard as `TradeClosed` on the bus."""
-        self._open.pop(trade_id, None)
+        self._picture.open.pop(trade_id, None)
         self.account.loss_per_unit.pop(trade_id, None)
         self.book.trade_closed(trade_id, result)
 
@@ -195,12 +179,12 @@ class RiskDesk:
         """Real orders may be sent for so long; looser limits that are due count. Words of refusal, or empty."""
         words = self.book.arm(self.equity)
         if not words:
-            self._armed_until_ms = self._clock.now_ms() + round(minutes * MINUTE_MS)
+            self._picture.armed_until_ms = self._clock.now_ms() + round(minutes * MINUTE_MS)
         return words
 
     def disarm(self) -> None:
         """No real entries from now on."""
-        self._armed_until_ms = 0
+        self._picture.armed_until_ms = 0
 
     def lock(self, lock: Lock) -> None:
         """Keep entries away."""
@@ -212,7 +196,7 @@ class RiskDesk:
 
     def begin_anew(self) -> None:
         """The simulated account was reset: nothing was lost on it."""
-        self._open.clear()
+        self._picture.open.clear()
         self.account.loss_per_unit.clear()
         self.book.begin_anew()
 
@@ -227,44 +211,14 @@ class RiskDesk:
 
     def view(self, draft: OrderDraft, authorisation: AuthorisationView) -> RiskView:
         """See `Gatekeeper`."""
-        now_ms, symbol, limits = self._clock.now_ms(), draft.spec.symbol, self.book.limits
-        rule, held, waiting = self._rules(symbol), self._positions(), self._waiting()
-        offset, offset_age = self.market.clock_offset()
-        read = self._rules_read_ms
-        return RiskView(
-            now_ms=now_ms,
-            act=draft.act,
-            symbol=symbol,
-            limits=limits,
-            order=draft.spec,
-            replaces=draft.replaces,
-            instrument=rule,
-            rules_age_s=(now_ms - read) / 1000 if read is not None else None,
-            session=SessionView(
-                mode="paper" if self._paper else "live",
-                armed=self._paper or now_ms < self._armed_until_ms,
-                rearm_needed=self.book.rearm_needed,
-                state=self.standing.state,
-                journal_trouble=str(self._journal.trouble) if self._journal.trouble is not None else "",
-                clock_offset_ms=offset,
-                clock_age_s=offset_age,
-                private_stream=self._stream,
-            ),
-            quote=self.market.quote(symbol, rule),
-            conditions=self.market.conditions(symbol, rule),
-            account=self.account.view(symbol, rule, held, waiting),
-            loss=self._loss(held, waiting),
-            budget=self._budget(now_ms),
-            plan=draft.plan,
-            authorisation=authorisation,
-        )
+        return self._picture.view(draft, authorisation)
 
     # --- for planning and showing ------------------------------------------------------------------------------------
 
     @property
     def equity(self) -> Decimal | None:
         """What the account is worth; None: not known."""
-        held = self._positions()
+        held = self._picture.positions()
         return self.account.equity(held) if held is not None else None
 
     def costs(self, symbol: str) -> tuple[Decimal, Decimal]:
@@ -273,13 +227,13 @@ class RiskDesk:
 
     def liquidation(self, symbol: str, side: Side, quantity: Decimal, entry: Decimal) -> Decimal | None:
         """Where a new position would be liquidated; None: on spot, or not known."""
-        return self._sizing.liquidation(symbol, side, quantity, entry, self._rules(symbol))
+        return self._sizing.liquidation(symbol, side, quantity, entry, self._picture.rules(symbol))
 
     def size(
         self, symbol: str, side: Side, entry: Decimal, stop: Decimal, *, market: bool, probability: float, payoff: float
     ) -> Size:
         """The size the limits allow; `refused` says in words why it is none."""
-        rule, held, waiting = self._rules(symbol), self._positions(), self._waiting()
+        rule, held, waiting = self._picture.rules(symbol), self._picture.positions(), self._picture.waiting()
         if rule is None or held is None or waiting is None:
             what = "rules" if rule is None else "orders and positions"
             words = f"{what} of {symbol} are not known yet: wait"
@@ -287,25 +241,32 @@ class RiskDesk:
         return self._sizing.size(
             symbol, side, entry, stop, market=market, probability=probability, payoff=payoff,
             outcomes=self._outcomes.get(symbol, 0.0), rule=rule, limits=self.book.limits, held=held, waiting=waiting,
-            share_lost=self._drawdown(self.account.equity(held)),
+            share_lost=self._picture.drawdown(self.account.equity(held)),
         )  # fmt: skip
 
     def status_fields(self) -> dict[str, Any]:
         """The risk part's fields of `AccountStatus`."""
-        limits, day, held, results = self.book.limits, self.book.state.day, self._positions(), self._results()
+        limits, day, held, results = (
+            self.book.limits,
+            self.book.state.day,
+            self._picture.positions(),
+            self._picture.results(),
+        )
         equity = self.account.equity(held) if held is not None else None
         lost = limit = math.nan
         if day is not None:
             limit = float(allowed_loss(day, exact(limits.daily_loss), exact(limits.daily_loss_money)))
             lost = float(loss_so_far(day, self.book.unrealised(results))) if results is not None else math.nan
-        share = self._drawdown(equity)
+        share = self._picture.drawdown(equity)
         asset = self.account.asset
         free = next((one for name, one, _ in self.account.balances if name == asset), None)
         return {
-            "armed_until_ms": self._armed_until_ms if self._clock.now_ms() < self._armed_until_ms else 0,
+            "armed_until_ms": self._picture.armed_until_ms
+            if self._clock.now_ms() < self._picture.armed_until_ms
+            else 0,
             "state": self.standing.state,
             "causes": self.standing.causes,
-            "stream": self._stream,
+            "stream": self._picture.stream,
             "journal": str(self._journal.trouble) if self._journal.trouble is not None else "",
             "asset": asset,
             "equity": float(equity) if equity is not None else math.nan,
@@ -320,8 +281,9 @@ class RiskDesk:
 
     def look(self) -> None:
         """Observe the account once it stands still: a fill reaches balances and positions one after the other."""
-        held, results = self._positions(), self._results()
+        held, results = self._picture.positions(), self._picture.results()
         equity = self.account.equity(held) if held is not None else None
+        self.market.correlations({one.symbol for one in held or ()})  # so that an order need not wait for them
         if held is None or equity is None or results is None:
             self.book.keep()
             return
@@ -340,52 +302,6 @@ class RiskDesk:
         self.book.observe(equity, results)
         self.book.keep()
 
-    def _positions(self) -> tuple[Held, ...] | None:
-        return self._held() if self._held is not None else None
-
-    def _waiting(self) -> Waiting | None:
-        if self._orders is None:
-            return None
-        return self.account.waiting(self._orders().values(), self.book.limits)
-
-    def _results(self) -> dict[str, Decimal] | None:
-        """What every open trade has brought by now; None: of one of them it is not known."""
-        held = self._positions()
-        if held is None:
-            return None
-        known = {status.symbol for status in self._open.values()}
-        if any(one.quantity != ZERO and one.symbol not in known for one in held):
-            return None
-        if not all(math.isfinite(status.result) for status in self._open.values()):
-            return None
-        return {trade_id: exact(status.result) for trade_id, status in self._open.items()}
-
-    def _drawdown(self, equity: Decimal | None) -> Decimal | None:
-        high = self.book.state.high
-        return drawdown.drawdown(high, equity) if high is not None and equity is not None else None
-
-    def _loss(self, held: tuple[Held, ...] | None, waiting: Waiting | None) -> LossView:
-        state, results = self.book.state, self._results()
-        equity = self.account.equity(held) if held is not None else None
-        return LossView(
-            day=state.day,
-            unrealised=self.book.unrealised(results) if results is not None else None,
-            drawdown=self._drawdown(equity),
-            halted=state.high.halted if state.high is not None else None,
-            streak=state.streak,
-            locks=(*state.locks, *waiting.locks) if waiting is not None else None,
-        )
-
-    def _budget(self, now_ms: int) -> BudgetView:
-        spent = self._spent() if self._spent is not None else None
-        recent = [(one.key, one.at_ms, one.entry) for one in self.book.state.recent]
-        return BudgetView(
-            used=spent.used if spent is not None else None,
-            banned_until_ms=max(spent.banned_until_ms, self.book.state.banned_until_ms) if spent is not None else None,
-            entries_last_minute=sum(entry and now_ms - at_ms < MINUTE_MS for _, at_ms, entry in recent),
-            recent=tuple(RecentIntent(key, at_ms) for key, at_ms, _ in recent),
-        )
-
     def _plan(self, plan: TradePlan) -> None:
         """An entry of before the restart: what it would lose at its stop."""
         if plan.entry > ZERO:
@@ -400,9 +316,9 @@ class RiskDesk:
 
     def _on_position(self, status: PositionStatus) -> None:
         if status.closed or status.quantity == ZERO:
-            self._open.pop(status.trade_id, None)
+            self._picture.open.pop(status.trade_id, None)
         elif status.trade_id not in self.book.state.closed:
-            self._open[status.trade_id] = status
+            self._picture.open[status.trade_id] = status
 
     def _on_closed(self, closed: TradeClosed) -> None:
         self.trade_closed(closed.trade_id, closed.result)
