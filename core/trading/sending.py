@@ -127,12 +127,20 @@ class Sender:
 
     async def clear_amend(self, draft: OrderDraft) -> Permit:
         """The permit for changing a resting order to `draft.spec`, once that is on the disk. Raises `Stopped`."""
-        view = self._view(draft, None)
-        authorisation = self._mint(draft, view)
+        client_id = draft.spec.client_id
+        left = draft.spec.quantity - self._records.orders[client_id].filled
+        if left <= ZERO:
+            raise Stopped(
+                "NOTHING_LEFT",
+                f"order {client_id} has filled {draft.spec.quantity:f} or more: nothing is left to change",
+            )
+        rest = replace(draft, spec=replace(draft.spec, quantity=left))  # what it filled, the position has given already
+        view = self._view(rest, None)
+        self._check_bound(rest, view)
+        authorisation = authorise(draft.spec, self._clock.now_ms(), draft.parent)
         view = replace(view, authorisation=self._authorisation_view(draft, authorisation))
         verdicts = judge(view, self._clock.monotonic)
         self._tell_gates(draft, verdicts)
-        client_id = draft.spec.client_id
         if not verdicts.allowed:
             raise Stopped(verdicts.denials[0].code, verdicts.denials[0].words, verdicts)
         self._write_authorised(draft, authorisation)
@@ -199,6 +207,11 @@ class Sender:
 
     def _mint(self, draft: OrderDraft, view: RiskView) -> Authorisation:
         """The authorisation an entry gives its own protection and exits. Raises `Stopped` for anything else."""
+        self._check_bound(draft, view)
+        return authorise(draft.spec, self._clock.now_ms(), draft.parent)
+
+    def _check_bound(self, draft: OrderDraft, view: RiskView) -> None:
+        """The order only reduces what its parent filled. Raises `Stopped`, and alarms when it would do more."""
         spec = draft.spec
         if draft.purpose == "ENTRY" or draft.act == "ENTRY" or not draft.parent:
             raise Stopped("NOT_AUTHORISED", f"order {spec.client_id} needs an authorisation: confirm it")
@@ -208,7 +221,6 @@ class Sender:
             text = f"{draft.purpose.lower()} for {draft.parent} was not authorised: {words}"
             self._records.alarm("BEYOND_ENTRY", text)
             raise Stopped("BEYOND_ENTRY", text)
-        return authorise(spec, self._clock.now_ms(), draft.parent)
 
     def _authorisation_view(self, draft: OrderDraft, authorisation: Authorisation) -> AuthorisationView:
         grant = authorisation.grant

@@ -188,6 +188,18 @@ async def test_a_stop_is_amended_in_place_and_known_once_it_is_seen(office):
     assert (await office.manager.amend(stop, quantity=D("6.001"))).code == "BEYOND_ENTRY"
 
 
+async def test_what_a_stop_has_filled_is_no_more_to_be_covered(office):
+    _, stop = await protected(office, "4")
+    office.manager.on_report(office.broker.fill(stop, "1", "98"))
+    office.gates.position = D(3)
+    assert (await office.manager.amend(stop, price=D("98.5"))).outcome == "ACCEPTED"
+    await office.until(lambda: office.record(stop).spec.price == D("98.5"))
+    assert (await office.manager.amend(stop, quantity=D("4.001"))).code == "BEYOND_ENTRY"
+    assert (await office.manager.amend(stop, quantity=D(1))).code == "NOTHING_LEFT"
+    assert (await office.manager.amend(stop, quantity=D(2))).outcome == "ACCEPTED"
+    await office.until(lambda: office.record(stop).remaining == D(1))
+
+
 async def test_what_may_not_be_amended_is_refused_in_words(office):
     parent, stop = await protected(office)
     for name, part in ((parent, "entry"), ("nobody's", "no order")):
