@@ -142,6 +142,13 @@ class OrderRow(Struct):
     fills: list[FillRow] = []
 
 
+class OrderName(Struct):
+    """How an order is called, whatever else is said of it."""
+
+    orderId: Number = -1
+    clientOrderId: Text = ""
+
+
 class ListRow(Struct):
     """An OCO in an answer."""
 
@@ -207,7 +214,8 @@ class AccountRow(Struct):
 
 
 decode_order = msgspec.json.Decoder(OrderRow).decode
-decode_orders = msgspec.json.Decoder(list[OrderRow]).decode
+decode_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
+decode_name = msgspec.json.Decoder(OrderName).decode
 decode_list = msgspec.json.Decoder(ListRow).decode
 decode_replaced = msgspec.json.Decoder(ReplaceResults).decode
 decode_replace_error = msgspec.json.Decoder(ReplaceError).decode

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+
 from core.bus import Bus
 from core.clock import Clock
 from core.credentials import Credentials
@@ -32,6 +34,7 @@ from core.trading.broker import (
     Spent,
     Trades,
 )
+from core.trading.client_ids import recognise
 from core.trading.order import OrderReport, OrderSpec
 from core.venue import Instrument, Rejected, Retryable, VenueError
 from providers.binance_us import limits
@@ -58,6 +61,8 @@ WEIGHTS: Final = {"order": 4, "openOrders": 6, "openOrdersAll": 80, "account": 2
 LIMITS_S = 3600.0
 LIMITS_AGAIN_S = 60.0
 LISTS_KEPT = 1000
+SLACK_MS = 1000
+"""Trades are asked for from a little earlier on: our clock and the venue's are never quite equal."""
 
 log = logging.getLogger("tradetui.binance_us")
 
@@ -138,6 +143,7 @@ class BinanceUsBroker:
             "POST",
             ORDER,
             order_params(spec),
+            (spec.client_id,),
             orders=1,
             safety=safety,
             at_send=lambda: permit.check(spec, self._clock.now_ms()),
@@ -156,7 +162,8 @@ class BinanceUsBroker:
             permits[0].check(target, now_ms)
             permits[1].check(stop, now_ms)
 
-        body = await self._change("POST", path, pair_params(target, stop), orders=2, safety=safety, at_send=check)
+        ids = (target.client_id, stop.client_id)
+        body = await self._change("POST", path, pair_params(target, stop), ids, orders=2, safety=safety, at_send=check)
         row = self._answer(body, wire.decode_list, path)
         self._list_named(row.orderListId, row.listClientOrderId)
         by_id = {leg.clientOrderId: leg for leg in row.orderReports}
@@ -176,6 +183,7 @@ class BinanceUsBroker:
                 "POST",
                 path,
                 {**order_params(spec), "cancelReplaceMode": "STOP_ON_FAILURE", **named},
+                (old.client_id, spec.client_id),
                 orders=1,
                 safety=True,
                 at_send=lambda: permit.check(spec, self._clock.now_ms()),
@@ -195,7 +203,7 @@ class BinanceUsBroker:
         """See `Broker.cancel`."""
         path, named = (ORDER, _named(key)) if not key.list_id else ("/api/v3/orderList", list_params(key.list_id))
         try:
-            body = await self._change("DELETE", path, {"symbol": key.symbol, **named}, safety=True)
+            body = await self._change("DELETE", path, {"symbol": key.symbol, **named}, (key.client_id,), safety=True)
             rows = self._answer(body, wire.cancelled_rows, path)
             reports = tuple(report for row in rows for report in self._reports(row))
         except Rejected as error:
@@ -224,19 +232,19 @@ class BinanceUsBroker:
         return self._read(body, wire.decode_order, self._reports, ORDER)
 
     async def open_orders(self, symbol: str = "") -> tuple[OrderReport, ...]:
-        """See `Broker.open_orders`."""
+        """See `Broker.open_orders`. A foreign order that cannot be read is left out and counted."""
         path = "/api/v3/openOrders"
         weight = WEIGHTS["openOrders"] if symbol else WEIGHTS["openOrdersAll"]
         body = await self._rest.request(
             "GET", path, {"symbol": symbol} if symbol else None, weight=weight, changes=False
         )
-        return self._read(
-            body, wire.decode_orders, lambda rows: tuple(r for row in rows for r in self._reports(row)), path
-        )
+        return self._read(body, wire.decode_raws, self._listed, path)
 
     async def trades(self, symbol: str, since_ms: int) -> Trades:
-        """See `Broker.trades`."""
-        return await self._trades.since(symbol, since_ms)
+        """See `Broker.trades`. `since_ms` is our clock's; the trades are stamped by the venue's."""
+        behind_ms = min(0, self._time.now_ms() - self._clock.now_ms())
+        trades = await self._trades.since(symbol, since_ms + behind_ms - SLACK_MS)
+        return msgspec.structs.replace(trades, since_ms=since_ms)
 
     async def snapshot(self) -> AccountSnapshot:
         """See `Broker.snapshot`. `at_ms` is when it was asked for."""
@@ -285,14 +293,27 @@ class BinanceUsBroker:
         method: str,
         path: str,
         params: Params,
+        client_ids: tuple[str, ...],
         *,
         orders: int = 0,
         safety: bool,
         at_send: Callable[[], None] | None = None,
     ) -> bytes:
-        return await self._rest.request(
-            method, path, params, orders=orders, safety=safety, changes=True, at_send=at_send
-        )
+        """Send a change. Of the orders it speaks of the user stream must tell as well, once it was taken."""
+        echoes = self.stream.echoes
+        for client_id in client_ids:
+            echoes.sent(client_id)
+        try:
+            body = await self._rest.request(
+                method, path, params, orders=orders, safety=safety, changes=True, at_send=at_send
+            )
+        except BaseException:
+            for client_id in client_ids:
+                echoes.settled(client_id)
+            raise
+        for client_id in client_ids:
+            echoes.acknowledged(client_id)
+        return body
 
     def _offered(self, spec: OrderSpec) -> None:
         """Raises `NotSent` for an order type the symbol does not list."""
@@ -330,6 +351,20 @@ class BinanceUsBroker:
         reports = wire.reports_of(row, self._list_name)
         self._trades.learn(reports[-1].order_id, reports[-1].spec.client_id)
         return reports
+
+    def _listed(self, rows: list[msgspec.Raw]) -> tuple[OrderReport, ...]:
+        """Every open order. Raises `Unreadable` for one of this program that cannot be read: it would seem gone."""
+        found: list[OrderReport] = []
+        for raw in rows:
+            try:
+                found += self._reports(wire.read(raw, wire.decode_order, "open order"))
+            except wire.Unreadable as error:
+                name = wire.read(raw, wire.decode_name, "open order")
+                if recognise(name.clientOrderId) is not None:
+                    raise
+                self.stream.rejects.count("open order")
+                log.warning("foreign order %s cannot be read and is not shown: %s", name.orderId, error)
+        return tuple(found)
 
     def _list_name(self, number: int) -> str:
         return self._lists.get(number) or wire.list_number(number)

@@ -25,6 +25,7 @@ from providers.binance_us import user_events
 from providers.binance_us.order_wire import ListName, Unreadable
 from providers.binance_us.signing import CLOCK_CODE, LISTEN_KEY_PATH, Signer
 from providers.binance_us.wire import WIRE_ERRORS
+from providers.echoes import Echoes
 from providers.link import Link
 from providers.signed_rest import SignedRest
 
@@ -67,6 +68,7 @@ class UserStream:
         list_named: Callable[[int, str], None],
     ) -> None:
         self.rejects = RejectCounter()
+        self.echoes = Echoes(clock)
         self.mechanism: Mechanism = "ws_api"
         self._bus = bus
         self._clock = clock
@@ -139,13 +141,15 @@ class UserStream:
                 task.cancel()
 
     async def _watch(self) -> None:
-        """End a session that is not up for too long: the mechanism may be served no more."""
+        """End a session that is not up for too long, or that keeps orders to itself which the venue has acknowledged."""
         silent_since = self._clock.monotonic()
         while True:
             await self._clock.sleep(WATCH_S)
             now = self._clock.monotonic()
             if self._state == "UP" or self._rest.ban.remaining_s():
                 silent_since = now
+                if late := self.echoes.overdue():
+                    self._end(f"order {late} was acknowledged and the user stream does not speak of it")
             elif now - silent_since >= PATIENCE_S:
                 self._was_up = False
                 self._end(f"{self.mechanism} was not up for {PATIENCE_S:g} s")
@@ -224,6 +228,7 @@ class UserStream:
         self._was_up = self._was_up or state == "UP"
         if state != self._state:
             self._state = state
+            self.echoes.clear()  # what was missed is asked for anyway
             if self._listener is not None:
                 self._listener.on_stream(state, why)
 
@@ -280,6 +285,7 @@ class UserStream:
 
     def _on_execution(self, event: bytes | msgspec.Raw) -> None:
         report = user_events.report_of_execution(user_events.decode_execution(event), self._list_name)
+        self.echoes.settled(report.spec.client_id)
         if self._listener is not None:
             self._listener.on_report(report)
 

@@ -13,13 +13,15 @@ import pytest
 from core.bus import Bus
 from core.clock import LiveClock
 from core.credentials import Credentials
+from core.messages import VenueClock
 from core.settings import Network, Settings
 from core.settings_trading import Trading
 from core.trading.authority import NotAuthorised, Permit, authorise
 from core.trading.broker import NoAnswer, NotSent, OrderKey
+from core.trading.client_ids import ClientIds
 from core.trading.order import OrderSpec
 from core.venue import Fatal, Instrument, Rejected, Retryable
-from providers.binance_us import trade_list
+from providers.binance_us import trade_list, trading
 from providers.binance_us.trading import BinanceUsBroker
 from tests.providers.signed_venue import HANG, Answer, Reply, Request, SignedVenue, ordered, signed_venue
 
@@ -290,10 +292,17 @@ async def test_any_other_refusal_of_a_question_is_no_proof_of_absence(reply: Rep
             await on.broker.query(KEY)
 
 
-async def test_a_listing_with_one_unreadable_row_is_no_listing() -> None:
-    async with desk(ordered(ok([row(), row(price="NaN")])), rate=50) as on:
+async def test_a_listing_in_which_one_of_ours_cannot_be_read_is_no_listing() -> None:
+    ours = ClientIds().next(AT)
+    async with desk(ordered(ok([row(), row(clientOrderId=ours, price="NaN")])), rate=50) as on:
         with pytest.raises(Retryable):
             await on.broker.open_orders("BTCUSD")
+
+
+async def test_a_foreign_order_that_cannot_be_read_spoils_no_listing() -> None:
+    async with desk(ordered(ok([row(), row(clientOrderId="web_1", type="PEGGED"), {"strange": 1}]))) as on:
+        assert [report.spec.client_id for report in await on.broker.open_orders()] == ["tt1-a"]
+        assert on.broker.stream.rejects.by_reason == {"open order": 2}
 
 
 def trade(number: int, order: int, at_ms: int) -> dict[str, Any]:
@@ -325,11 +334,32 @@ async def test_trades_are_complete_over_all_pages(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(trade_list, "PAGE", 4)
     trades = [trade(n, n % 3 + 1, AT + n) for n in range(count)]
     async with desk(book_of(trades)) as on:
+        monkeypatch.setattr(trading, "SLACK_MS", 0)
         told = await on.broker.trades("BTCUSD", AT + since)
         assert [fill.trade_id for fill in told.fills] == [str(n) for n in range(since, count)]
         assert all(fill.client_id == f"tt1-{fill.order_id}" for fill in told.fills)
         assert told.complete
         assert len([r for r in on.asked if r.path == "/api/v3/order"]) <= 3
+
+
+@pytest.mark.parametrize("ahead_ms", [-3000, 0, 3000])
+async def test_trades_are_asked_for_by_the_venues_clock(ahead_ms: int) -> None:
+    async with desk(ordered(ok([]))) as on:
+        on.venue.ahead_ms = ahead_ms
+        on.broker._bus.publish(
+            VenueClock(
+                venue="binance_us",
+                category="spot",
+                offset_ms=float(ahead_ms),
+                round_trip_ms=1.0,
+                at_ms=on.clock.now_ms(),
+            )
+        )
+        since_ms = on.clock.now_ms()
+        on.venue.answer = book_of([trade(1, 1, on.venue.now_ms() + 5)])
+        told = await on.broker.trades("BTCUSD", since_ms)
+        assert len(told.fills) == 1
+        assert told.since_ms == since_ms
 
 
 async def test_trades_of_an_order_nobody_knows_prove_nothing_about_ours() -> None:

@@ -88,7 +88,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def trading(mechanism: Mechanism = "ws_api", rate: float = 20.0, **market: Any) -> AsyncIterator[Desk]:
+async def trading(mechanism: Mechanism = "ws_api", rate: float = 10.0, **market: Any) -> AsyncIterator[Desk]:
     async with exchange_with_account(rate, **market) as exchange:
         clock = LiveClock(rate=rate, start_ms=exchange.clock.now_ms())
         settings = Settings(
@@ -328,6 +328,15 @@ async def test_every_gap_of_the_stream_is_told_and_it_comes_back(mechanism: Mech
         spec = on.spec()
         await on.place(spec)
         await on.heard_as(spec.client_id, "NEW")
+
+
+@MECHANISMS
+async def test_a_stream_that_keeps_an_acknowledged_order_to_itself_is_replaced(mechanism: Mechanism) -> None:
+    async with trading(mechanism) as on:
+        on.exchange.faults.private_skip(2)
+        await on.place(on.spec())
+        await on.until(lambda: on.heard.states == ["UP", "DOWN", "UP"])
+        assert "acknowledged" in on.heard.words[1]
 
 
 async def test_the_account_and_its_changes() -> None:
