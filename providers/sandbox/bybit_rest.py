@@ -120,7 +120,7 @@ class BybitRest:
 
         The market is brought up to the moment for every other.
         """
-        fault = self._faults.take_rest(request.url.path)
+        fault = self._faults.take_rest(request.url.path, request.method)
         if fault is not None:
             return self._faulty(fault.status, fault.retry_after_s, fault.body)
         now_ms = self._any_feed.clock.now_ms()

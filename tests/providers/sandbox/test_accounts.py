@@ -163,7 +163,8 @@ def test_positions_keep_their_market_until_they_are_closed(hall):
     assert position.mark_price != first
 
 
-def test_funding_is_paid_once_when_its_time_comes():
+@pytest.mark.parametrize("batches", [100, 1])
+def test_funding_is_paid_once_when_its_time_comes(batches):
     hall = Hall(start_ms=START_MS // FUNDING_MS * FUNDING_MS + FUNDING_MS - 5_000)
     paid: list[FundingPayment] = []
     hall.linear.funding_listeners.append(paid.append)
@@ -171,7 +172,9 @@ def test_funding_is_paid_once_when_its_time_comes():
     hall.place(hall.linear, type="MARKET")
     hall.run(3)
     assert paid == []
-    hall.run(10)
+    for _ in range(batches):
+        hall.clock.set_ms(hall.clock.now_ms() + 10_000 // batches)
+        hall.exchange.pull()
     (payment,) = paid
     assert (payment.rate, payment.size) == (Decimal("0.0001"), Decimal("0.1"))
     assert payment.paid == payment.size * payment.mark * payment.rate > 0
