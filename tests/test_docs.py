@@ -194,7 +194,13 @@ def test_the_guide_names_every_column_layer_and_kind_of_event():
 
 @pytest.mark.parametrize(
     ("title", "scope"),
-    [("Watchlist", "watchlist"), ("Confluence", "confluence"), ("Calibration", "calibration"), ("Events", "events")],
+    [
+        ("Watchlist", "watchlist"),
+        ("Confluence", "confluence"),
+        ("Calibration", "calibration"),
+        ("Events", "events"),
+        ("Orders and positions", "orders"),
+    ],
 )
 def test_the_guides_keys_are_those_of_the_screen(title: str, scope: str):
     """The guide's table of a screen names every key it has but second ones, and no other."""

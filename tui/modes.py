@@ -42,7 +42,7 @@ def default_modes() -> tuple[Mode, ...]:
         Mode("confluence", _confluence, CONFLUENCE, "2"),
         Mode("events", _events, EVENTS, "3,e", footer=40),
         Mode("calibration", _calibration, CALIBRATION, "4,c"),
-        Mode("orders", _orders, ORDERS, "5,o"),
+        Mode("orders", _orders, ORDERS, "5"),
     )
 
 

@@ -12,7 +12,7 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
-from tests.snapshots import scenes_calibration, scenes_confluence
+from tests.snapshots import scenes_calibration, scenes_confluence, scenes_orders
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
@@ -21,6 +21,7 @@ from tui.screens.calibration import CalibrationScreen
 from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
+from tui.screens.orders import OrdersScreen
 from tui.screens.watchlist import WatchlistScreen
 
 KEYED = [action for action in app().desk.registry if app().desk.keymap.keys_of(action.id)]
@@ -49,6 +50,8 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         screen.list.move_cursor(symbols[len(symbols) // 2])
     elif action.scope == "calibration":
         await calibrate(running, pilot, action)
+    elif action.scope == "orders":
+        await trade(running, pilot, action)
     elif isinstance(screen, WatchlistScreen):
         screen.table.move_cursor(30)
         if action.id == "app.back":
@@ -98,6 +101,25 @@ async def calibrate(running: TradeApp, pilot: Pilot, action: Action) -> None:
     screen.show_symbol(CALIBRATED.get(action.id, scenes_calibration.KEPT))
     if action.id == "calibration.yes":
         screen.act_accept()
+    await paint(pilot)
+
+
+TRADED = {"orders.cancel": "tt-9-a", "orders.resolve": scenes_orders.UNKNOWN, "orders.adopt": "BALANCE SOL"}
+"""The line an action has something to do for, where it is not a position in the middle."""
+
+
+async def trade(running: TradeApp, pilot: Pilot, action: Action) -> None:
+    """The Orders screen with something of everything, its cursor on a line the action is for."""
+    await running.show_mode("orders")
+    for message in (*scenes_orders.unknown(), *scenes_orders.halted()[-2:]):
+        running.desk.bus.publish(message)
+    await paint(pilot)
+    screen = running.screen
+    assert isinstance(screen, OrdersScreen)
+    for _ in range(40):
+        if screen.item is not None and screen.item.key == TRADED.get(action.id, "trade-ETHUSDT"):
+            break
+        screen.act_down()
     await paint(pilot)
 
 

@@ -73,7 +73,7 @@ class OrdersScreen(DeskScreen):
         if seen == self._painted and now_s - self._painted_s < REPAINT_S:
             return
         self._painted, self._painted_s = seen, now_s
-        self._shown = listed(self.desk, self.list.size.width)
+        self._shown = listed(self.desk, self.list.size.width - 1)
         self._keep_cursor()
         if self.list.top and self._line == min(self._shown.items, default=0):
             self.list.top = 0  # the heading above the first line is in sight with it
