@@ -189,8 +189,8 @@ class Guarding:
         if answer.outcome == "REFUSED":
             trade.no_amend = True  # the second try cancels and places anew
             if new.stop:
-                await self.refused(trade, f"{answer.code} {answer.text}".strip(), record.client_id + " amend")
-            return bool(new.stop)
+                return await self.refused(trade, f"{answer.code} {answer.text}".strip(), record.client_id + " amend")
+            return False
         return answer.outcome == "ACCEPTED"
 
     async def _replace(self, trade: Trade, step: Replace) -> bool:
@@ -232,13 +232,15 @@ class Guarding:
             text = f"{trade.plan.symbol}: target {leg.target:f} was refused ({words}); tried again in {CALM_S:.0f} s"
             self.teller.alarm(trade, "TARGET_REFUSED", text, "warning")
             return False
-        await self.refused(trade, words, record.client_id if record is not None else "")
-        return True
+        return await self.refused(trade, words, record.client_id if record is not None else "")
 
-    async def refused(self, trade: Trade, words: str, client_id: str) -> None:
-        """A stop was refused: take a move back, read the rules again, do without pairs. The second time it is naked."""
+    async def refused(self, trade: Trade, words: str, client_id: str) -> bool:
+        """A stop was refused: take a move back, read the rules again, do without pairs. The second time it is naked.
+
+        True: go on at once, the old stop is to be placed again. Else the second try waits a moment.
+        """
         if client_id in trade.counted:
-            return
+            return False
         if client_id in trade.orders:
             other = trade.sibling(trade.orders[client_id])
             trade.counted.update({client_id, other.client_id if other is not None else client_id})
@@ -248,13 +250,13 @@ class Guarding:
         if exposure.given_up:
             text = f"{symbol}: the stop was refused again ({words}); move the stop or close the position"
             self.teller.alarm(trade, "STOP_REFUSED", text, "error")
-            return
+            return False
         if trade.reverts_to is not None:
             text = f"{symbol}: the stop could not be moved to {trade.stop:f} ({words}); it goes back to {trade.reverts_to[0]:f}"
             self.teller.alarm(trade, "STOP_MOVE_REFUSED", text, "warning")
             trade.move_after = self._clock.monotonic() + CALM_S
             self._take_back(trade, *trade.reverts_to)
-            return
+            return True
         self.teller.alarm(
             trade, "STOP_REFUSED", f"{symbol}: the stop was refused ({words}); once again with fresh rules", "warning"
         )
@@ -264,6 +266,7 @@ class Guarding:
                 await self.refresh_rules()
             except VenueError as error:  # the second try goes with the rules there are
                 log.warning("rules not refreshed: %s", error)
+        return False
 
     def _draft(self, trade: Trade, leg: Leg, *, stop: bool, list_id: str = "") -> OrderDraft:
         client_id = self._manager.next_client_id()

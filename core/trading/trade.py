@@ -79,7 +79,7 @@ class Trade:
         self.crossed_at: float | None = None
         self.bare_at: float | None = None
         self.changed_at = began_at
-        self.quiet_until = self.wait_until = 0.0
+        self.quiet_until = self.wait_until = self.cancel_after = 0.0
         self.seen: dict[str, int] = {}
         self.busy = False
         self.dirty = True

@@ -31,7 +31,6 @@ from core.trading.position_book import PositionBook, sellable
 from core.trading.trade import Trade
 from core.trading.trade_course import (
     closing_all,
-    entry_is_over,
     why_not_closed,
     why_not_there,
 )
@@ -44,6 +43,8 @@ from core.venue import Instrument
 TICK_S = 0.1
 SHOWN_S = 0.5
 ENDED_KEPT = 200
+CANCEL_AGAIN_S = 1.0
+"""An entry whose cancel was refused is cancelled again after this."""
 
 log = logging.getLogger("tradetui.trading")
 
@@ -315,7 +316,8 @@ class TradeDesk:
 
     async def _work(self, trade: Trade) -> None:
         try:
-            if entry_is_over(trade, self._clock.now_ms(), self._live.current.trading):
+            if self._watch.entry_to_cancel(trade):
+                trade.cancel_after = self._clock.monotonic() + CANCEL_AGAIN_S
                 await self._manager.cancel(trade.trade_id)
             for stop in self._watch.late_refusals(trade):
                 await self._guarding.refused(trade, stop.refusal or "rejected by the venue", stop.client_id)
@@ -344,6 +346,9 @@ class TradeDesk:
     def _end(self, trade: Trade, why: str) -> None:
         position = trade.position
         dust = trade.size + (position.written_off if position is not None else ZERO)
+        if position is not None and position.quantity * sign(trade.side) < ZERO:
+            text = f"{trade.plan.symbol}: more was closed than was held, {position.quantity:f} is held the other way; close it by hand"
+            self._teller.alarm(trade, "FLIPPED", text, "error")
         self._book.write_off(trade.trade_id, dust)
         trade.position = self._book.of(trade.trade_id)
         result = trade.position.realised if trade.position is not None else ZERO
