@@ -123,7 +123,7 @@ class Accounts:
     def on_events(self, events: Iterable[SandboxEvent], now_ms: int) -> None:
         """Feed books, trades, marks and funding of the symbols in which the account has something."""
         if self._held_until_ms:
-            self._release(now_ms)
+            self._release()
         live = self._live
         if not live:
             return
@@ -206,11 +206,12 @@ class Accounts:
         return symbol in self._held_until_ms or symbol in self.halted
 
     def hold(self, symbol: str, until_ms: int) -> None:
-        """The engine sees an empty book: limit orders rest, market orders find nothing, stops still trigger."""
+        """Until then (by the clock, without skew) the engine sees an empty book: limit orders rest, stops still trigger."""
         self._held_until_ms[symbol] = until_ms
         self.tell(self.engine.on_book(symbol, [], [], self.now_ms()))
 
-    def _release(self, now_ms: int) -> None:
+    def _release(self) -> None:
+        now_ms = self.feed.clock.now_ms()
         for symbol in [symbol for symbol, until_ms in self._held_until_ms.items() if now_ms >= until_ms]:
             self.release(symbol)
 

@@ -37,7 +37,7 @@ class PrivateFaults:
         self.private_delay_ms = 0
         self.expire_listeners: list[Callable[[], int]] = []
         self.steal_listeners: list[Callable[[], int]] = []
-        self._swapped: tuple[Connection, bytes] | None = None
+        self._swapped: dict[Connection, bytes] = {}
         self._late: deque[tuple[int, Connection, bytes]] = deque()
 
     # --- hooks of the venues' servers --------------------------------------------------------------------------------
@@ -49,26 +49,26 @@ class PrivateFaults:
     def private_closed(self, connection: Connection) -> None:
         """A socket follows no account any more."""
         self.private.discard(connection)
+        self._swapped.pop(connection, None)
 
     def push(self, connection: Connection, payload: bytes) -> None:
         """Send a private message, or what the faults leave of it."""
         if self._clock.now_ms() < self.private_frozen_until_ms:
             self.counts["private_freeze"] += 1
             return
-        fault = next((rule for rule in self.private_faults if rule.left != 0), None)
-        held = self._swapped
+        held = self._swapped.pop(connection, None)
         if held is not None:  # this one completes a swap
-            self._swapped = None
             self._send(connection, payload)
-            self._send(*held)
+            self._send(connection, held)
             return
+        fault = next((rule for rule in self.private_faults if rule.left != 0), None)
         if fault is None:
             self._send(connection, payload)
             return
         fault.left -= fault.left > 0
         self.counts[f"private_{fault.kind}"] += 1
         if fault.kind == "reorder":
-            self._swapped = (connection, payload)
+            self._swapped[connection] = payload
         elif fault.kind == "duplicate":
             self._send(connection, payload)
             self._send(connection, payload)
@@ -132,9 +132,8 @@ class PrivateFaults:
         self.private_faults.clear()
         self.private_frozen_until_ms = 0
         self.private_delay_ms = 0
-        if self._swapped is not None:
-            held, self._swapped = self._swapped, None
-            self._send(*held)
+        while self._swapped:
+            self._send(*self._swapped.popitem())
 
     def describe_private(self) -> dict[str, object]:
         """The private streams' part of the plan."""
