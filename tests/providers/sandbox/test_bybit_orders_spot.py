@@ -33,6 +33,7 @@ async def test_an_acknowledgement_carries_ids_alone_and_the_order_rests(spot):
 
 async def test_a_cancelled_order_and_what_a_second_cancel_says(spot):
     await spot.create(orderLinkId="a-1")
+    await spot.post("order/cancel", 170213, symbol="ETHUSDT", orderLinkId="a-1")
     answer = await spot.post("order/cancel", symbol=SYMBOL, orderLinkId="a-1")
     order = await spot.order("a-1")
     assert answer == {"orderId": order["orderId"], "orderLinkId": "a-1"}
@@ -40,7 +41,6 @@ async def test_a_cancelled_order_and_what_a_second_cancel_says(spot):
         "Cancelled", "CancelByUser", "EC_PerCancelRequest", "0",
     )  # fmt: skip
     await spot.post("order/cancel", 170213, symbol=SYMBOL, orderId=order["orderId"])
-    await spot.post("order/cancel", 170213, symbol="ETHUSDT", orderLinkId="a-1")
     await spot.post("order/cancel", 170213, symbol=SYMBOL, orderLinkId="a-2")
     await spot.post("order/cancel", 170213, symbol=SYMBOL, orderId="7")
     await spot.post("order/cancel", 10001, symbol=SYMBOL)

@@ -123,12 +123,13 @@ class TinyMarket:
         seed: int = 7,
         statuses: dict[str, str] | None = None,
         end_ms: int = 2**62,
+        history_minutes: int = HISTORY_MINUTES,
     ) -> None:
         self._now_ms = start_ms
         self._quiet = frozenset(quiet)
         self._end_ms = end_ms
         self._all: dict[str, TinySymbol] = {}
-        first_ms = start_ms // MINUTE_MS * MINUTE_MS - HISTORY_MINUTES * MINUTE_MS
+        first_ms = start_ms // MINUTE_MS * MINUTE_MS - history_minutes * MINUTE_MS
         for index, symbol in enumerate(symbols):
             listing = SandboxListing(
                 symbol=symbol,
