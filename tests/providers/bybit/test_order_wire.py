@@ -192,6 +192,20 @@ def test_what_a_conditional_order_is(fields, kind):
     assert (report.spec.type, report.spec.stop_price, report.status) == (kind, 90, "UNTRIGGERED")
 
 
+def test_how_an_order_was_asked_for_is_told():
+    limit = order(timeInForce="FOK", price="9", parentOrderLinkId="entry", takeProfit="12", stopLoss="8").spec
+    assert (limit.time_in_force, limit.price, limit.list_id, limit.trigger_by) == ("FOK", 9, "entry", "LAST")
+    assert (limit.take_profit, limit.stop_loss, limit.post_only) == (12, 8, False)
+    market = order(orderType="Market", timeInForce="IOC", price="9", triggerPrice="7", triggerBy="MarkPrice").spec
+    assert (market.time_in_force, market.price, market.trigger_by) == ("GTC", 0, "MARK")
+
+
+def test_what_is_known_of_an_order_by_its_fill_alone():
+    assert told_execution().spec.price == D("100.5")
+    market = told_execution(orderType="Market").spec
+    assert (market.type, market.price) == ("MARKET", 0)
+
+
 def test_a_fill_is_told_with_its_orders_state_where_that_is_known():
     row = execution_rows.decode(frames.encoded(frames.EXECUTION))
     fill = execution()

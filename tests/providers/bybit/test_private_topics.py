@@ -16,7 +16,7 @@ from core.trading.executions import VenueOrder, told
 from core.trading.order import OrderReport
 from providers.bybit.account_wire import Positions
 from providers.bybit.order_wire import private_envelopes
-from providers.bybit.private_topics import PrivateTopics, topics_of
+from providers.bybit.private_topics import ORDERS_KEPT, PrivateTopics, topics_of
 from tests.providers.bybit import private_frames as frames
 
 
@@ -114,13 +114,38 @@ def test_a_fill_carries_the_newest_state_of_its_order_and_never_an_older_one():
     assert known.filled == 2
 
 
+def test_the_newest_word_on_an_order_is_remembered():
+    rig = Rig()
+    steps = [
+        (order(), "NEW", "2"),
+        (order(qty="3"), "NEW", "3"),
+        (order(qty="3", orderStatus="PartiallyFilled", cumExecQty="1"), "PARTIALLY_FILLED", "3"),
+        (order(qty="3", orderStatus="Cancelled", cumExecQty="1"), "CANCELED", "3"),
+        (order(qty="4", orderStatus="PartiallyFilled", cumExecQty="1"), "CANCELED", "3"),
+        (order(qty="3", orderStatus="Filled", cumExecQty="3"), "FILLED", "3"),
+    ]
+    for row, status, quantity in steps:
+        rig.take(frames.frame("order.linear", row))
+        known = rig.topics.known("v1")
+        assert known is not None
+        assert (known.status, known.spec.quantity) == (status, D(quantity))
+
+
+def test_as_many_orders_are_remembered_as_there_is_room_for():
+    rig = Rig()
+    for number in range(ORDERS_KEPT + 1):
+        rig.take(frames.frame("order.linear", order(orderId=f"v{number}")))
+    assert [rig.topics.known(name) is None for name in ("v0", "v1", f"v{ORDERS_KEPT}")] == [True, False, False]
+
+
 @pytest.mark.parametrize("kind", ["BustTrade", "AdlTrade"])
-def test_what_the_venue_closes_itself_is_told_as_a_foreign_order(kind):
+def test_what_the_venue_closes_itself_is_told_as_a_foreign_order(kind, caplog):
     (report,) = (
         Rig().take(frames.frame("execution.linear", execution(execType=kind, orderLinkId="", orderId="liq"))).reports
     )
     assert report.fill is not None
     assert (report.order_id, report.spec.client_id, report.fill.quantity) == ("liq", "", D("0.5"))
+    assert kind in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["Funding", "Settle", "SessionSettlePnL", "Delivery", "NewWord"])

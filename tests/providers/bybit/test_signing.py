@@ -10,7 +10,7 @@ import pytest
 from core.clock import SimClock
 from core.credentials import Credentials
 from core.settings import Market, Settings
-from core.venue import Rejected
+from core.venue import Fatal, Rejected
 from providers.bybit.order_codes import meaning, refused_outcome
 from providers.bybit.private_stream import auth_request
 from providers.bybit.signing import budget, hosts, judge, server_time, signer
@@ -101,7 +101,13 @@ def test_an_answer_without_a_code_proves_nothing(body):
 
 
 def test_a_limit_lasts_until_its_stamp():
-    for stamp, wait_s in ((str(AT_MS + 700), 0.7), (str(AT_MS - 5), 0.05), (str(AT_MS + 10**9), 60.0), ("soon", 1.0)):
+    for stamp, wait_s in (
+        (str(AT_MS + 700), 0.7),
+        (str(AT_MS - 5), 0.05),
+        (str(AT_MS + 10**9), 60.0),
+        ("soon", 1.0),
+        ("9", 1.0),
+    ):
         with pytest.raises(Limited) as limited:
             judge(200, {"X-Bapi-Limit-Reset-Timestamp": stamp}, answer(10006))
         assert limited.value.retry_in_s == pytest.approx(wait_s)
@@ -136,6 +142,13 @@ def settings_of(category: str = "linear", **network: Any) -> Settings:
 )
 def test_the_private_socket_stands_beside_the_public_ones(stream, private):
     assert hosts(settings_of(bybit_rest="http://127.0.0.1:5", bybit_stream=stream)) == ("http://127.0.0.1:5", private)
+
+
+def test_both_hosts_are_named_or_neither():
+    assert hosts(settings_of()) == ("https://api.bybit.com", "wss://stream.bybit.com/v5/private")
+    for one in ({"bybit_rest": "http://127.0.0.1:5"}, {"bybit_stream": "ws://127.0.0.1:5"}):
+        with pytest.raises(Fatal, match=next(iter(one))):
+            hosts(settings_of(**one))
 
 
 @pytest.mark.parametrize(("category", "path", "rate"), [
