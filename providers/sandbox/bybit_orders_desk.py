@@ -147,8 +147,7 @@ class OrderDesk:
         chosen = [row for row in self.rows.newest() if row.open and self.within(row.spec.symbol, named)]
         chosen = [row for row in chosen if order_filter in ("", self.kind(row))]
         for row in chosen:
-            if row.open:  # its pair may have taken it along
-                self.withdraw(row)
+            self.withdraw(row)
         return {"list": [self.ids(row) for row in chosen], "success": "1"}
 
     # --- looking things up --------------------------------------------------------------------------------------------
