@@ -21,7 +21,7 @@ HEAD, TAIL = WHOLE[: WHOLE.index(b"&quantity")], WHOLE[WHOLE.index(b"quantity") 
 
 @pytest.fixture
 async def client():
-    async with exchange_with_account() as exchange, httpx.AsyncClient() as http:
+    async with exchange_with_account() as exchange, httpx.AsyncClient(verify=False) as http:
         yield UsClient(exchange, http)
 
 
@@ -76,7 +76,7 @@ async def test_keys_the_venue_does_not_know_are_refused(client):
 async def test_an_exchange_without_an_account_refuses_every_key():
     clock = LiveClock(rate=10.0, start_ms=START_MS)
     exchange = SandboxExchange(TinyMarket(clock.now_ms()), clock, venue="binance_us")
-    async with exchange, httpx.AsyncClient() as http:
+    async with exchange, httpx.AsyncClient(verify=False) as http:
         client = UsClient(exchange, http)
         for method, path, signed in (("GET", "account", True), ("POST", "userDataStream", False)):
             status, error = await client.call(method, path, signed=signed)

@@ -13,7 +13,7 @@ from tests.providers.sandbox.us_client import UsClient, exchange_with_account
 
 @pytest.fixture
 async def client():
-    async with exchange_with_account() as exchange, httpx.AsyncClient() as http:
+    async with exchange_with_account() as exchange, httpx.AsyncClient(verify=False) as http:
         yield UsClient(exchange, http)
 
 

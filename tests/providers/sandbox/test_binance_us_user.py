@@ -15,7 +15,7 @@ from tests.providers.sandbox.us_client import KEY, UsClient, event, exchange_wit
 
 @pytest.fixture
 async def client():
-    async with exchange_with_account() as exchange, httpx.AsyncClient() as http:
+    async with exchange_with_account() as exchange, httpx.AsyncClient(verify=False) as http:
         yield UsClient(exchange, http)
 
 
@@ -113,6 +113,7 @@ async def test_a_list_is_told_when_it_begins_and_when_it_is_over(client):
         client.exchange.faults.fill("target")
         over = await event(stream, "listStatus", L="ALL_DONE")
         assert over["g"] == begun["g"]
+        assert [m["L"] for m in stream.messages if m["e"] == "listStatus"] == ["EXECUTING", "ALL_DONE"]
         assert {"EXPIRED", "TRADE"} <= {m["x"] for m in stream.messages if m["e"] == "executionReport"}
 
 
