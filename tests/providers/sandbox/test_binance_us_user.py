@@ -82,6 +82,10 @@ async def test_what_expires_and_what_is_refused_in_a_replacement_is_told(client)
         refused = await event(stream, "executionReport", x="REJECTED")
         assert (refused["c"], refused["X"]) == ("new", "REJECTED")
         assert "insufficient" in refused["r"]
+        await client.call("POST", "order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="900")
+        await stream.send({"method": "LIST_SUBSCRIPTIONS", "id": 9})
+        await stream.until(lambda m: m.get("id") == 9)
+        assert [m["c"] for m in stream.messages if m.get("x") == "REJECTED"] == ["new"]
 
 
 async def test_a_stop_is_told_as_new_and_not_working_until_it_triggers(client):
