@@ -184,7 +184,8 @@ class BybitBroker:
     async def amend(self, permit: Permit, key: OrderKey, spec: OrderSpec) -> Cancelled:
         """See `Broker`."""
         try:
-            await self._change(AMEND_PATH, amend_body(key, spec, self.category), safety=True, permit=(permit, spec))
+            protects = spec.reduce_only or bool(spec.stop_price)
+            await self._change(AMEND_PATH, amend_body(key, spec, self.category), safety=protects, permit=(permit, spec))
         except Rejected as refusal:
             return _refused(refusal)
         return Cancelled(outcome="ACCEPTED")
