@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import BookStatus, Channel, Ladder, Trade
+from core.messages import BookStatus, Channel, Ladder, Replay, Trade
 from providers.batch import MicroBatcher
 from providers.bybit import wire
 from providers.bybit.depth import DepthBook, TopOfBook
@@ -34,6 +34,7 @@ class SymbolStreams:
         "ids_before",
         "perpetual",
         "quote_track",
+        "status",
         "symbol",
         "tally",
         "top",
@@ -41,6 +42,7 @@ class SymbolStreams:
     )
     quote_track: Track
     depth_track: Track
+    status: BookStatus
 
     def __init__(self, symbol: str, topics: Sequence[str], timeframes: Sequence[str]) -> None:
         self.symbol = symbol
@@ -94,6 +96,7 @@ class Streams:
         self._venue_now_ms = venue_now_ms
         self._renew = renew
         batcher.before_flush.append(self.publish_ladder)
+        bus.subscribe(Replay, self._on_replay, name="books.replay")
 
     def topics(self, symbol: str, timeframes: Iterable[str]) -> tuple[str, ...]:
         """Every topic of one symbol."""
@@ -295,14 +298,17 @@ class Streams:
             self._bus.publish(ladder)
 
     def _publish_book(self, state: SymbolStreams, word: Literal["syncing", "live", "stale"], reason: str) -> None:
-        self._bus.publish(
-            BookStatus(
-                venue="bybit",
-                category=self._category,
-                symbol=state.symbol,
-                state=word,
-                reason=reason,
-                resyncs=state.depth.resyncs,
-                at_ms=self._clock.now_ms(),
-            )
+        state.status = BookStatus(
+            venue="bybit",
+            category=self._category,
+            symbol=state.symbol,
+            state=word,
+            reason=reason,
+            resyncs=state.depth.resyncs,
+            at_ms=self._clock.now_ms(),
         )
+        self._bus.publish(state.status)
+
+    def _on_replay(self, _: Replay) -> None:
+        for state in self.symbols.values():
+            self._bus.publish(state.status)
