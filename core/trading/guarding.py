@@ -244,6 +244,7 @@ class Guarding:
         if client_id in trade.orders:
             other = trade.sibling(trade.orders[client_id])
             trade.counted.update({client_id, other.client_id if other is not None else client_id})
+            trade.alone = trade.alone or other is not None  # the price may have passed the target meanwhile
         exposure = trade.exposure
         exposure.refusals += 1
         symbol = trade.plan.symbol
@@ -260,7 +261,6 @@ class Guarding:
         self.teller.alarm(
             trade, "STOP_REFUSED", f"{symbol}: the stop was refused ({words}); once again with fresh rules", "warning"
         )
-        trade.alone = True
         if self.refresh_rules is not None:
             try:
                 await self.refresh_rules()

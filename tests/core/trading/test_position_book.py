@@ -126,6 +126,30 @@ def test_what_is_too_little_to_sell_is_dust() -> None:
     assert sellable(d("0.001"), d(100), linear) == d("0.001")
     assert sellable(d("0.0009"), d(100), linear) == ZERO
     assert sellable(d(3), d(100), instrument(market_max_qty=d(2))) == d(2)
+    assert sellable(d("0.1"), d(100), instrument(min_qty=d("0.1"))) == d("0.1")
+    assert sellable(d("0.1"), d(100), instrument(min_notional=d(10))) == d("0.1")
+    assert sellable(d(-1), d(100), instrument()) == ZERO
+
+
+def test_before_the_first_fill_there_is_no_position() -> None:
+    made = book()
+    assert made.apply(order("e", "BUY", 1)) is None
+    assert made.of("e") is None
+    assert not made.positions
+
+
+def test_without_any_money_told_what_is_missing_counts_at_the_fills_that_are_known() -> None:
+    made = book()
+    made.apply(filled(order("e", "BUY", 3), (3, 100, 0, "USDT")))
+    record = replace(order("x", "SELL", 2, parent="e"))
+    spec = replace(record.spec, type="MARKET", price=ZERO)
+    record = replace(record, intent=replace(record.intent, spec=spec))
+    record = filled(record, (1, 110, 0, "USDT"))
+    report = OrderReport(order_id="vx", spec=spec, status="FILLED", filled=d(2), filled_quote=ZERO, at_ms=T0 + 300)
+    record, _ = apply(record, Reported(client_id="x", at_ms=T0 + 300, report=report, channel="QUERY"))
+    position = made.apply(record)
+    assert position is not None
+    assert (position.quantity, position.exit_value, position.unexplained) == (d(1), d(220), d(1))
 
 
 # --- against an oracle -----------------------------------------------------------------------------------------------

@@ -42,6 +42,11 @@ def course(**more: Any) -> Course:
         (course(side="SELL", first_stop=105, stop=105, best=95, price="95.1"), Move(d(98), "TRAIL")),
         (course(side="SELL", first_stop=105, stop=105, reached=1, best=97, price=97), Move(d("99.8"), "BREAK_EVEN")),
         (course(best=105, price=0), None),
+        (course(best=105, atr=0, price=106), None),
+        (course(best=105, first_stop=100, price="104.9"), None),
+        (course(reached=1, stop="100.1"), Move(d("100.2"), "BREAK_EVEN")),
+        (course(reached=1, price="100.3"), None),
+        (course(reached=1, price="100.31"), Move(d("100.2"), "BREAK_EVEN")),
     ],
 )  # fmt: skip
 def test_where_it_goes(made: Course, move: Move | None) -> None:
