@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 from collections.abc import AsyncIterator, Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 
+import core.trading.sending
 from core.bus import Bus
 from core.clock import LiveClock
 from core.credentials import Credentials
@@ -33,6 +36,8 @@ from core.messages import (
     TriggerStats,
     Universe,
 )
+from core.risk.gates import BUDGET_S, judge
+from core.risk.view import AuthorisationView
 from core.settings import Feed, Market, Network, Settings
 from core.settings_live import LiveSettings
 from core.settings_risk import RiskSettings
@@ -242,14 +247,11 @@ class OrderRig:
 
     def denials(self, **changes: Any) -> list[str]:
         """Why a small entry would not pass now."""
-        from core.risk.gates import judge
-        from core.risk.view import AuthorisationView
-
         self.path.risk.arm(600.0)
         proposal = self.path.propose(self.wish(**changes))
         given = AuthorisationView(order_hash="h", authorised_hash="h", age_s=0.0, used=False)
         view = self.path.risk.view(proposal.draft, given)
-        return [denial.words for denial in judge(view, self.clock.monotonic).denials]
+        return [denial.words for denial in judge(view, lambda: 0.0).denials]
 
     async def enter(self, **changes: Any) -> Submission:
         """Confirm and send an entry."""
@@ -420,6 +422,8 @@ async def order_rig(
     """A running rig; `trading` are settings of that section, `risk` of the other."""
     venue, _, category = where.partition("-")
     clock = LiveClock(rate=rate, start_ms=START_MS)
+    monkeypatch = pytest.MonkeyPatch()  # the gates' time limit is real time, and the clock is not
+    monkeypatch.setattr(core.trading.sending, "judge", functools.partial(judge, budget_s=BUDGET_S * rate * 4))
     market = SeededMarket(
         seed, 5, clock, venue=venue, category=category, depth_per_s=2.0, quotes_per_s=2.0, trades_per_s=1.0, even=True
     )
@@ -432,4 +436,5 @@ async def order_rig(
                 await rig.start_desk()
             yield rig
         finally:
+            monkeypatch.undo()
             await rig.stop()

@@ -35,7 +35,7 @@ async def unknown(rig: OrderRig, client_id: str) -> None:
 
 @pytest.mark.parametrize("where", VENUES)
 async def test_f01_an_accepted_order_without_an_answer_is_adopted(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, answer_s=2.0) as rig:
+    async with order_rig(where, tmp_path, reconcile_orders_s=600.0, answer_s=2.0) as rig:
         rig.faults.lose_answer(f"POST {rig.place}", 1)
         rig.faults.private_freeze(60.0)
         record = await rig.entered(resting=True)
@@ -49,7 +49,7 @@ async def test_f01_an_accepted_order_without_an_answer_is_adopted(where: str, tm
 async def test_f02_an_accepted_and_filled_order_without_an_answer_is_adopted_with_its_fills(
     where: str, tmp_path: Path
 ) -> None:
-    async with order_rig(where, tmp_path) as rig:
+    async with order_rig(where, tmp_path, reconcile_orders_s=600.0) as rig:
         rig.faults.lose_answer(f"POST {rig.place}", 1)
         rig.faults.private_freeze(20.0)
         record = await rig.entered()
@@ -63,7 +63,7 @@ async def test_f02_an_accepted_and_filled_order_without_an_answer_is_adopted_wit
 
 @pytest.mark.parametrize("where", VENUES)
 async def test_f03_an_order_that_never_arrived_is_proven_so_by_three_channels(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, rate=20.0) as rig:
+    async with order_rig(where, tmp_path, reconcile_orders_s=600.0, rate=20.0) as rig:
         rig.faults.lose_request(f"POST {rig.place}", 1)
         began_ms = rig.clock.now_ms()
         record = await rig.entered(resting=True)
@@ -107,7 +107,7 @@ async def test_f04_while_nobody_answers_it_stays_unknown_and_the_symbol_locked(w
 async def test_f05_a_servers_error_after_the_order_was_taken_is_no_refusal(
     where: str, status: int, body: str, tmp_path: Path
 ) -> None:
-    async with order_rig(where, tmp_path) as rig:
+    async with order_rig(where, tmp_path, reconcile_orders_s=600.0) as rig:
         rig.faults.fail_after(f"POST {rig.place}", status, body, 1)
         rig.faults.private_freeze(30.0)
         moves: list[Moved] = []
