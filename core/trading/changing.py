@@ -31,6 +31,9 @@ from core.venue import Rejected
 
 NO_ANSWER = Cancelled(outcome="UNKNOWN", code="NO_ANSWER", text="no answer in time; the venue is being asked")
 
+REPEATS = 7
+"""So often the end of a cancelled order is asked for, at growing distances, before a person is called."""
+
 log = logging.getLogger("tradetui.trading")
 
 
@@ -80,17 +83,36 @@ class Changes:
     async def _cancel(self, record: OrderRecord, answer: asyncio.Future[Cancelled]) -> None:
         client_id = record.client_id
         try:
-            await self._ask(lambda: self._broker.cancel(key_of(record)), client_id, CancelAnswered, answer)
+            told = await self._ask_cancel(record, answer)
         finally:
             self._cancels.pop(client_id, None)
-        await self._see_it_end(client_id)
+        await self._see_it_end(record, told)
 
-    async def _see_it_end(self, client_id: str) -> None:
-        """The proof usually comes by the stream; when it does not, ask for it."""
-        await self._clock.sleep(self._live.current.trading.answer_s)
-        record = self._records.orders.get(client_id)
-        if record is not None and record.state == "CANCEL_PENDING":
-            self._resolver.ask(client_id, ("QUERY", "TRADES"))
+    async def _ask_cancel(self, record: OrderRecord, answer: asyncio.Future[Cancelled]) -> Cancelled:
+        return await self._ask(lambda: self._broker.cancel(key_of(record)), record.client_id, CancelAnswered, answer)
+
+    async def _see_it_end(self, record: OrderRecord, told: Cancelled) -> None:
+        """The proof usually comes by the stream. When it does not, ask for it; a cancel that may be lost is sent again.
+
+        Sending it again is safe: an order is cancelled once, however often that is asked for.
+        """
+        client_id, answer_s = record.client_id, self._live.current.trading.answer_s
+        for doubling in range(REPEATS):
+            await self._clock.sleep(answer_s * 2.0 ** min(doubling, 3))
+            now = self._records.orders.get(client_id)
+            if now is None or now.state != "CANCEL_PENDING" or now.quarantine or client_id in self._cancels:
+                return
+            if told.outcome == "UNKNOWN":
+                self._records.hear(CancelSent(client_id=client_id, at_ms=self._clock.now_ms()))
+                told = await self._ask_cancel(now, asyncio.get_running_loop().create_future())
+            else:
+                self._resolver.ask(client_id, ("QUERY", "TRADES"))
+        spec = record.intent.spec
+        text = (
+            f"order {client_id} ({spec.side} {spec.symbol}) was cancelled, and the venue gave no proof of its end: look at "
+            "the venue's website, it may still fill"
+        )
+        self._records.alarm("CANCEL_UNPROVEN", text, record)
 
     # --- amend -------------------------------------------------------------------------------------------------------
 
@@ -155,7 +177,7 @@ class Changes:
         client_id: str,
         kind: type[CancelAnswered | AmendAnswered],
         answer: asyncio.Future[Cancelled],
-    ) -> None:
+    ) -> Cancelled:
         """The request, with the limit after which its outcome is unknown; a later answer still counts when it comes."""
         asking = asyncio.ensure_future(_outcome(request))
         try:
@@ -165,6 +187,7 @@ class Changes:
             told = await asking
             self._hear(kind, client_id, told)
             _give(answer, told)
+            return told
         finally:
             if not asking.done():
                 asking.cancel()

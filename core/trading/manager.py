@@ -26,7 +26,7 @@ from core.trading.draft import Gatekeeper, OrderDraft, Submission
 from core.trading.evidence import CancelAnswered, CancelSent, Evidence, Refused, Reported, Resolved, StreamGap
 from core.trading.journal import Journal
 from core.trading.no_trace import NoTraceRule
-from core.trading.order import OrderReport
+from core.trading.order import ZERO, OrderReport
 from core.trading.order_record import OrderRecord
 from core.trading.records import Observer, OrderRecords
 from core.trading.resolver import Resolver, key_of
@@ -73,6 +73,9 @@ class OrderManager:
         """Rebuild the orders from the journal; what was on its way is unknown, and the venue is asked about all that lives."""
         self._records.load(self._journal.entries)
         self.stream_gap()
+        for record in self.orders.values():
+            if record.unexplained > ZERO:  # the program ended before it knew all fills of what has ended
+                self._resolver.ask(record.client_id, ("TRADES",))
 
     async def run(self) -> None:
         """Watch over orders of unknown outcome until cancelled."""

@@ -24,6 +24,7 @@ class NoTraceRule(Struct, frozen=True, kw_only=True):
     queries: int = 3
     spacing_ms: int = 5_000
     grace_ms: int = 5_000
+    lost_ms: int = 10_000
 
 
 class Silence(Struct, frozen=True, kw_only=True):

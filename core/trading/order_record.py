@@ -57,8 +57,8 @@ class Amend(Struct, frozen=True, kw_only=True):
 class OrderRecord(Struct, frozen=True, kw_only=True):
     """The facts of one order and what follows from them. Made by `born`, changed only by `order_reducer.apply`.
 
-    `amends` stand in the order they were sent. `filled`, `average_price` (0: not known), `fees` by asset, `anomalies` and
-    `state` follow from the other fields.
+    `cancel_lost_ms`: when the newest cancel turned out to have no answer, 0 if it has one. `amends` stand in the order they
+    were sent. `filled`, `average_price` (0: not known), `fees` by asset, `anomalies` and `state` follow from the other fields.
     `quarantine` holds the code that put it there, empty for none. `order_ids` of the venue, usually one. `refusal`: the
     venue's words to our send, None for none. `repeats` counts evidence that told nothing new.
     """
@@ -73,6 +73,7 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     refusal: str | None = None
     venue: tuple[VenueOrder, ...] = ()
     cancels_open: int = 0
+    cancel_lost_ms: int = 0
     amends: tuple[Amend, ...] = ()
     vanished: bool = False
     silence: Silence | None = None
@@ -142,6 +143,11 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     def may_cancel(self) -> bool:
         """Whether a cancel may be sent: an unknown order is never cancelled by guess."""
         return self.state in LIVE
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the venue must be asked until it is known what became of the order, or of its cancel."""
+        return self.state == "UNKNOWN" or (self.state == "CANCEL_PENDING" and self.cancel_lost_ms > 0)
 
     @property
     def may_amend(self) -> bool:

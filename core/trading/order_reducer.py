@@ -53,7 +53,7 @@ from core.trading.order_record import (
     venue_order,
     with_order,
 )
-from core.trading.states import LIVE, MAYBE_LIVE, OWN_ACTS, PRE_SEND, Cause, after_own_act, judge
+from core.trading.states import DONE, LIVE, MAYBE_LIVE, OWN_ACTS, PRE_SEND, Cause, after_own_act, judge
 
 Step = tuple[OrderRecord, Cause | None]
 
@@ -253,7 +253,7 @@ def _reported(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> Ste
         record = replace(record, mismatches=tuple(sorted({*record.mismatches, mismatch})))
     if mismatch == "SPEC_MISMATCH":
         return record, "OPEN"
-    record = _shown(record, report)
+    record = _stands(_shown(record, report), evidence, rule)
     before = venue_order(record.venue, report.order_id)
     after = told(before, report)
     venue = with_order(record.venue, after)
@@ -271,6 +271,14 @@ def _mismatch(record: OrderRecord, report: OrderReport) -> str:
     if ZERO not in (ours.quantity, theirs.quantity) and theirs.quantity not in known:
         return "QUANTITY_DIFFERS"
     return ""
+
+
+def _stands(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> OrderRecord:
+    """An order the venue shows open, asked long after a cancel without an answer, was not cancelled."""
+    lost_ms = record.cancel_lost_ms
+    if not lost_ms or evidence.report.status in ENDS or evidence.asked_ms < lost_ms + rule.lost_ms:
+        return record
+    return replace(record, cancels_open=0, cancel_lost_ms=0)
 
 
 def _shown(record: OrderRecord, report: OrderReport) -> OrderRecord:
@@ -322,15 +330,18 @@ def _trades_listed(record: OrderRecord, evidence: TradesListed, rule: NoTraceRul
 
 
 def _cancel_sent(record: OrderRecord, evidence: CancelSent, rule: NoTraceRule) -> Step:
-    return replace(record, cancels_open=record.cancels_open + 1), "CANCEL_SEND"
+    return replace(record, cancels_open=record.cancels_open + 1, cancel_lost_ms=0), "CANCEL_SEND"
 
 
 def _cancel_answered(record: OrderRecord, evidence: CancelAnswered, rule: NoTraceRule) -> Step:
-    refused = evidence.outcome == "REFUSED"
-    return replace(record, cancels_open=max(0, record.cancels_open - refused)), "CANCEL_ANSWER"
+    still_open = max(0, record.cancels_open - (evidence.outcome == "REFUSED"))
+    lost_ms = evidence.at_ms if evidence.outcome == "UNKNOWN" and still_open else 0
+    return replace(record, cancels_open=still_open, cancel_lost_ms=lost_ms), "CANCEL_ANSWER"
 
 
 def _amend_sent(record: OrderRecord, evidence: AmendSent, rule: NoTraceRule) -> Step:
+    if record.state in DONE:  # it ended while the amend was written down: nothing is sent
+        return record, "AMEND_SEND"
     return replace(record, amends=(*record.amends, Amend(spec=evidence.spec))), "AMEND_SEND"
 
 

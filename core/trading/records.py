@@ -18,7 +18,9 @@ from core.clock import Clock
 from core.messages import Fault, OrderAlarm, Replay, Severity
 from core.trading.evidence import (
     Alarm,
+    AmendAnswered,
     Ask,
+    CancelAnswered,
     Channel,
     Effect,
     Evidence,
@@ -90,7 +92,17 @@ class OrderRecords:
             elif record.state in ("DRAFT", "CONFIRMED"):
                 text = "the program ended before it was sent"
                 self.hear(Voided(client_id=record.client_id, at_ms=now_ms, code="NOT_SENT", text=text))
+            self._lost_answers(record, now_ms)
         self._forget()
+
+    def _lost_answers(self, record: OrderRecord, now_ms: int) -> None:
+        """Cancels and amends nobody waits for any more."""
+        at: dict[str, Any] = {"client_id": record.client_id, "at_ms": now_ms, "outcome": "UNKNOWN", "code": "CRASH"}
+        if record.state == "CANCEL_PENDING":
+            self.hear(CancelAnswered(**at))
+        for amend in record.amends:
+            if amend.outcome is None:
+                self.hear(AmendAnswered(**at))
 
     def _expire(self, entries: list[Entry], now_ms: int) -> None:
         """No authorisation outlives the program that made it."""

@@ -98,6 +98,8 @@ class Resolver:
                     return
                 if record.state == "UNKNOWN":
                     channels |= set(ALL_CHANNELS)
+                elif record.in_doubt:
+                    channels.add("QUERY")
                 if not channels:
                     return
                 self._wanted[client_id] |= await self._round(record, channels)
@@ -108,7 +110,7 @@ class Resolver:
 
     def _wait_s(self, client_id: str, rounds: int) -> float:
         record = self._records.orders.get(client_id)
-        if record is None or (record.state != "UNKNOWN" and not self._wanted[client_id]):
+        if record is None or not (record.in_doubt or self._wanted[client_id]):
             return 0.0
         if client_id in self._alarmed:
             return PATIENT_WAIT_S

@@ -97,7 +97,9 @@ ROWS: tuple[Move, ...] = (
     *_moves("PARTIAL", "UNKNOWN", "NOT_FOUND", "ORDER_VANISHED"),
     *_moves("CANCEL_PENDING", "FILLED", "FILL END"),
     *_moves("CANCEL_PENDING", "CANCELLED EXPIRED REJECTED", "END OPERATOR"),
-    *_moves("CANCEL_PENDING", "WORKING PARTIAL", "CANCEL_ANSWER"),  # the venue refused the cancel: the order stands
+    # The venue refused the cancel, or shows the order open long after a cancel without an answer: the order stands.
+    *_moves("CANCEL_PENDING", "WORKING PARTIAL", "CANCEL_ANSWER OPEN"),
+    *_moves("CANCEL_PENDING", "PARTIAL", "FILL"),
     # The quantity of an amended order turns out to be what was filled already.
     *_moves("PARTIAL CANCEL_PENDING UNKNOWN", "FILLED", "AMEND_ANSWER OPEN"),
     # Ends are reopened by what happened, never by what was expected.

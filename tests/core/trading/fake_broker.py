@@ -30,6 +30,7 @@ from core.trading.order import ZERO, Fill, OrderReport, OrderSpec, OrderStatus
 
 T = TypeVar("T")
 OPEN = ("NEW", "PARTIALLY_FILLED", "UNTRIGGERED")
+GONE = Cancelled(outcome="GONE", code="-2011", text="Unknown order sent.")
 ALL_FEATURES = Features(oco=True, replace=True, amend=True)
 
 
@@ -77,6 +78,11 @@ class FakeBroker:
         else:
             self._always.pop(kind, None)
 
+    def heal(self) -> None:
+        """Every request is well again."""
+        self._steps.clear()
+        self._always.clear()
+
     def count(self, kind: str) -> int:
         return sum(name == kind for name, _ in self.calls)
 
@@ -123,6 +129,8 @@ class FakeBroker:
         permit.check(spec, self.clock.now_ms())
 
         def act() -> Replaced:
+            if self.held[old.client_id].status not in OPEN:
+                return Replaced(cancelled=GONE, placed=None, code="-2021", text="nothing to replace")
             gone = self.ends(old.client_id)
             return Replaced(cancelled=Cancelled(outcome="ACCEPTED", reports=(gone,)), placed=self._take(spec))
 
@@ -132,7 +140,10 @@ class FakeBroker:
         permit.check(spec, self.clock.now_ms())
 
         def act() -> Cancelled:
-            self.held[key.client_id] = replace(self.held[key.client_id], spec=spec)
+            before = self.held[key.client_id]
+            if before.status not in OPEN or spec.quantity <= before.filled:
+                return Cancelled(outcome="REFUSED", code="110001", text="order does not exist or is too far filled")
+            self.held[key.client_id] = replace(before, spec=spec)
             return Cancelled(outcome="ACCEPTED")
 
         return await self._request("amend", key.client_id, act)
@@ -140,7 +151,7 @@ class FakeBroker:
     async def cancel(self, key: OrderKey) -> Cancelled:
         def act() -> Cancelled:
             if self.held[key.client_id].status not in OPEN:
-                return Cancelled(outcome="GONE", code="-2011", text="Unknown order sent.")
+                return GONE
             self.ends(key.client_id)
             return Cancelled(outcome="ACCEPTED")
 

@@ -37,7 +37,8 @@ PATIENCE_S = 20.0
 
 
 class FakeGatekeeper:
-    """Implements `Gatekeeper`: a sound view of every draft, with `facts` replaced; `position` is what is held."""
+    """Implements `Gatekeeper`: a sound view of every draft, with `facts` replaced; `position` is
+    what exits find held."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -57,7 +58,7 @@ class FakeGatekeeper:
             instrument=self.instrument, authorisation=authorisation,
         )  # fmt: skip
         day = TradingDay(equity=D(10_000), ends_ms=NOW + 86_400_000)
-        positions = (held(SYMBOL, str(self.position)),) if self.position else ()
+        positions = (held(SYMBOL, str(self.position)),) if self.position and draft.act != "ENTRY" else ()
         return changed(view, account__positions=positions, loss__day=day, **self.facts)
 
     def tighten(self, to: TradingState, cause: str) -> None:

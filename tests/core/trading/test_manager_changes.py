@@ -122,6 +122,27 @@ async def test_a_cancel_whose_proof_does_not_come_is_asked_about(office):
     assert office.state(name) == "CANCELLED"
 
 
+async def test_a_cancel_that_was_lost_is_sent_again(office):
+    name = await office.working()
+    for _ in range(2):
+        office.broker.next("cancel", carried_out=False, error=NoAnswer("TIMEOUT", "lost"))
+    assert (await office.manager.cancel(name)).outcome == "UNKNOWN"
+    await quiet(office, 3)
+    assert (office.state(name), office.broker.count("cancel")) == ("CANCEL_PENDING", 2)
+    await quiet(office, 20)
+    assert (office.state(name), office.broker.count("cancel")) == ("CANCELLED", 3)
+    assert office.alarms() == []
+
+
+async def test_an_end_that_is_never_proven_calls_a_person(office):
+    name = await office.working()
+    office.broker.always("cancel", carried_out=False, answer=Cancelled(outcome="ACCEPTED"))
+    await office.manager.cancel(name)
+    await quiet(office, 120)
+    assert (office.state(name), office.broker.count("cancel")) == ("CANCEL_PENDING", 1)
+    assert office.alarms() == ["CANCEL_UNPROVEN"]
+
+
 async def test_a_cancel_that_meets_a_fill_ends_filled(office):
     name = await office.working()
     office.broker.fill(name, "10")

@@ -177,6 +177,20 @@ async def test_a_restart_asks_about_every_order_that_lived(office):
     await again.close()
 
 
+async def test_a_restart_asks_for_fills_nobody_has_told_yet(office):
+    office.broker.always("trades", error=Retryable("down"))
+    name = await office.working()
+    report = office.broker.fill(name, "10")
+    office.manager.on_report(replace(report, fill=None))
+    assert (office.state(name), office.record(name).unexplained) == ("FILLED", D(10))
+    await office.close()
+    office.broker.heal()
+    again = await Office.open(office.folder, office.broker)
+    await again.until(lambda: not again.record(name).unexplained)
+    assert [one.quantity for one in again.executions()] == [D(10)]
+    await again.close()
+
+
 async def test_an_end_of_the_program_leaves_an_unanswered_order_unknown(office):
     gate = asyncio.Event()
     office.broker.next("place", gate=gate)
@@ -210,7 +224,6 @@ async def test_orders_that_are_over_are_forgotten_oldest_first_families_together
     assert done.record is not None
     stop = done.record.client_id
     office.manager.on_report(office.broker.fill(parent, "6"))
-    office.gates.position = D(0)  # for the gates alone: one position at a time is a limit of theirs
     old = []
     for _ in range(20):
         name = await office.working()

@@ -32,6 +32,7 @@ from core.trading.evidence import (
     Voided,
 )
 from core.trading.no_trace import NoTraceRule
+from core.trading.order import OrderStatus
 from core.trading.order_record import EVIDENCE_KEPT, born
 from core.trading.order_reducer import HALTING, HARMLESS, REMEDIES, apply
 from core.trading.states import ROWS
@@ -44,6 +45,7 @@ from tests.core.trading.evidence_builders import (
     fill,
     fold,
     intent,
+    report,
     reported,
     sent_order,
     spec,
@@ -236,6 +238,24 @@ def test_a_cancel_is_pending_until_the_venue_says_so():
     assert apply(pending, cancel_answered("REFUSED"))[0].state == "WORKING"
     _, effects = apply(pending, cancel_answered("GONE"))
     assert effects == (Ask(CLIENT, ("QUERY", "TRADES")),)
+
+
+def test_an_order_shown_open_long_after_a_cancel_without_an_answer_stands():
+    def shown(asked_ms: int, status: OrderStatus = "NEW") -> Reported:
+        return Reported(client_id=CLIENT, at_ms=asked_ms + 5, report=report(status), channel="QUERY", asked_ms=asked_ms)
+
+    lost, _ = fold(sent_order(), [reported("NEW"), CANCEL, cancel_answered("UNKNOWN")])
+    assert (lost.state, lost.in_doubt) == ("CANCEL_PENDING", True)
+    assert apply(lost, shown(T0 + 200 + 9_999))[0].state == "CANCEL_PENDING"
+    assert apply(lost, reported("NEW", at_ms=T0 + 99_000))[0].state == "CANCEL_PENDING", "a stream's report may be old"
+    stands, effects = apply(lost, shown(T0 + 200 + 10_000))
+    assert (stands.state, stands.cancels_open, stands.in_doubt, codes(effects, Alarm)) == ("WORKING", 0, False, [])
+    assert apply(lost, shown(T0 + 200 + 10_000, "CANCELED"))[0].state == "CANCELLED"
+    assert apply(stands, reported("CANCELED"))[0].state == "CANCELLED"
+    answered, _ = fold(lost, [cancel_answered("ACCEPTED"), shown(T0 + 99_000)])
+    assert answered.state == "CANCEL_PENDING"
+    again, _ = fold(lost, [CANCEL, shown(T0 + 99_000)])
+    assert again.state == "CANCEL_PENDING"
 
 
 def test_of_two_cancels_one_refused_leaves_the_other_pending():
