@@ -332,10 +332,10 @@ def book_of(trades: list[dict[str, Any]]) -> Answer:
 @pytest.mark.parametrize("since", [0, 2, 5, 8])
 async def test_trades_are_complete_over_all_pages(monkeypatch: pytest.MonkeyPatch, count: int, since: int) -> None:
     monkeypatch.setattr(trade_list, "PAGE", 4)
-    trades = [trade(n, n % 3 + 1, AT + n) for n in range(count)]
+    trades = [trade(n, n % 3 + 1, AT + 1000 * n) for n in range(count)]
     async with desk(book_of(trades)) as on:
         monkeypatch.setattr(trading, "SLACK_MS", 0)
-        told = await on.broker.trades("BTCUSD", AT + since)
+        told = await on.broker.trades("BTCUSD", AT + 1000 * since)
         assert [fill.trade_id for fill in told.fills] == [str(n) for n in range(since, count)]
         assert all(fill.client_id == f"tt1-{fill.order_id}" for fill in told.fills)
         assert told.complete
@@ -355,7 +355,7 @@ async def test_trades_are_asked_for_by_the_venues_clock(ahead_ms: int) -> None:
                 at_ms=on.clock.now_ms(),
             )
         )
-        since_ms = on.clock.now_ms()
+        since_ms = on.clock.now_ms()  # the trade comes after it, on the venue's clock
         on.venue.answer = book_of([trade(1, 1, on.venue.now_ms() + 5)])
         told = await on.broker.trades("BTCUSD", since_ms)
         assert len(told.fills) == 1
@@ -372,7 +372,7 @@ async def test_trades_of_an_order_nobody_knows_prove_nothing_about_ours() -> Non
 async def test_trades_whose_pages_do_not_end_are_not_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_list, "PAGE", 2)
     monkeypatch.setattr(trade_list, "MAX_PAGES", 2)
-    async with desk(book_of([trade(n, 1, AT + n) for n in range(9)])) as on:
+    async with desk(book_of([trade(n, 1, AT + 1000 * n) for n in range(9)])) as on:
         assert not (await on.broker.trades("BTCUSD", AT)).complete
 
 
