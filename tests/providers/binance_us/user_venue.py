@@ -114,7 +114,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def user_desk(venue: UserVenue, rate: float = 50.0) -> AsyncIterator[Desk]:
+async def user_desk(venue: UserVenue, rate: float = 20.0) -> AsyncIterator[Desk]:
     """The broker's user stream against `venue`, running."""
     clock = LiveClock(rate)
     async with (
