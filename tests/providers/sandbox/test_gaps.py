@@ -80,7 +80,7 @@ def test_followers_and_snapshots_always_agree_after_the_next_event(steps):
                         follower.take(event)
             assert all(follower.shows(gaps.book(SYMBOL)) for follower in followers)
     book = gaps.book(SYMBOL)
-    assert 0 < min(price for price, _ in (*book.bids, *book.asks))
+    assert min(price for price, _ in (*book.bids, *book.asks)) > 0
     assert book.bids[0][0] < book.asks[0][0]
 
 
