@@ -17,6 +17,7 @@ from core.messages import (
     OrderStatus,
     PositionStatus,
     StopTruth,
+    TradeClosed,
 )
 from tests.builders import CATEGORY, NOW_MS, VENUE
 
@@ -126,6 +127,17 @@ def gates(client_id: str = "tt-1-a", symbol: str = "SOLUSDT", **changes: object)
         ),
     }  # fmt: skip
     made: GateReport = _of_venue(GateReport, fields, changes)
+    return made
+
+
+def closed(symbol: str = "SOLUSDT", **changes: object) -> TradeClosed:
+    fields: dict[str, object] = {
+        "symbol": symbol, "trade_id": f"over-{symbol}", "side": "BUY", "quantity": Decimal("3.280"),
+        "entry_price": Decimal("152.35"), "exit_price": Decimal("150.88"), "result": Decimal("-4.92"), "fees": Decimal("0.99"),
+        "slippage": Decimal("0.02"), "risked": Decimal("4.76"), "r_multiple": -1.03, "why": "STOP",
+        "reasons": ("bos ↑ +5.0 pp", "ema_stack +4.1 pp"), "opened_ms": NOW_MS - 50 * MINUTE, "closed_ms": NOW_MS - 21 * MINUTE,
+    }  # fmt: skip
+    made: TradeClosed = _of_venue(TradeClosed, fields, changes)
     return made
 
 

@@ -1,7 +1,7 @@
 """What the screens know of orders, positions and the account: the newest message of each, and bounded rings of what happened.
 
-A part of the view store. `version` counts anything worth painting on the Orders screen; `status_version` what the status bar
-shows. Orders that have ended are kept as far as `ENDED_SHOWN` goes, so that a session of days does not grow.
+A part of the view store. `version` counts anything worth painting on the Orders screen. Orders that have ended are kept as far
+as `ENDED_SHOWN` goes, so that a session of days does not grow.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ class TradingStore:
         self.away: list[OrderAlarm] = []
         """What happened while the program did not run, as told at start."""
         self.version = 0
-        self.status_version = 0
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -88,11 +87,17 @@ class TradingStore:
         """Fills of one order that are still remembered, oldest first."""
         return [fill for fill in self.executions if fill.client_id == client_id]
 
+    def alarms_of(self, symbol: str, client_id: str = "") -> list[OrderAlarm]:
+        """What was alarming about a symbol, or about one order, oldest first."""
+        return [
+            alarm for alarm in self.alarms if alarm.symbol == symbol and (not client_id or alarm.client_id == client_id)
+        ]
+
     # --- writing: one tiny handler per message -----------------------------------------------------------------------
 
     def on_account(self, message: AccountStatus) -> None:
         self.account = message
-        self._changed(status=True)
+        self.version += 1
 
     def on_order(self, message: OrderStatus) -> None:
         key = message.client_id or message.order_id
@@ -100,56 +105,52 @@ class TradingStore:
         self.orders[key] = message
         if len(self.orders) > ORDERS_MOST:
             self._forget_oldest()
-        self._changed(status=True)
+        self.version += 1
 
     def on_position(self, message: PositionStatus) -> None:
         if message.closed:
             self.positions.pop(message.trade_id, None)
         else:
             self.positions[message.trade_id] = message
-        self._changed(status=True)
+        self.version += 1
 
     def on_closed(self, message: TradeClosed) -> None:
         self.positions.pop(message.trade_id, None)
         self.closed.append(message)
-        self._changed(status=True)
+        self.version += 1
 
     def on_execution(self, message: Execution) -> None:
         self.executions.append(message)
-        self._changed()
+        self.version += 1
 
     def on_discrepancy(self, message: Discrepancy) -> None:
         if message.settled:
             self.discrepancies.pop(message.key, None)
         else:
             self.discrepancies[message.key] = message
-        self._changed(status=True)
+        self.version += 1
 
     def on_alarm(self, message: OrderAlarm) -> None:
         self.alarms.append(message)
         if message.code == AWAY:
             self.away.append(message)
         self._say(message.text, message.severity, message.at_ms)
-        self._changed()
+        self.version += 1
 
     def on_gates(self, message: GateReport) -> None:
         self.gates.pop(message.client_id, None)
         self.gates[message.client_id] = message
         while len(self.gates) > GATES_KEPT:
             del self.gates[next(iter(self.gates))]
-        self._changed()
+        self.version += 1
 
     def on_halt(self, message: HaltReport) -> None:
         self.halt = message
-        self._changed(status=True)
+        self.version += 1
 
     def on_refused(self, message: Refused) -> None:
         what = f"{message.command} {message.symbol}".rstrip()
         self._say(f"{what} refused: {message.words}", "error", message.at_ms)
-
-    def _changed(self, *, status: bool = False) -> None:
-        self.version += 1
-        self.status_version += status
 
     def _forget_oldest(self) -> None:
         """Ended orders leave in the order of their last change."""

@@ -118,6 +118,16 @@ def protected() -> list[Message]:
         trade.execution(),
         trade.execution(trade_id="5502", quantity=Decimal("2.000"), at_ms=NOW_MS - MINUTE),
         trade.gates(),
+        trade.closed("BCHUSDT", entry_price=Decimal("331.2"), exit_price=Decimal("327.9")),
+        trade.closed(
+            "ATOMUSDT",
+            entry_price=Decimal("4.618"),
+            exit_price=Decimal("4.731"),
+            result=Decimal("11.40"),
+            r_multiple=1.62,
+            why="TARGET",
+            closed_ms=NOW_MS - 4 * MINUTE,
+        ),
     ]
 
 

@@ -212,6 +212,6 @@ def hint(desk: Desk, item: Item | None) -> Line:
     if order is not None:
         said = order.reason or f"{order.side.lower()} {kind_word(order)} {order.client_id or order.order_id}"
         return [(f" {order.symbol}: {said}", "dim")]
-    if (difference := trading.discrepancies.get(item.key)) is not None:
+    if item.kind == "discrepancy" and (difference := trading.discrepancies.get(item.key)) is not None:
         return [(f" {difference.text}", "warn")]
     return []

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from core.messages import Discrepancy, EvidenceLine, GateReport, OrderStatus, PositionStatus
+from core.messages import (
+    Discrepancy,
+    EvidenceLine,
+    GateReport,
+    OrderAlarm,
+    OrderStatus,
+    PositionStatus,
+    TradeClosed,
+)
 from tui.desk import Desk
-from tui.format import clock_text, money
+from tui.format import clock_text, money, signed
 from tui.trading_store import needs_resolving
 from tui.widgets.line_panel import Line, fold
 from tui.widgets.orders_list import Item
@@ -20,6 +28,8 @@ from tui.widgets.trading_words import (
     why,
 )
 
+ALARMS_SHOWN = 3
+
 
 def detail_lines(desk: Desk, item: Item | None, width: int) -> list[Line]:
     """Lines of at most `width` cells; what has gone meanwhile says so."""
@@ -33,6 +43,8 @@ def detail_lines(desk: Desk, item: Item | None, width: int) -> list[Line]:
         lines = _order(desk, order)
     elif item.kind == "discrepancy" and (difference := trading.discrepancies.get(item.key)) is not None:
         lines = _discrepancy(desk, difference)
+    elif item.kind == "trade" and (over := [one for one in trading.closed if one.trade_id == item.key]):
+        lines = _trade(desk, over[-1])
     else:
         return [[(f" {item.key} is not open any more", "dim")]]
     return [piece for line in lines for piece in (fold(line, width, 4) if line else [line])]
@@ -74,7 +86,7 @@ def _position(desk: Desk, position: PositionStatus) -> list[Line]:
         lines.append([(f" {amount(position.dust, glyphs)} is too little to sell", "dim")])
     if position.note:
         lines.append([(f" {position.note}", "text")])
-    return lines
+    return [*lines, *_alarms(desk.store.trading.alarms_of(position.symbol))]
 
 
 def _order(desk: Desk, order: OrderStatus) -> list[Line]:
@@ -109,6 +121,7 @@ def _order(desk: Desk, order: OrderStatus) -> list[Line]:
         lines.append([(f" {said}", "danger" if needs_resolving(order) else "text")])
     if order.alarms:
         lines.append([(f" alarms: {', '.join(order.alarms)}", "warn")])
+    lines += _alarms(desk.store.trading.alarms_of(order.symbol, order.client_id))
     lines += evidence_lines(order.evidence)
     report = desk.store.trading.gates.get(order.client_id)
     if report is not None:
@@ -143,6 +156,43 @@ def gate_lines(desk: Desk, report: GateReport) -> list[Line]:
     lines += [[(f" {no} {answer.label}  ", "danger"), (answer.words, "text")] for answer in denied]
     if passed:
         lines.append([(" " + "  ".join(f"{yes} {label}" for label in passed), "dim")])
+    return lines
+
+
+def _alarms(alarms: list[OrderAlarm]) -> list[Line]:
+    """The newest few, oldest first."""
+    looks = {"error": "danger", "warning": "warn", "info": "dim"}
+    return [
+        [(f" {clock_text(alarm.at_ms)} ", "dim"), (alarm.text, looks[alarm.severity])]
+        for alarm in alarms[-ALARMS_SHOWN:]
+    ]
+
+
+def _trade(desk: Desk, trade: TradeClosed) -> list[Line]:
+    glyphs = desk.glyphs
+    side = "long" if trade.side == "BUY" else "short"
+    result = money(float(trade.result), 2, signed=True, glyphs=glyphs)
+    look = "price_up" if trade.result > 0 else "price_down" if trade.result < 0 else "text"
+    lines: list[Line] = [
+        [
+            (f" {trade.symbol} ", "bright"),
+            (f"{side} {amount(trade.quantity, glyphs)}", "text"),
+            (f" from {price_text(desk, trade.symbol, float(trade.entry_price))}", "text"),
+            (f" to {price_text(desk, trade.symbol, float(trade.exit_price))}", "text"),
+        ],
+        [
+            (" result ", "dim"),
+            (result, look),
+            (f", {signed(trade.r_multiple, 2, glyphs=glyphs)} R of {amount(trade.risked, glyphs)} risked", "text"),
+            (f"; fees {amount(trade.fees, glyphs)}, slippage {amount(trade.slippage, glyphs)}", "dim"),
+        ],
+        [
+            (f" ended: {trade.why.lower().replace('_', ' ')}", "text"),
+            (f"; open from {clock_text(trade.opened_ms)} to {clock_text(trade.closed_ms)}", "dim"),
+        ],
+    ]
+    if trade.reasons:
+        lines.append([(" because of ", "dim"), ("; ".join(trade.reasons), "text")])
     return lines
 
 

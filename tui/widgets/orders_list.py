@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.messages import Discrepancy, OrderStatus, PositionStatus
+from core.messages import Discrepancy, OrderStatus, PositionStatus, TradeClosed
 from tui.desk import Desk
 from tui.format import age, money, signed
 from tui.trading_store import needs_resolving
@@ -28,7 +28,7 @@ from tui.widgets.trading_words import (
     why,
 )
 
-Kind = Literal["position", "order", "discrepancy"]
+Kind = Literal["position", "order", "discrepancy", "trade"]
 
 POSITION_COLUMNS = (
     Column("symbol", "SYMBOL", 100, 8),
@@ -67,11 +67,22 @@ DISCREPANCY_COLUMNS = (
     Column("text", "WORDS", 95, 20, rest=True),
     Column("since", "SINCE", 50, 5, right=True),
 )
+TRADE_COLUMNS = (
+    Column("symbol", "SYMBOL", 100, 8),
+    Column("side", "SIDE", 90, 5),
+    Column("quantity", "QTY", 60, 7, right=True),
+    Column("entry", "ENTRY", 50, 8, right=True),
+    Column("exit", "EXIT", 55, 8, right=True),
+    Column("r", "R", 80, 6, right=True),
+    Column("result", "P&L", 95, 8, right=True),
+    Column("why", "WHY", 85, 12, rest=True),
+    Column("age", "AGE", 70, 4, right=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a line stands for: a position by trade id, an order by its key, a discrepancy by key."""
+    """What a line stands for: a position or a trade that is over by trade id, an order or a discrepancy by its key."""
 
     kind: Kind
     key: str
@@ -106,6 +117,7 @@ def listed(desk: Desk, width: int) -> Listing:
     ]
     _discrepancies(desk, made, width)
     _orders(desk, made, width, groups)
+    _trades(desk, made, width)
     return made
 
 
@@ -216,6 +228,34 @@ def _order_cells(desk: Desk, order: OrderStatus, now_ms: int) -> Cells:
         "why": [(why(order), "danger" if needs_resolving(order) else "text")],
         "client_id": [(order.client_id, "dim")],
         "order_id": [(order.order_id, "dim")],
+    }
+
+
+def _trades(desk: Desk, made: Listing, width: int) -> None:
+    """Trades that are over, as far as this session knows them."""
+    closed = list(reversed(desk.store.trading.closed))
+    if not closed:
+        return
+    _title(made, "TRADES", f"{len(closed)} over, newest first")
+    now_ms = desk.clock.now_ms()
+    header, *lines = _fitted(desk, TRADE_COLUMNS, [_trade_cells(desk, one, now_ms) for one in closed], width)
+    made.lines.append(header)
+    _put(made, [Item("trade", one.trade_id, one.symbol) for one in closed], lines)
+
+
+def _trade_cells(desk: Desk, trade: TradeClosed, now_ms: int) -> Cells:
+    glyphs, symbol = desk.glyphs, trade.symbol
+    look = "price_up" if trade.result > 0 else "price_down" if trade.result < 0 else "text"
+    return {
+        "symbol": [(symbol, "bright")],
+        "side": [("long" if trade.side == "BUY" else "short", "text")],
+        "quantity": [(amount(trade.quantity, glyphs), "text")],
+        "entry": [(price_text(desk, symbol, float(trade.entry_price)), "text")],
+        "exit": [(price_text(desk, symbol, float(trade.exit_price)), "text")],
+        "r": [(signed(trade.r_multiple, 2, glyphs=glyphs), look)],
+        "result": [(money(float(trade.result), 2, signed=True, glyphs=glyphs), look)],
+        "why": [(trade.why.lower().replace("_", " "), "text")],
+        "age": [(age((now_ms - trade.closed_ms) / 1000, glyphs=glyphs), "dim")],
     }
 
 
