@@ -98,7 +98,11 @@ def test_a_lost_state_is_told(tmp_path: Path) -> None:
     heard: list[OrderAlarm] = []
     bus = Bus(SimClock(NOW))
     bus.subscribe(OrderAlarm, heard.append)
-    RiskBook(bus, SimClock(NOW), tmp_path / "risk_state.json", RiskSettings(), "bybit", "linear", paper=False)
+    for _ in range(2):  # not forgotten by a second start, although nothing else happened
+        book = RiskBook(
+            bus, SimClock(NOW), tmp_path / "risk_state.json", RiskSettings(), "bybit", "linear", paper=False
+        )
+        assert book.state.standing.state == "HALTED"
     assert [(alarm.code, alarm.severity) for alarm in heard] == [("RISK_STATE", "error")]
 
 

@@ -123,11 +123,20 @@ def test_perpetuals_use_the_leverage_that_is_set(tmp_path: Path) -> None:
     assert RiskRig(tmp_path / "b", "spot").tell().desk.liquidation(SYMBOL, "BUY", D(1), D(100)) is None
 
 
-def test_a_higher_leverage_at_the_venue_asks_for_less_maintenance(tmp_path: Path) -> None:
+def test_markets_with_less_leverage_ask_for_more_maintenance(tmp_path: Path) -> None:
     rig = RiskRig(tmp_path, "linear").tell()
     assert rig.rule is not None
     rig.rule = replace(rig.rule, max_leverage=D(25))
     assert rig.desk.liquidation(SYMBOL, "BUY", D(1), D(100)) == pytest.approx(D(50) / D("0.98"))
+    rig.rule = replace(rig.rule, max_leverage=D(200))
+    assert rig.desk.liquidation(SYMBOL, "BUY", D(1), D(100)) == pytest.approx(D(50) / D("0.995"))
+
+
+def test_the_same_bet_takes_room_of_the_symbol(tmp_path: Path) -> None:
+    rig = RiskRig(tmp_path, "spot").tell()
+    rig.bars("5m", 300, "ETHUSDT", wave=2.0)
+    rig.position(0.0, quantity="10", symbol="ETHUSDT")
+    assert caps(sized(rig))["SYMBOL_EXPOSURE"] == (D(11_000) / 2 - 1000) / 100
 
 
 def test_a_probability_counts_with_its_lower_bound() -> None:

@@ -91,6 +91,21 @@ def test_a_quote_that_was_delayed_on_the_way_is_as_old_as_its_event(tmp_path: Pa
     assert "5.1 s old" in rig.denied()["QUOTE_AGE"]
 
 
+def test_the_filter_is_held_against_the_average_of_its_minutes_or_the_last_price(tmp_path: Path) -> None:
+    rig = RiskRig(tmp_path, "spot", omit=["trades"]).tell()
+    start = rig.clock.now_ms() // 60_000 * 60_000 + 60_000
+    for minute, price in ((0, 50.0), (1, 100.0), (5, 130.0)):
+        rig.clock.set_ms(start + minute * 60_000)
+        rig.trades(price)
+    assert rig.view().quote.reference == D(115), "the first is six minutes ago"
+    rig.clock.set_ms(start + 10 * 60_000)
+    assert rig.view().quote.reference == D(130)
+    assert rig.rule is not None
+    rig.rule = replace(rig.rule, average_price_minutes=0)
+    rig.trades(131.0)
+    assert rig.view().quote.reference == D(131)
+
+
 def test_a_mark_that_is_no_longer_told_is_none(tmp_path: Path) -> None:
     rig = RiskRig(tmp_path).tell()
     rig.clock.set_ms(rig.clock.now_ms() + 14_900)
@@ -209,7 +224,10 @@ def test_what_was_just_sent_counts_for_pace_and_is_not_sent_twice(tmp_path: Path
     for n in range(6):
         rig.desk.noted(rig.draft(client_id=f"t-{n}", quantity=D(n + 1)), rig.clock.now_ms())
     rig.desk.noted(rig.draft(act="PROTECT", side="SELL"), rig.clock.now_ms())
+    rig.desk.noted(rig.draft(act="EXIT", side="SELL", quantity=D(7)), rig.clock.now_ms())
     assert rig.view().budget.entries_last_minute == 6
+    kept = [one.key.split()[1:4:2] for one in rig.view().budget.recent or ()]
+    assert kept == [["BUY", str(n + 1)] for n in range(6)] + [["SELL", "7"]], "a stop may be sent again at once"
     assert "6 entries in the last minute" in rig.denied()["ORDER_RATE"]
     assert "DUPLICATE_INTENT" not in rig.denied()
     assert "DUPLICATE_INTENT" in rig.denied(quantity=D(3))
