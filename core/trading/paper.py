@@ -50,6 +50,7 @@ from core.venue import Fatal, Instrument, MarketProvider, Rejected, VenueError
 TICK_S = 1.0
 EARLY_S = 1e-6
 """Sleeps may end this much too soon."""
+SHORTEST_S = 0.001
 DEFAULT_ASSET = "USDT"
 
 log = logging.getLogger("tradetui.paper")
@@ -335,8 +336,9 @@ class PaperBroker:
         self._exchange.use(paper)
         self._exchange.expect(symbol)
         self._way.append(request)
+        self._arrive()
         while not request.done:
-            await self._clock.sleep(request.due - self._clock.monotonic())
+            await self._clock.sleep(max(SHORTEST_S, request.due - self._clock.monotonic()))
             self._arrive()
         if request.refused is not None:
             raise request.refused
