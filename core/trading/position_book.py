@@ -170,12 +170,13 @@ class PositionBook:
         rule = self._rules(symbol)
         spot = rule is not None and rule.category == "spot"
         base = rule.base if rule is not None and spot else ""
+        in_coin = {base, UNTOLD} - {""} if spot else set()
         quote = {rule.quote, rule.settle} - {""} if rule is not None else set()
-        in_base = [fee for part in parts for fee in part.fees if fee[0] == base]
+        in_base = [fee for part in parts for fee in part.fees if fee[0] in in_coin]
         in_quote = [fee for part in parts for fee in part.fees if fee[0] in quote]
         others: dict[str, Decimal] = {}
         for asset, fee, _ in (fee for part in parts for fee in part.fees):
-            if asset != base and asset not in quote:
+            if asset != UNTOLD and asset not in in_coin and asset not in quote:
                 others[asset] = others.get(asset, ZERO) + fee
         times = [part.first_ms for part in parts if part.first_ms]
         self._trades[trade_id] = replace(
@@ -193,6 +194,12 @@ class PositionBook:
             changed_ms=max((part.last_ms for part in parts), default=0),
         )
         return self._trades[trade_id]
+
+
+UNTOLD = "?"
+"""The asset of a fee nobody told yet; on spot counted in the coin that was bought."""
+UNTOLD_FEE = Decimal("0.0025")
+"""... and how much of the purchase it is thought to be: more than either venue takes."""
 
 
 def sellable(quantity: Decimal, price: Decimal, rule: Instrument) -> Decimal:
@@ -222,7 +229,9 @@ def _part_of(record: OrderRecord) -> _Part:
     both = (quantity + missing, value + (told if record.average_price else missing * guess))
     first_ms, last_ms = part.first_ms or record.changed_ms, max(part.last_ms, record.changed_ms)
     if spec.side == "BUY":
-        return replace(part, bought=both, unexplained=missing, first_ms=first_ms, last_ms=last_ms)
+        # Coins the fee may have taken cannot be sold: until the fills tell, a stop covers the rest for certain.
+        fees = (*part.fees, (UNTOLD, missing * UNTOLD_FEE, missing * UNTOLD_FEE * guess))
+        return replace(part, bought=both, fees=fees, unexplained=missing, first_ms=first_ms, last_ms=last_ms)
     return replace(part, sold=both, unexplained=missing, first_ms=first_ms, last_ms=last_ms)
 
 

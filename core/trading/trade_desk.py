@@ -183,6 +183,10 @@ class TradeDesk:
             return StopTruth(state="NONE", text="nothing is held")
         return stop_truth(trade, self._guarding.terms(trade), self._teller.moment())
 
+    def planned(self) -> frozenset[str]:
+        """Symbols that have a trade, also one whose entry has not filled."""
+        return frozenset(trade.plan.symbol for trade in self._open.values())
+
     def held(self) -> tuple[Held, ...]:
         """Every position, for the gates."""
         return tuple(held(trade) for trade in self._open.values() if trade.size > ZERO)

@@ -83,7 +83,7 @@ def test_a_filled_quantity_without_its_fills_counts_at_the_price_that_is_known()
     record, _ = apply(record, Reported(client_id="e", at_ms=T0 + 9, report=report, channel="QUERY"))
     position = book().apply(record)
     assert position is not None
-    assert (position.quantity, position.entry_price, position.unexplained) == (d(2), d(99), d(2))
+    assert (position.quantity, position.entry_price, position.unexplained) == (d("1.995"), d(99), d(2))
 
 
 def test_a_liquidation_counts_once_when_it_is_told() -> None:
