@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from core.trading.order import OrderReport
 from core.trading.working import OPEN
@@ -154,7 +155,8 @@ class UserStreams:
 
     def _on_report(self, report: OrderReport) -> None:
         if report.order_id:  # a refused order is answered to whoever sent it, nobody else hears of it
-            self._publish(self._execution(report, _kind(report)))
+            told = replace(report, fill=self._faults.streamed(report.fill)) if report.fill is not None else report
+            self._publish(self._execution(told, _kind(told)))
             self._publish_balances(report.spec.symbol)
 
     def _execution(self, report: OrderReport, kind: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
+from msgspec.structs import replace
 from starlette.datastructures import URL
 
 from core.clock import Clock
@@ -152,7 +153,8 @@ class BybitPrivate:
 
     def _changed(self, desk: OrderDesk, change: Change) -> None:
         if change.execution is not None:
-            self._tell(desk, "execution", execution_row(change.execution, desk.category))
+            told = replace(change.execution, fill=self._faults.streamed(change.execution.fill))
+            self._tell(desk, "execution", execution_row(told, desk.category))
         row = order_row(change.row, desk.category)
         if change.just_triggered:
             self._tell(desk, "order", row | {"orderStatus": "Triggered"})

@@ -6,7 +6,7 @@ For the venues' servers (both go through the same hooks):
   and signature; the answer may be lost, replaced or late, and the request may never be carried out.
 - `take_refusal()`: ask before an order is given to the engine; a `Refused` is answered in place of placing it.
 - `private_opened(connection)` / `private_closed(connection)`: a socket follows an account from now on, or no longer.
-- `push(connection, payload)`: the only way a private message is sent.
+- `push(connection, payload)`: the only way a private message is sent; `streamed(fill)`: how a private message tells a fill.
 - `expire_listeners`, `steal_listeners`: functions without arguments the venue adds to end its listen keys (or the like) and
   to take the private stream away from whoever follows it.
 
@@ -46,6 +46,7 @@ ORDER_COMMANDS = (
     "private_skip",
     "private_duplicate",
     "private_reorder",
+    "private_other_ids",
     "private_delay",
     "expire_listen_key",
     "steal_stream",

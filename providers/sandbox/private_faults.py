@@ -1,4 +1,4 @@
-"""Faults of private streams: messages lost, doubled, swapped or late, sockets cut, and the stream taken away.
+"""Faults of private streams: messages lost, doubled, swapped or late, fills under other ids, sockets cut, the stream taken away.
 
 The hooks for the venues' servers are described in `order_faults`.
 """
@@ -11,9 +11,14 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from core.clock import Clock
+from core.trading.order import Fill
 from providers.sandbox.sockets import Connection
+
+OTHER_IDS = 900_000_000
+"""What a fill's id is raised by where the stream tells it under another than REST."""
 
 PrivateFaultKind = Literal["skip", "duplicate", "reorder"]
 
@@ -35,6 +40,7 @@ class PrivateFaults:
         self.private_faults: list[PrivateFault] = []
         self.private_frozen_until_ms = 0
         self.private_delay_ms = 0
+        self.other_ids_left = 0
         self.expire_listeners: list[Callable[[], int]] = []
         self.steal_listeners: list[Callable[[], int]] = []
         self._swapped: dict[Connection, bytes] = {}
@@ -50,6 +56,14 @@ class PrivateFaults:
         """A socket follows no account any more."""
         self.private.discard(connection)
         self._swapped.pop(connection, None)
+
+    def streamed(self, fill: Fill) -> Fill:
+        """The fill as the private stream tells it; REST tells it as it is."""
+        if not self.other_ids_left:
+            return fill
+        self.other_ids_left -= self.other_ids_left > 0
+        self.counts["private_other_ids"] += 1
+        return replace(fill, trade_id=str(int(fill.trade_id) + OTHER_IDS))
 
     def push(self, connection: Connection, payload: bytes) -> None:
         """Send a private message, or what the faults leave of it."""
@@ -111,6 +125,10 @@ class PrivateFaults:
         """Swap the next private message with the one after it, `count` times."""
         self.private_faults.append(PrivateFault("reorder", count))
 
+    def private_other_ids(self, count: int = 1) -> None:
+        """Tell the next fills under ids that REST does not know them by."""
+        self.other_ids_left = count
+
     def private_delay(self, seconds: float) -> None:
         """Send private messages `seconds` late from now on (0: no longer)."""
         self.private_delay_ms = int(seconds * 1000)
@@ -130,6 +148,7 @@ class PrivateFaults:
     def clear_private(self) -> None:
         """Lift every fault of the private streams; a message held back for a swap goes out."""
         self.private_faults.clear()
+        self.other_ids_left = 0
         self.private_frozen_until_ms = 0
         self.private_delay_ms = 0
         while self._swapped:
@@ -141,4 +160,5 @@ class PrivateFaults:
             "messages": [msgspec.to_builtins(fault) for fault in self.private_faults if fault.left],
             "frozen_until_ms": self.private_frozen_until_ms,
             "delay_ms": self.private_delay_ms,
+            "other_ids": self.other_ids_left,
         }
