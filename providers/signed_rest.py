@@ -228,6 +228,8 @@ class SignedRest:
             version = self.time.version
             if refused is not None or not version:
                 await self._measure_for(call, version, refused)
+            if refused is not None and self._clock.monotonic() > patient_until:
+                raise refused  # whoever asked has given it up by now
             try:
                 return await self._once(call)
             except ClockRefused as error:
