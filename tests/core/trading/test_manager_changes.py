@@ -64,13 +64,15 @@ async def test_fees_taken_in_the_base_asset_are_not_there_to_be_sold(office):
 async def test_only_an_entry_of_ours_authorises_and_only_the_other_way(office):
     parent = await office.bought("4")
     stop = await office.manager.submit(office.stop(parent, "2"))
-    for draft in (
-        office.exit("tt1nobody", "1"),
-        office.exit(stop.record.client_id, "1"),
-        office.exit(parent, "1", side="BUY"),
-        office.exit(parent, "1", symbol="ETHUSDT"),
+    office.manager.on_report(office.broker.fill(stop.record.client_id, "2", "98"))
+    for draft, words in (
+        (office.exit("tt1nobody", "1"), "no entry"),
+        (office.exit(stop.record.client_id, "1", side="BUY"), "no entry"),
+        (office.exit(parent, "1", side="BUY"), "does not reduce"),
+        (office.exit(parent, "1", symbol="ETHUSDT"), "does not reduce"),
     ):
-        assert (await office.manager.submit(draft)).code == "BEYOND_ENTRY"
+        refused = await office.manager.submit(draft)
+        assert (refused.code, words in refused.words) == ("BEYOND_ENTRY", True)
     assert (await office.manager.submit(office.exit("", "1"))).code == "NOT_AUTHORISED"
     disguised = replace(office.exit(parent, "1"), act="ENTRY")
     assert (await office.manager.submit(disguised)).code == "NOT_AUTHORISED"
@@ -336,6 +338,23 @@ async def test_a_replacement_refused_leaves_the_old_order(office, error):
     office.broker.next("replace", carried_out=False, error=error)
     done = await office.manager.replace(old, draft)
     assert (office.state(old), done.record.state, done.code) == ("WORKING", "REJECTED", str(error.code))
+
+
+async def test_an_order_that_ends_while_its_replacement_is_written_down_is_not_replaced(tmp_path):
+    disk = TestDisk()
+    office = await Office.open(tmp_path, disk=disk)
+    parent, old = await protected(office)
+    draft = replace(office.stop(parent, "4", stop_price=D("99.2")), replaces=old)
+    await office.all_written()
+    disk.gate.clear()
+    disk.entered.clear()
+    replacing = office.start(office.manager.replace(old, draft))
+    await office.until(disk.entered.is_set)
+    office.manager.on_report(office.broker.fill(old, "4", "98"))
+    disk.gate.set()
+    assert (await replacing).code == "OLD_OVER"
+    assert (office.state(old), office.broker.count("replace")) == ("FILLED", 0)
+    await office.close()
 
 
 async def test_what_does_not_rest_is_not_replaced(office):

@@ -224,12 +224,14 @@ async def test_orders_that_are_over_are_forgotten_oldest_first_families_together
     assert done.record is not None
     stop = done.record.client_id
     office.manager.on_report(office.broker.fill(parent, "6"))
+    office.manager.on_report(office.broker.fill(stop, "4", "98"))
     old = []
     for _ in range(20):
         name = await office.working()
         office.manager.on_report(office.broker.ends(name))
         old.append(name)
-    assert {parent, stop} <= set(office.manager.orders), "the position is still there"
+    assert {parent, stop} <= set(office.manager.orders), "of ten bought four were sold"
+    assert office.record(parent).evidence == ()
     assert len(office.manager.orders) <= 11
     assert old[0] not in office.manager.orders
     assert old[-1] in office.manager.orders

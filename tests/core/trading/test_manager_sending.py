@@ -78,6 +78,16 @@ async def test_an_entry_needs_an_authorisation_for_exactly_this_order_young_and_
     assert office.broker.count("place") == 1
 
 
+async def test_an_authorisation_is_gone_whatever_stopped_its_order(office):
+    draft = office.entry()
+    given = office.confirm(draft)
+    office.gates.facts = {"session__armed": False}
+    assert (await office.manager.submit(draft, given)).code == "ARMED"
+    office.gates.facts = {}
+    assert given.used
+    assert (await office.manager.submit(draft, given)).code == "AUTHORISATION"
+
+
 async def test_an_authorisation_that_runs_out_while_the_disk_works_sends_nothing(office):
     def late(number: int) -> None:
         if number == 2:

@@ -171,6 +171,19 @@ async def test_a_gap_of_the_stream_asks_about_every_order_that_may_have_changed(
     assert {name for kind, name in office.broker.calls if kind == "query"} == {first}
 
 
+async def test_a_question_after_a_gap_is_asked_until_it_is_answered(office):
+    name = await office.working()
+    office.broker.fill(name, "4")
+    for kind in ("query", "trades"):
+        office.broker.always(kind, error=Retryable("down"))
+    office.manager.stream_gap()
+    await quiet(office, 20)
+    assert office.record(name).filled == 0
+    office.broker.heal()
+    await quiet(office, 6)
+    assert (office.record(name).filled, len(office.record(name).fills)) == (D(4), 1)
+
+
 async def test_a_replay_tells_every_order_again(office):
     names = {await office.working(), await office.working()}
     office.said.clear()

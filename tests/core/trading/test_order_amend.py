@@ -90,6 +90,8 @@ def test_only_the_newest_amend_that_was_shown_is_in_force():
     assert (record.spec.price, [one.price for one in record.pending_specs]) == (D(101), [D(102)])
     record, _ = fold(record, [shows("2", price="102"), shows("2", price="101")])
     assert (record.spec.price, record.pending_specs) == (D(102), ())
+    skipped, _ = fold(sent_order("2"), [NEW, amend("3"), amend("1"), shows("1")])
+    assert (skipped.quantity, skipped.pending_specs) == (D(1), ())
 
 
 def test_only_a_resting_order_may_be_amended():
