@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+import core.trading.risk_market
 import core.trading.sending
 from core.bus import Bus
 from core.clock import LiveClock
@@ -107,6 +108,7 @@ class OrderRig:
         trading: dict[str, Any],
         risk: dict[str, Any],
     ) -> None:
+        self.where = where
         self.venue, _, self.category = where.partition("-")
         self.exchange, self.faults, self.clock, self.folder = exchange, exchange.faults, clock, folder
         self.accounts: Accounts = exchange.accounts[self.category]
@@ -456,6 +458,8 @@ async def order_rig(
     clock = LiveClock(rate=rate, start_ms=START_MS)
     monkeypatch = pytest.MonkeyPatch()  # the gates' time limit is real time, and the clock is not
     monkeypatch.setattr(core.trading.sending, "judge", functools.partial(judge, budget_s=BUDGET_S * rate * 4))
+    monkeypatch.setattr(core.trading.risk_market, "FEWEST_SPREADS", 1)  # what is usual is soon known here
+    monkeypatch.setattr(core.trading.risk_market, "FEWEST_GAPS", 1)
     market = SeededMarket(
         seed, 5, clock, venue=venue, category=category, depth_per_s=2.0, quotes_per_s=2.0, trades_per_s=1.0, even=True
     )

@@ -12,7 +12,7 @@ from core.trading.evidence import Moved
 from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, order_rig
 
 READS = {
-    "binance_us": ("/api/v3/order", "/api/v3/openOrders", "/api/v3/myTrades"),
+    "binance_us": ("GET /api/v3/order", "/api/v3/openOrders", "/api/v3/myTrades"),
     "bybit": ("/v5/order/realtime", "/v5/order/history", "/v5/execution/list"),
 }
 """Everything that could tell what became of an order."""
