@@ -54,6 +54,7 @@ async def test_what_is_told_is_on_the_disk_already(tmp_path: Path) -> None:
 
         def on_disk(report: OrderReport) -> None:
             kept = msgspec.json.decode(rig.path.read_bytes(), type=PaperState)
+            assert kept.engine.books == {}, "what the market looked like is nothing to keep"
             assert kept.engine.orders[report.order_id].filled >= report.filled
             seen.append(report.order_id)
 
@@ -124,6 +125,23 @@ async def test_rules_that_changed_or_went_do_not_keep_the_account_from_opening(t
         async with rig:
             with pytest.raises(Rejected, match="PRICE_FILTER"):
                 await rig.placed(order("c2", "BUY", 1, "90.1"))
+
+
+async def test_trades_that_may_have_been_forgotten_are_no_complete_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.trading.paper.KEEP_ORDERS", 3)
+    async with Rig(tmp_path) as rig:
+        rig.book([(99.0, 5.0)], [(101.0, 5.0)])
+        for n in range(2):
+            await rig.placed(order(f"c{n}", "BUY", "0.1"))
+        assert (await rig.broker.trades(SYMBOL, 0)).complete
+        await rig.placed(order("c2", "BUY", "0.1"))
+        first, _, last = (await rig.broker.trades(SYMBOL, 0)).fills
+        assert not (await rig.broker.trades(SYMBOL, 0)).complete
+        assert not (await rig.broker.trades(SYMBOL, first.at_ms)).complete
+        newest = await rig.broker.trades(SYMBOL, last.at_ms)
+        assert (newest.complete, newest.fills) == (True, (last,))
 
 
 async def test_reset_starts_anew_and_is_refused_while_something_is_open(tmp_path: Path) -> None:
