@@ -18,6 +18,8 @@ from core.trading.states import LIVE, MAYBE_LIVE
 
 EVIDENCE_KEPT = 64
 """Pieces of evidence a record keeps for the eye; the journal keeps all."""
+AMENDS_KEPT = 8
+"""Amends from before the one in force that a record keeps."""
 
 _END_STATE: dict[str, OrderState] = {
     "FILLED": "FILLED",
@@ -159,6 +161,13 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
     def may_fill(self) -> bool:
         """Whether it must be counted as exposure: also while it is on its way from the gates to the wire."""
         return self.state in MAYBE_LIVE or self.state in ("CONFIRMED", "INTENT")
+
+
+def kept_amends(amends: tuple[Amend, ...]) -> tuple[Amend, ...]:
+    """A trailing stop is amended for days: what is in force, what is pending, and the last few of before, whose late reports
+    must not look like somebody else's changes."""
+    shown = max((place for place, amend in enumerate(amends) if amend.shown), default=0)
+    return (*amends[max(0, shown - AMENDS_KEPT) : shown], *(one for one in amends[shown:] if one.shown or one.pending))
 
 
 def born(intent: Intent) -> OrderRecord:

@@ -48,6 +48,7 @@ from core.trading.order_record import (
     Amend,
     OrderRecord,
     anomalies_of,
+    kept_amends,
     state_of,
     sums,
     venue_order,
@@ -342,7 +343,7 @@ def _cancel_answered(record: OrderRecord, evidence: CancelAnswered, rule: NoTrac
 def _amend_sent(record: OrderRecord, evidence: AmendSent, rule: NoTraceRule) -> Step:
     if record.state in DONE:  # it ended while the amend was written down: nothing is sent
         return record, "AMEND_SEND"
-    return replace(record, amends=(*record.amends, Amend(spec=evidence.spec))), "AMEND_SEND"
+    return replace(record, amends=(*kept_amends(record.amends), Amend(spec=evidence.spec))), "AMEND_SEND"
 
 
 def _amend_answered(record: OrderRecord, evidence: AmendAnswered, rule: NoTraceRule) -> Step:

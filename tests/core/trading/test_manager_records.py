@@ -205,6 +205,19 @@ async def test_an_end_of_the_program_leaves_an_unanswered_order_unknown(office):
     await again.close()
 
 
+async def test_the_end_of_the_program_leaves_no_task_behind(office):
+    gate = asyncio.Event()
+    before = asyncio.all_tasks()
+    office.broker.next("place", gate=gate)
+    sending = office.start(office.send())
+    await office.until(lambda: office.broker.count("place"))
+    await office.manager.close()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert asyncio.all_tasks() == before
+    assert office.manager.unknown
+
+
 async def test_a_record_that_belongs_to_no_order_is_told(tmp_path):
     journal = await Journal.open(tmp_path / "journal")
     await journal.append(Sent(client_id="nobody's", at_ms=NOW))

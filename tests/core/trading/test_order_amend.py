@@ -18,6 +18,7 @@ from core.trading.evidence import (
 )
 from core.trading.journal_records import decode, encode
 from core.trading.order import OrderStatus
+from core.trading.order_record import AMENDS_KEPT
 from core.trading.order_reducer import apply
 from tests.core.trading.evidence_builders import CLIENT, T0, D, codes, fold, report, reported, sent_order, spec
 
@@ -92,6 +93,20 @@ def test_only_the_newest_amend_that_was_shown_is_in_force():
     assert (record.spec.price, record.pending_specs) == (D(102), ())
     skipped, _ = fold(sent_order("2"), [NEW, amend("3"), amend("1"), shows("1")])
     assert (skipped.quantity, skipped.pending_specs) == (D(1), ())
+
+
+def test_a_stop_that_trails_for_days_keeps_what_matters():
+    record, _ = fold(sent_order("2"), [NEW])
+    for step in range(101, 201):
+        record, effects = fold(record, [amend("2", str(step)), answer("ACCEPTED"), shows("2", price=str(step))])
+        assert record.spec.price == D(step)
+    assert len(record.amends) == AMENDS_KEPT + 2
+    for _ in range(30):
+        record, effects = fold(record, [amend("3"), answer("REFUSED")])
+    assert (record.spec.price, record.quantity) == (D(200), D(2))
+    assert len(record.amends) <= AMENDS_KEPT + 2
+    record, effects = fold(record, [amend("4"), amend("3"), shows("2", price="199")])
+    assert (record.quantity, codes(effects, Alarm)) == (D(4), [])
 
 
 def test_only_a_resting_order_may_be_amended():
