@@ -168,6 +168,7 @@ class OrderRig:
         self.tasks = Supervisor(self.bus, self.clock)
         await desk.open()
         desk.start(self.tasks)
+        self.tell_conditions()
         self.bus.publish(
             Universe(
                 venue=self.venue, category=self.category, symbols=(SYMBOL,), added=(), removed=(), reason="rig",
@@ -201,35 +202,39 @@ class OrderRig:
         await self.provider.close()
 
     async def _tell(self) -> None:
-        """Bars of a calm hour and the conditions of now, over and over."""
+        """The conditions of now and the venue's clock, over and over."""
         while True:
-            self._tell_bars()
-            now = self.clock.now_ms()
-            place: dict[str, Any] = {"venue": self.venue, "category": self.category, "symbol": SYMBOL}
-            stats = TriggerStats(**dict.fromkeys(TriggerStats.__struct_fields__, 0.0) | {"natr": 0.002})
-            self.bus.publish(
-                Screening(
-                    **place, signal="NONE", trigger_reasons=(), stats=stats, hints=(), strength=0.0, asset_class="spot",
-                    occurred_at=now - 60_000, known_at=now,
-                )
-            )  # fmt: skip
-            self.bus.publish(
-                ThresholdsInForce(
-                    **place, asset_class="spot", class_hint="", values={"low_gate": 0.0, "high_gate": 1.0}, sources={},
-                    source="class", is_default=True, since_ms=0, expires_ms=0, blended=False, previous=0, at_ms=now,
-                )
-            )  # fmt: skip
-            self.bus.publish(
-                Confluence(
-                    **place, timeframe="1m", state="BUY", probability=0.55, logit=0.2, base_logit=0.0, calibrated=False,
-                    contributions=(), reasons=("told by the rig",), contrary="", missing="", hold_reason="", enter=0.5, exit=0.4,
-                    cooldown_until_ms=0, since_ms=now, since_price=1.0, price=1.0, readings=1, warming=0,
-                    occurred_at=now - 60_000, known_at=now,
-                )
-            )  # fmt: skip
-            with contextlib.suppress(VenueError):
-                await self.provider.sync_clock()
+            self.tell_conditions()
+            await self.provider.sync_clock()
             await self.clock.sleep(20.0)
+
+    def tell_conditions(self) -> None:
+        """Bars of a calm hour, and what the signal part would say of the market now."""
+        self._tell_bars()
+        now = self.clock.now_ms()
+        place: dict[str, Any] = {"venue": self.venue, "category": self.category, "symbol": SYMBOL}
+        stats = TriggerStats(**dict.fromkeys(TriggerStats.__struct_fields__, 0.0) | {"natr": 0.002})
+        self.bus.publish(
+            Screening(
+                **place, signal="NONE", trigger_reasons=(), stats=stats, hints=(), strength=0.0, asset_class="spot",
+                occurred_at=now - 60_000, known_at=now,
+            )
+        )  # fmt: skip
+        self.bus.publish(
+            ThresholdsInForce(
+                **place, asset_class="spot", class_hint="", values={"low_gate": 0.0, "high_gate": 1.0}, sources={},
+                source="class", is_default=True, since_ms=0, expires_ms=0, blended=False, previous=0, at_ms=now,
+            )
+        )  # fmt: skip
+        self.bus.publish(
+            Confluence(
+                **place, timeframe="1m", state="BUY", probability=0.55, logit=0.2, base_logit=0.0, calibrated=False,
+                contributions=(), reasons=("told by the rig",), contrary="", missing="", hold_reason="", enter=0.5, exit=0.4,
+                cooldown_until_ms=0, since_ms=now, since_price=1.0, price=1.0, readings=1, warming=0,
+                occurred_at=now - 60_000, known_at=now,
+            )
+        )  # fmt: skip
+        with contextlib.suppress(VenueError):
 
     def _tell_bars(self) -> None:
         mid = 0.5 * (self.quotes[SYMBOL].bid + self.quotes[SYMBOL].ask)
