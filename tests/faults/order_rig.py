@@ -205,7 +205,8 @@ class OrderRig:
         """The conditions of now and the venue's clock, over and over."""
         while True:
             self.tell_conditions()
-            await self.provider.sync_clock()
+            with contextlib.suppress(VenueError):
+                await self.provider.sync_clock()
             await self.clock.sleep(20.0)
 
     def tell_conditions(self) -> None:
@@ -234,7 +235,6 @@ class OrderRig:
                 occurred_at=now - 60_000, known_at=now,
             )
         )  # fmt: skip
-        with contextlib.suppress(VenueError):
 
     def _tell_bars(self) -> None:
         mid = 0.5 * (self.quotes[SYMBOL].bid + self.quotes[SYMBOL].ask)
