@@ -201,7 +201,7 @@ class SignedRest:
     async def sync_clock(self) -> float:
         """Measure the venue's clock now; the offset in ms. Raises `VenueError`."""
         async with self._measuring:
-            return await measure_offset(self._ask_ms, self._clock, self._bus, self._venue, self._category)
+            return await self._measure()
 
     def spent(self) -> Spent:
         """The rate budget now."""
@@ -223,11 +223,12 @@ class SignedRest:
         """Send once; once more only after a proven refusal of the timestamp."""
         patient_until = self._clock.monotonic() + self._patience_s
         refused: ClockRefused | None = None
+        version = 0
         while True:
             await self._change_turn(call, patient_until)
-            version = self.time.version
-            if refused is not None or not version:
+            if refused is not None or not self.time.version:
                 await self._measure_for(call, version, refused)
+            version = self.time.version
             if refused is not None and self._clock.monotonic() > patient_until:
                 raise refused  # whoever asked has given it up by now
             try:
@@ -280,11 +281,9 @@ class SignedRest:
         return left_s
 
     async def _measure_for(self, call: _Call, version: int, refused: ClockRefused | None) -> None:
-        """Measure the clock, unless somebody did since. Raises the refusal, or `NotSent` where nothing was sent yet."""
-        if version != self.time.version:
-            return
+        """Measure the clock. Raises the refusal, or `NotSent` where nothing was sent yet."""
         try:
-            await self.sync_clock()
+            await self._measure_since(version)
         except VenueError as error:
             if refused is not None:
                 raise refused from error
@@ -314,24 +313,31 @@ class SignedRest:
                 await self._clock.sleep(wait_s)
         async with self._reads:
             try:
+                await self._measure_since(0)
                 version = self.time.version
-                if not version:
-                    await self.sync_clock()
                 return await self._once(call)
             except ClockRefused as refused:
-                if version == self.time.version:
-                    await self._measure_again(refused)
+                await self._measure_again(version, refused)
                 raise Retryable(str(refused)) from refused
             except Limited as limited:
                 raise Retryable(str(limited), limited.retry_in_s) from limited
             except Unclear as lost:
                 raise Retryable(str(lost), lost.retry_in_s) from lost
 
-    async def _measure_again(self, refused: ClockRefused) -> None:
+    async def _measure_again(self, version: int, refused: ClockRefused) -> None:
         try:
-            await self.sync_clock()
+            await self._measure_since(version)
         except VenueError as error:
             raise Retryable(f"{refused}; the venue's clock cannot be measured: {error}") from error
+
+    async def _measure_since(self, version: int) -> None:
+        """Measure the clock unless somebody did since `version`: many requests are refused together. Raises `VenueError`."""
+        async with self._measuring:
+            if version == self.time.version:
+                await self._measure()
+
+    async def _measure(self) -> float:
+        return await measure_offset(self._ask_ms, self._clock, self._bus, self._venue, self._category)
 
     async def _ask_ms(self) -> float:
         body = await self._once(_Call("GET", self._time_path, "", b"", 1, 0, True, False, None))

@@ -212,6 +212,17 @@ async def test_a_refused_clock_that_cannot_be_measured_stays_a_refusal() -> None
         assert on.sent == 1
 
 
+async def test_many_refused_together_measure_the_clock_once() -> None:
+    async with bench(lambda _: OK) as on:
+        on.venue.answer = strict_clock(lambda: on.venue)
+        await on.place()
+        measured = len(on.venue.asked("/api/v3/time"))
+        on.venue.ahead_ms += 60_000
+        await asyncio.gather(*(on.place() for _ in range(5)))
+        assert on.sent == 11
+        assert len(on.venue.asked("/api/v3/time")) == 2 * measured
+
+
 class Slow(LiveClock):
     """Time passes in leaps."""
 
