@@ -119,7 +119,8 @@ class Guarding:
         now = self._clock.monotonic()
         if now < trade.quiet_until:
             found = tuple(step for step in found if not _target_alone(step))
-        if trade.missing or trade.exposure.given_up:
+        gone = trade.closing is None and any(True for _ in trade.unexplained_ends())
+        if gone or trade.exposure.given_up:
             found = tuple(step for step in found if isinstance(step, Swap) and not step.new)
         return found
 

@@ -166,7 +166,7 @@ class TradeDesk:
             return words
         if trade.exposure.since is not None:
             trade.exposure.again(self._clock.monotonic())
-        trade.asked.update(trade.missing)
+        trade.asked.update(record.client_id for record in trade.unexplained_ends())
         trade.missing.clear()
         if trade.closing is not None and trade.closing.why == "NAKED" and not trade.leaving:
             trade.closing, trade.selling = None, ZERO

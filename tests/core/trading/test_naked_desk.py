@@ -236,3 +236,21 @@ async def test_an_order_without_a_plan_that_fills_is_naked_and_closed() -> None:
         assert case.state() == "NAKED"
         await case.pass_time(3)
         assert [closed.why for closed in case.closed] == ["NAKED"]
+
+
+async def test_a_stop_that_goes_while_another_order_is_on_its_way_is_not_created_again() -> None:
+    case = Case(LINEAR)
+    async with case.running():
+        submit = case.manager.submit
+
+        async def interrupted(draft, authorisation=None):
+            submission = await submit(draft, authorisation)
+            if draft.purpose == "PROTECTION":
+                case.manager.end(draft.spec.client_id, "CANCELED")  # before its answer is looked at
+            return submission
+
+        case.manager.submit = interrupted  # type: ignore[method-assign]
+        await case.held(targets=())
+        await case.pass_time(1)
+        assert "STOP_GONE" in case.alarms
+        assert len([act for act in case.manager.acts if "STOP_LOSS" in act]) == 1
