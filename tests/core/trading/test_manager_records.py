@@ -205,6 +205,33 @@ async def test_an_end_of_the_program_leaves_an_unanswered_order_unknown(office):
     await again.close()
 
 
+async def test_a_cancel_the_program_did_not_live_to_see_answered_is_in_doubt(office):
+    name = await office.working()
+    office.broker.next("cancel", carried_out=False, gate=asyncio.Event())
+    office.start(office.manager.cancel(name))
+    await office.until(lambda: office.broker.count("cancel"))
+    again = await office.restart()
+    assert (again.state(name), again.record(name).in_doubt) == ("CANCEL_PENDING", True)
+    for _ in range(80):
+        await again.clock.advance(0.25)
+    assert (again.state(name), again.record(name).cancels_open) == ("WORKING", 0)
+    await again.close()
+
+
+async def test_an_amend_the_program_did_not_live_to_see_answered_does_not_block_the_next(office):
+    parent = await office.bought("4")
+    done = await office.manager.submit(office.stop(parent, "4"))
+    assert done.record is not None
+    stop = done.record.client_id
+    office.broker.next("amend", carried_out=False, gate=asyncio.Event())
+    office.start(office.manager.amend(stop, price=D("98.5")))
+    await office.until(lambda: office.broker.count("amend"))
+    again = await office.restart()
+    assert [one.outcome for one in again.record(stop).amends] == ["UNKNOWN"]
+    assert again.record(stop).may_amend
+    await again.close()
+
+
 async def test_the_end_of_the_program_leaves_no_task_behind(office):
     gate = asyncio.Event()
     before = asyncio.all_tasks()
