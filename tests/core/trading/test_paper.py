@@ -237,7 +237,7 @@ async def script(folder: Path, seed: int) -> bytes:
     async with Rig(folder, "bybit" if seed % 2 else "binance_us", paper=Paper(latency_ms=20, jitter_ms=90)) as rig:
         requests: list[asyncio.Future[object]] = []
         price = 100.0
-        for step in range(300):
+        for step in range(150):
             price = round(max(50.0, price + draw.choice((-0.3, -0.1, 0.0, 0.1, 0.3))), 1)
             bids = [(round(price - 0.1 * n, 1), draw.randint(1, 9) / 2) for n in range(1, 6)]
             asks = [(round(price + 0.1 * n, 1), draw.randint(1, 9) / 2) for n in range(1, 6)]
