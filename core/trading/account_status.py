@@ -16,7 +16,7 @@ EVERY_S = 1.0
 
 
 class AccountPublisher:
-    """Publishes `AccountStatus` when it changed, at most once a second, and on `Replay`."""
+    """Publishes `AccountStatus` when it changed, every second while something is open, and on `Replay`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class AccountPublisher:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self.publish()
+            self.publish(again=self._told is not None and bool(self._told.positions or self._told.open_orders))
             await self._clock.sleep(EVERY_S)
 
     def publish(self, again: bool = False) -> None:

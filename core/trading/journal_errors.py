@@ -40,9 +40,10 @@ class JournalLocked(JournalError):
     """Another process writes it. `pid` is that process, 0 if it did not say."""
 
     def __init__(self, file: Path, pid: int) -> None:
-        super().__init__(
-            file, f"in use by process {pid or '(unknown)'}", "quit that program first: one engine per account"
-        )
+        super().__init__(file, "locked", "quit the program that holds it")
+        # Who it is comes first: a line that is too long is cut at its end.
+        said = f"account in use by process {pid or '(unknown)'}: quit that program first, one engine per account"
+        self.args = (f"{said} ({file})",)
         self.pid = pid
 
 

@@ -140,12 +140,14 @@ async def test_testnet_and_sandbox_are_named_beside_live():
 
 
 async def test_an_account_that_is_told_no_more_goes_stale():
-    async with desk([trade.account()]) as (running, pilot, _):
+    async with desk([trade.account(positions=1)]) as (running, pilot, _):
         await flush(running, pilot, 15.0)
         assert "≈" not in shown(running)[2]
         await flush(running, pilot, 1.0)
         assert "≈ equity 10,124.50 USDT" in shown(running)[2]
         assert "told 16s ago" in shown(running)[2]
+        await publish(running, pilot, trade.account())  # with nothing open there is nothing to tell every second
+        assert "≈" not in shown(running)[2]
 
 
 @SIZES

@@ -10,7 +10,7 @@ from tui.widgets.status_bar import Part, lay_out
 from tui.widgets.trading_words import TRADING_LOOKS, counted, mode_runs
 
 STALE_S = 15.0
-"""The account is told at every change and at least every few seconds; older than this it is not shown as if new."""
+"""While something is open the account is told every second; older than this it is not shown as if new."""
 MEANING = {
     "ACTIVE": "entries are allowed",
     "REDUCING": "only what reduces a position is sent",
@@ -63,7 +63,7 @@ def _who(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
 def _money(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
     glyphs, asset = desk.glyphs, account.asset
     stale_s = (now_ms - account.at_ms) / 1000
-    stale = stale_s > STALE_S
+    stale = stale_s > STALE_S and bool(account.positions or account.open_orders)
     look = "stale" if stale else "text"
     mark = f"{glyphs.stale} " if stale else ""
     lost = money(account.day_loss, 2, glyphs=glyphs)
@@ -118,5 +118,5 @@ def _halted(halt: HaltReport, account: AccountStatus, now_ms: int) -> Line:
     )
     line.append((f"; {counted(len(halt.cancelled), 'entry', 'entries')} cancelled", "text"))
     line.append((f"; {counted(halt.stops_kept, 'stop')} kept", "text"))
-    other = [cause for cause in account.causes if cause.lower() != halt.why.lower()]
+    other = [cause for cause in account.causes if halt.why.lower() not in cause.lower()]
     return [*line, (f"; {'; '.join(other)}", "warn")] if other else line
