@@ -58,6 +58,7 @@ class Changes:
         self._resolver = resolver
         self._supervisor = supervisor
         self._cancels: dict[str, asyncio.Future[Cancelled]] = {}
+        self._amending: set[str] = set()
 
     # --- cancel ------------------------------------------------------------------------------------------------------
 
@@ -130,10 +131,15 @@ class Changes:
             stop_price=record.spec.stop_price if stop_price is None else stop_price,
             quantity=record.spec.quantity if quantity is None else quantity,
         )
+        self._amending.add(client_id)
         try:
             permit = await self._sender.clear_amend(self._draft(record, spec))
         except Stopped as stop:
+            self._amending.discard(client_id)
             return Cancelled(outcome="REFUSED", code=stop.code, text=stop.words)
+        except BaseException:
+            self._amending.discard(client_id)
+            raise
         answer: asyncio.Future[Cancelled] = asyncio.get_running_loop().create_future()
         self._supervisor.start(f"amend {client_id}", lambda: self._amend(record, permit, spec, answer), "once")
         return await asyncio.shield(answer)
@@ -145,6 +151,8 @@ class Changes:
             return f"{self._broker.venue} cannot amend orders: cancel {client_id} and place another"
         if record.intent.purpose == "ENTRY" or not record.intent.parent:
             return f"order {client_id} is an entry: cancel it and confirm another"
+        if client_id in self._amending:  # an answer that comes late must not be taken for the next amend's
+            return f"an earlier change of order {client_id} is still on its way: wait for its answer"
         if not record.may_amend:
             return (
                 f"order {client_id} is {record.state} {record.quarantine}".strip()
@@ -165,9 +173,12 @@ class Changes:
     async def _amend(
         self, record: OrderRecord, permit: Permit, spec: OrderSpec, answer: asyncio.Future[Cancelled]
     ) -> None:
-        await self._ask(
-            lambda: self._broker.amend(permit, key_of(record), spec), record.client_id, AmendAnswered, answer
-        )
+        try:
+            await self._ask(
+                lambda: self._broker.amend(permit, key_of(record), spec), record.client_id, AmendAnswered, answer
+            )
+        finally:
+            self._amending.discard(record.client_id)
 
     # --- both --------------------------------------------------------------------------------------------------------
 
