@@ -43,7 +43,8 @@ log = logging.getLogger("tradetui.engine")
 
 RETRY_FIRST_S = 1.0
 RETRY_CAP_S = 30.0
-CLOCK_SYNC_S = 180.0
+CLOCK_SYNC_S = 60.0
+"""Entries want a measurement of the venue's clock from the last two minutes."""
 STATS_S = 1.0
 STORE_WATCH_S = 10.0
 GC_LOADING = (2_000, 20, 1_000_000)

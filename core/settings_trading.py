@@ -33,7 +33,7 @@ class Trading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         about("An unprotected position whose stop failed twice: close it by market order, or hold."),
     ] = "close"
     stop_age_s: Annotated[
-        float, about("A stop not seen at the venue for this long is shown as unverified.", ge=5, le=300)
+        float, about("A stop not seen at the venue for this long is shown as unverified.", ge=5, le=30)
     ] = 30.0
     escalate_s: Annotated[
         float, about("A triggered stop not filled after this long is followed by a market order.", ge=1, le=300)

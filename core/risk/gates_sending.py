@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.risk.order_figures import mid, order_of, positive, price_range, quantity, rules_of
+from core.risk.order_figures import mid, order_of, positive, quantity, rules_of
 from core.risk.position_math import sign
 from core.risk.trading_state import SAFETY
 from core.risk.verdict import Finding, need, objects, passes, percent
@@ -55,8 +55,9 @@ def protective_stop(view: RiskView) -> Finding:
     order, plan = order_of(view), view.plan
     stop, covered = positive(plan.stop, "stop"), positive(plan.stop_quantity, "stop quantity")
     at_venue = need(plan.stop_at_venue, "place of the stop")
-    low, high = price_range(view)
-    nearest = min(low, mid(view)) if order.side == "BUY" else max(high, mid(view))
+    nearest = mid(view)
+    if order.price > ZERO:
+        nearest = min(order.price, nearest) if order.side == "BUY" else max(order.price, nearest)
     facts = {"stop": stop, "entry": nearest, "covered": covered}
     if not at_venue:
         return objects("stop would be kept by the program only: choose an order the venue can protect", **facts)

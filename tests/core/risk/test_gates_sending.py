@@ -59,6 +59,12 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"quote__bid": D("98.0"), "quote__ask": D("100.0")},
         "not behind 99",
     ),
+    (
+        "PROTECTIVE_STOP",
+        {"order": order(type="MARKET", price=D(0)), "plan__stop": D("99.9")},
+        {"order": order(type="MARKET", price=D(0)), "plan__stop": D(100)},
+        "stop 100 is not behind 100",
+    ),
     ("PROTECTIVE_STOP", {}, {"plan__stop": D("99.05")}, "stop 99.05 is off the tick 0.1"),
     ("PROTECTIVE_STOP", {}, {"instrument": instrument(tick_size=D(0))}, "tick size is 0"),
     ("PROTECTIVE_STOP", {"plan__stop_quantity": D(11)}, {"plan__stop_quantity": D("9.999")}, "covers 9.999 of 10"),
