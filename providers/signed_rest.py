@@ -26,6 +26,7 @@ from providers.backoff import Backoff
 from providers.ban import Ban, is_ban_status, retry_after_s
 from providers.ban_file import BanFile
 from providers.order_budget import OrderBudget
+from providers.signed_client import signed_client
 from providers.trading_hosts import Environment, trading_host
 from providers.venue_clock import measure_offset
 from providers.venue_time import VenueTime
@@ -36,10 +37,11 @@ RETRY_CAP_S = 8.0
 READS_IN_FLIGHT = 6
 """Reads under way at once. What changes something never waits for a place."""
 
-CONNECTIONS = 24
-KEEP_ALIVE_S = 30.0
 LONGEST_RESET_S = 60.0
 """A refusal for too many requests that names no time stops everything no longer than this (a count per day may be full)."""
+
+RESIGN_WITHIN_S = 10.0
+"""After a refused timestamp a change is sent once more within this time or not at all."""
 
 Params = Mapping[str, Any]
 
@@ -73,7 +75,7 @@ class ClockRefused(Rejected):
 
 
 class Limited(Rejected):
-    """One limit of the account is used up: not carried out. `retry_in_s` is the venue's wish, or 0."""
+    """A limit is used up: not carried out, and a ban like HTTP 429. `retry_in_s` is the venue's wish, or 0."""
 
     def __init__(self, message: str, code: int | str, retry_in_s: float = 0.0) -> None:
         super().__init__(message, code)
@@ -156,21 +158,7 @@ class SignedRest:
         self._measuring = asyncio.Lock()
         self._safety_at = 0.0
         self._safety_backoff = Backoff(1.0, 60.0)
-        direct = self.host_kind == "SANDBOX"
-        proxy = None if direct else network.proxy or None
-        self._client = httpx.AsyncClient(
-            timeout=self._timeout_s,
-            headers={"User-Agent": "tradetui"},
-            trust_env=False,
-            follow_redirects=False,
-            transport=httpx.AsyncHTTPTransport(
-                proxy=proxy,
-                local_address="0.0.0.0" if ipv4_only and not direct and proxy is None else None,
-                limits=httpx.Limits(
-                    max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S
-                ),
-            ),
-        )
+        self._client = signed_client(self.base_url, timeout_s=self._timeout_s, proxy=network.proxy, ipv4_only=ipv4_only)
         self._ban_file = BanFile(folder, clock, bus, venue, category) if folder is not None else None
         if self._ban_file is not None:
             self._ban_file.announce()
@@ -221,7 +209,8 @@ class SignedRest:
 
     async def _change(self, call: _Call) -> bytes:
         """Send once; once more only after a proven refusal of the timestamp."""
-        patient_until = self._clock.monotonic() + self._patience_s
+        begun = self._clock.monotonic()
+        patient_until = begun + self._patience_s
         refused: ClockRefused | None = None
         version = 0
         while True:
@@ -229,8 +218,8 @@ class SignedRest:
             if refused is not None or not self.time.version:
                 await self._measure_for(call, version, refused)
             version = self.time.version
-            if refused is not None and self._clock.monotonic() > patient_until:
-                raise refused  # whoever asked has given it up by now
+            if refused is not None and self._clock.monotonic() - begun > RESIGN_WITHIN_S:
+                raise refused  # it is no longer what was wanted a moment ago
             try:
                 return await self._once(call)
             except ClockRefused as error:
@@ -394,20 +383,27 @@ class SignedRest:
         self.budget.observe(call.path, answer.headers)
         status, body = answer.status_code, answer.content
         if is_ban_status(status):
-            least_s = min(LONGEST_RESET_S, self.budget.reset_in_s()) if status == 429 else 0.0
-            banned = self.ban.impose(status, answer.headers, body, least_s)
-            if call.safety:
-                self._safety_at = self._clock.monotonic() + self._safety_backoff.next_s()
-            raise banned
+            raise self._banned(call, status, answer.headers, body)
         if status >= 500:
             raise Unclear("SERVER_ERROR", f"{where}: HTTP {status}", retry_after_s(answer.headers) or 0.0)
-        self._judge(status, answer.headers, body)
+        try:
+            self._judge(status, answer.headers, body)
+        except Limited as limited:
+            self._banned(call, 429, {"Retry-After": f"{limited.retry_in_s:.3f}"}, body)
+            raise
         if status == 200:
             return
         text = f"{where}: HTTP {status} without a readable reason"
         if call.changes:
             raise Unclear("UNREADABLE", text)
         raise Fatal(f"{text}; is {self.base_url} the right base URL?")
+
+    def _banned(self, call: _Call, status: int, headers: Mapping[str, str], body: bytes) -> Banned:
+        """Everything stops until the venue's deadline; what protects and was refused itself waits a little as well."""
+        least_s = min(LONGEST_RESET_S, self.budget.reset_in_s()) if status == 429 else 0.0
+        if call.safety:
+            self._safety_at = self._clock.monotonic() + self._safety_backoff.next_s()
+        return self.ban.impose(status, headers, body, least_s)
 
 
 def _words(error: Exception) -> str:

@@ -238,7 +238,7 @@ async def test_what_takes_too_long_to_measure_is_not_sent_again() -> None:
         await on.rest.sync_clock()
 
         def slowly() -> Reply:
-            clock.passed_s += 1.0
+            clock.passed_s += 4.0
             return SignedVenue.time(on.venue)
 
         on.venue.time = slowly  # type: ignore[method-assign]
