@@ -112,6 +112,26 @@ def test_what_is_fixed_is_left_alone_and_counts() -> None:
     assert told(step.leg for step in steps if isinstance(step, Add)) == ["1 0.3 95 110", "-1 0.2 95 0"]
 
 
+def test_what_is_left_of_a_target_is_left_to_rest_even_where_the_filters_would_take_it_no_more() -> None:
+    left = terms(quantity="0.55", entered=d(1), taken=(d("0.45"), ZERO))
+    rest = [leg for leg in wanted(terms()) if leg.key != 0]
+    first = Leg(key=0, quantity=d("0.05"), stop=d(95), stop_limit=wanted(terms())[0].stop_limit, target=d(105))
+    resting = [Resting(leg=leg, client_ids=(str(leg.key),)) for leg in (first, *rest)]
+    assert changes(left, resting) == ()
+    moved = replace(left, stop=d(96))
+    assert changes(moved, resting) != ()
+
+
+def test_pairs_that_stand_stay_where_the_venue_takes_no_new_ones() -> None:
+    resting = [Resting(leg=leg, client_ids=(str(leg.key),)) for leg in wanted(terms())]
+    assert changes(terms(alone=True), resting) == ()
+    grown = changes(terms(quantity="1.5", alone=True), resting)
+    assert [type(step) for step in grown] == [Replace]
+    (moved,) = changes(terms(alone=True, stop=d(96)), resting)
+    assert isinstance(moved, Swap)
+    assert len(moved.old) == 3
+
+
 def test_nothing_is_held_and_everything_is_taken_away() -> None:
     resting = [Resting(leg=leg, client_ids=(str(leg.key),)) for leg in wanted(terms())]
     assert all(isinstance(step, Swap) and not step.new for step in changes(terms(quantity=0), resting))
