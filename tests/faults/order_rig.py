@@ -53,7 +53,7 @@ from core.trading.journal_replay import replay
 from core.trading.order import OrderReport
 from core.trading.order_record import OrderRecord
 from core.trading.rules_book import RulesBook
-from core.trading.states import DONE
+from core.trading.states import DONE, PRE_SEND
 from core.trading.working import OPEN
 from core.venue import TIMEFRAME_MS, Instrument, MarketProvider, VenueError
 from providers.binance_us.trading import BinanceUsBroker
@@ -138,12 +138,12 @@ class OrderRig:
         self.market_tasks = Supervisor(self.bus, clock)
         self.tasks = Supervisor(self.bus, clock)
         self.desk: TradingDesk | None = None
-        self.requests: list[str] = []
-        """Every request the exchange was sent, market data too: "METHOD path"."""
+        self.requests: list[tuple[int, str]] = []
+        """Every request the exchange was sent, market data too: when, by the exchange's clock, and "METHOD path"."""
         take = self.faults.take_rest
 
         def noted(path: str, method: str = "") -> RestFault | None:
-            self.requests.append(f"{method} {path}")
+            self.requests.append((exchange.clock.now_ms(), f"{method} {path}"))
             return take(path, method)
 
         self.faults.take_rest = noted  # type: ignore[method-assign]
@@ -338,7 +338,11 @@ class OrderRig:
 
     def requested(self, what: str, since: int = 0) -> int:
         """How often that was requested ("POST /api/v3/order"), of the requests from number `since` on."""
-        return self.requests[since:].count(what)
+        return sum(asked == what for _, asked in self.requests[since:])
+
+    def requested_between(self, from_ms: int, to_ms: int) -> list[str]:
+        """What the exchange was asked in that time, by its clock."""
+        return [asked for at_ms, asked in self.requests if from_ms < at_ms < to_ms]
 
     def alarms(self) -> list[str]:
         return [alarm.code for alarm in self.of(OrderAlarm)]
@@ -391,7 +395,7 @@ class OrderRig:
             filled = sum((order.filled for order in theirs), D(0))
             if record.filled != filled:
                 found.append(f"{record.client_id} filled {record.filled}, exchange {filled}")
-            if any(order.status in OPEN for order in theirs) == (record.state in DONE):
+            if any(order.status in OPEN for order in theirs) == (record.state in DONE | PRE_SEND):
                 found.append(f"{record.client_id} is {record.state}, exchange {[order.status for order in theirs]}")
         return found
 
