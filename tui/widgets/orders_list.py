@@ -28,6 +28,8 @@ from tui.widgets.trading_words import (
     why,
 )
 
+LISTED = 25
+"""Ended orders and trades shown: a flush has ten milliseconds, and the event log has the rest."""
 Kind = Literal["position", "order", "discrepancy", "trade"]
 
 POSITION_COLUMNS = (
@@ -113,7 +115,7 @@ def listed(desk: Desk, width: int) -> Listing:
             [*need, *working],
         ),
         ("NOT OURS", "shown, never touched", "", trading.foreign()),
-        ("ENDED", "newest first", "", [order for order in trading.ended() if not needs_resolving(order)]),
+        ("ENDED", "newest first", "", [order for order in trading.ended() if not needs_resolving(order)][:LISTED]),
     ]
     _discrepancies(desk, made, width)
     _orders(desk, made, width, groups)
@@ -233,10 +235,10 @@ def _order_cells(desk: Desk, order: OrderStatus, now_ms: int) -> Cells:
 
 def _trades(desk: Desk, made: Listing, width: int) -> None:
     """Trades that are over, as far as this session knows them."""
-    closed = list(reversed(desk.store.trading.closed))
+    closed = list(reversed(desk.store.trading.closed))[:LISTED]
     if not closed:
         return
-    _title(made, "TRADES", f"{len(closed)} over, newest first")
+    _title(made, "TRADES", f"{len(desk.store.trading.closed)} over, newest first")
     now_ms = desk.clock.now_ms()
     header, *lines = _fitted(desk, TRADE_COLUMNS, [_trade_cells(desk, one, now_ms) for one in closed], width)
     made.lines.append(header)
