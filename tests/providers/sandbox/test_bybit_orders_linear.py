@@ -95,6 +95,7 @@ async def test_leverage_moves_margin_and_the_liquidation_price(linear):
     assert abs(Decimal(tenth["liqPrice"]) - wanted) < Decimal("0.02")
     coin = await linear.coin("USDT")
     assert Decimal(coin["totalPositionIM"]) == pytest.approx(margin)
+    assert coin["totalOrderIM"] == "0"
     for code, body in (
         (110043, {"buyLeverage": "10", "sellLeverage": "10"}),
         (10001, {"buyLeverage": "10", "sellLeverage": "5"}),
