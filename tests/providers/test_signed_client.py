@@ -14,9 +14,11 @@ DEAD_PROXY = "http://127.0.0.1:9"
 async def test_this_machine_is_reached_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", DEAD_PROXY)
     monkeypatch.setenv("ALL_PROXY", DEAD_PROXY)
-    async with signed_venue(LiveClock(), ordered(Reply(200, b"{}"))) as venue:
-        async with signed_client(venue.url, timeout_s=2, proxy=DEAD_PROXY, ipv4_only=True) as client:
-            assert (await client.get(venue.url + "/x")).status_code == 200
+    async with (
+        signed_venue(LiveClock(), ordered(Reply(200, b"{}"))) as venue,
+        signed_client(venue.url, timeout_s=2, proxy=DEAD_PROXY, ipv4_only=True) as client,
+    ):
+        assert (await client.get(venue.url + "/x")).status_code == 200
 
 
 async def test_redirects_are_not_followed() -> None:
