@@ -26,9 +26,9 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     """One order id of the venue under our client id. `fills` hold each trade id once, `counted` those that add up to
     `counted_quantity`.
 
-    `contradiction`: one trade id was told with two prices or quantities. `cumulative` is the highest the venue told and
-    `quote` the money told with it. `end` is its last word with `end_cumulative`: an end told with less than is filled is no
-    end yet.
+    `listing` holds the trade ids of the venue's complete listings. `contradiction`: one trade id was told with two prices or
+    quantities. `cumulative` is the highest the venue told and `quote` the money told with it. `end` is its last word with
+    `end_cumulative`: an end told with less than is filled is no end yet.
     """
 
     order_id: str
@@ -40,6 +40,7 @@ class VenueOrder(Struct, frozen=True, kw_only=True):
     fills: tuple[Fill, ...] = ()
     counted: tuple[Fill, ...] = ()
     counted_quantity: Decimal = ZERO
+    listing: tuple[str, ...] = ()
     contradiction: bool = False
 
     @property
@@ -101,12 +102,19 @@ def executed(order: VenueOrder, fills: Iterable[Fill]) -> VenueOrder:
 def listed(order: VenueOrder, fills: Iterable[Fill]) -> VenueOrder:
     """The order with a listing of all its trades: what they add up to is a cumulative quantity told by the venue."""
     fills = tuple(fills)
-    return _summed(executed(order, fills), sum({fill.trade_id: fill.quantity for fill in fills}.values(), ZERO), ZERO)
+    order = executed(order, fills)
+    names = tuple(sorted({*order.listing, *(fill.trade_id for fill in fills)}))
+    if names != order.listing:
+        order = _recounted(replace(order, listing=names))
+    return _summed(order, sum({fill.trade_id: fill.quantity for fill in fills}.values(), ZERO), ZERO)
 
 
 def merged(first: VenueOrder, second: VenueOrder) -> VenueOrder:
     """Two views of the same order as one: reports without the venue's id belong to the order that has one."""
-    order = _summed(executed(first, second.fills), second.cumulative, second.quote)
+    order = executed(first, second.fills)
+    if second.listing:
+        order = _recounted(replace(order, listing=tuple(sorted({*first.listing, *second.listing}))))
+    order = _summed(order, second.cumulative, second.quote)
     if _end_key(second.end, second.end_cumulative) > _end_key(order.end, order.end_cumulative):
         order = replace(order, end=second.end, end_cumulative=second.end_cumulative, reject=second.reject)
     return order
@@ -139,7 +147,7 @@ def _appended(order: VenueOrder, fill: Fill) -> VenueOrder:
 
 
 def _recounted(order: VenueOrder) -> VenueOrder:
-    counted = _counted(order.fills, order.cumulative)
+    counted = _counted(_once(order.fills, frozenset(order.listing)), order.cumulative)
     return replace(order, counted=counted, counted_quantity=sum((fill.quantity for fill in counted), ZERO))
 
 
@@ -166,6 +174,28 @@ def _counted(held: tuple[Fill, ...], cumulative: Decimal) -> tuple[Fill, ...]:
         else:
             counted.append(fill)
     return tuple(counted)
+
+
+def _once(held: tuple[Fill, ...], listing: frozenset[str]) -> tuple[Fill, ...]:
+    """Without those that are in a listing of the venue under one id and were told under another.
+
+    Two fills are one when they are alike to the millisecond, one is listed and has no place, and the other is not listed: the
+    one with a place is kept, else the listed one. An execution that looks like one listed before it counts with the next
+    listing, which is asked for as soon as the venue sums more than is counted.
+    """
+    if not listing or all(fill.trade_id in listing for fill in held):
+        return held
+    known: dict[tuple[Decimal, Decimal, int], list[Fill]] = {}
+    for fill in held:
+        if fill.trade_id in listing and fill.cumulative == ZERO:
+            known.setdefault((*_alike(fill), fill.at_ms), []).append(fill)
+    dropped: set[str] = set()
+    for fill in reversed(held):  # those with a place first
+        twins = known.get((*_alike(fill), fill.at_ms), [])
+        if fill.trade_id not in listing and twins:
+            twin = twins.pop()
+            dropped.add(twin.trade_id if fill.cumulative > ZERO else fill.trade_id)
+    return tuple(fill for fill in held if fill.trade_id not in dropped)
 
 
 def _twins(

@@ -5,6 +5,7 @@ The replay of a journal and the live manager both go through `apply`, which is w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -42,7 +43,7 @@ from core.trading.evidence import (
 )
 from core.trading.executions import ENDS, executed, listed, told
 from core.trading.no_trace import NoTraceRule, Silence, heard, proven
-from core.trading.order import ZERO, OrderReport, OrderSpec
+from core.trading.order import ZERO, Fill, OrderReport, OrderSpec
 from core.trading.order_record import (
     EVIDENCE_KEPT,
     Amend,
@@ -140,11 +141,26 @@ def _settle(
 def _growth(before: OrderRecord, after: OrderRecord) -> list[Effect]:
     effects: list[Effect] = []
     if after.venue is not before.venue:
-        known = {fill.trade_id for fill in before.fills}
-        effects += [NewFill(fill) for fill in after.fills if fill.trade_id not in known]
+        effects += [NewFill(fill) for fill in _new_fills(before.fills, after.fills)]
     if after.filled != before.filled:
         effects.append(FilledChanged(before.client_id, after.filled - before.filled, after.filled))
     return effects
+
+
+def _new_fills(before: tuple[Fill, ...], after: tuple[Fill, ...]) -> list[Fill]:
+    """Fills that count and did not; one that counts from now on under its other id is not new."""
+    known = {fill.trade_id for fill in before}
+    counts = {fill.trade_id for fill in after}
+    renamed = Counter((fill.price, fill.quantity) for fill in before if fill.trade_id not in counts)
+    new: list[Fill] = []
+    for fill in after:
+        if fill.trade_id in known:
+            continue
+        if renamed[fill.price, fill.quantity] > 0:
+            renamed[fill.price, fill.quantity] -= 1
+        else:
+            new.append(fill)
+    return new
 
 
 def _told(before: OrderRecord, after: OrderRecord, legal: bool, effects: list[Effect]) -> OrderRecord:
