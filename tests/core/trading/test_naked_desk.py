@@ -254,3 +254,31 @@ async def test_a_stop_that_goes_while_another_order_is_on_its_way_is_not_created
         await case.pass_time(1)
         assert "STOP_GONE" in case.alarms
         assert len([act for act in case.manager.acts if "STOP_LOSS" in act]) == 1
+
+
+async def test_a_stop_that_has_come_to_life_is_left_to_fill() -> None:
+    case = Case(SPOT_US)
+    async with case.running():
+        await case.held()
+        case.manager.acts.clear()
+        for target in case.manager.live("EXIT"):
+            case.manager.report(target.client_id, "EXPIRED")  # the trigger ends the other leg
+        case.quote(95)
+        await case.pass_time(3)
+        assert (case.manager.acts, case.alarms) == ([], [])
+        for stop in case.manager.live("PROTECTION"):
+            case.manager.fill(stop.client_id, stop.remaining, 95)
+        await case.pass_time(1)
+        assert [closed.why for closed in case.closed] == ["STOP"]
+
+
+async def test_a_pair_cancelled_on_the_website_is_told() -> None:
+    case = Case(SPOT_US)
+    async with case.running():
+        await case.held()
+        case.manager.acts.clear()
+        case.manager.end(case.manager.live("PROTECTION")[0].client_id, "CANCELED")
+        await case.pass_time(2)
+        assert "STOP_GONE" in case.alarms
+        assert case.manager.acts == []
+        assert (case.state(), case.truth.quantity) == ("NAKED", d("0.5"))
