@@ -50,6 +50,7 @@ from core.trading.desk import TradingDesk
 from core.trading.draft import Submission
 from core.trading.journal import read_journal
 from core.trading.journal_replay import replay
+from core.trading.opening import Unfit
 from core.trading.order import OrderReport
 from core.trading.order_record import OrderRecord
 from core.trading.rules_book import RulesBook
@@ -283,7 +284,10 @@ class OrderRig:
     def denials(self, **changes: Any) -> list[str]:
         """Why a small entry would not pass now."""
         self.path.risk.arm(600.0)
-        proposal = self.path.propose(self.wish(**changes))
+        try:
+            proposal = self.path.propose(self.wish(**changes))
+        except Unfit as error:
+            return [str(error)]
         given = AuthorisationView(order_hash="h", authorised_hash="h", age_s=0.0, used=False)
         view = self.path.risk.view(proposal.draft, given)
         return [denial.words for denial in judge(view, lambda: 0.0).denials]
@@ -451,6 +455,15 @@ def ceil(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(ROUND_CEILING) * step
 
 
+def eased_gates(rate: float) -> pytest.MonkeyPatch:
+    """The gates on a fast clock, until `undo`: their time limit is real time, and what is usual is soon known here."""
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(core.trading.sending, "judge", functools.partial(judge, budget_s=BUDGET_S * rate * 4))
+    monkeypatch.setattr(core.trading.risk_market, "FEWEST_SPREADS", 1)
+    monkeypatch.setattr(core.trading.risk_market, "FEWEST_GAPS", 1)
+    return monkeypatch
+
+
 @contextlib.asynccontextmanager
 async def order_rig(
     where: str,
@@ -465,10 +478,7 @@ async def order_rig(
     """A running rig; `trading` are settings of that section, `risk` of the other."""
     venue, _, category = where.partition("-")
     clock = LiveClock(rate=rate, start_ms=START_MS)
-    monkeypatch = pytest.MonkeyPatch()  # the gates' time limit is real time, and the clock is not
-    monkeypatch.setattr(core.trading.sending, "judge", functools.partial(judge, budget_s=BUDGET_S * rate * 4))
-    monkeypatch.setattr(core.trading.risk_market, "FEWEST_SPREADS", 1)  # what is usual is soon known here
-    monkeypatch.setattr(core.trading.risk_market, "FEWEST_GAPS", 1)
+    monkeypatch = eased_gates(rate)
     market = SeededMarket(
         seed, 5, clock, venue=venue, category=category, depth_per_s=2.0, quotes_per_s=2.0, trades_per_s=1.0, even=True
     )
