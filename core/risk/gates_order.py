@@ -154,11 +154,12 @@ def confirmed_price(view: RiskView) -> Finding:
 def notional_size(view: RiskView) -> Finding:
     """Worth no less and no more than the venue takes, at the worst price either way, and so is an entry's stop.
 
-    Of an exit without a price to judge by, and of one the venue itself holds to reduce-only, the venue is the judge.
+    Of an exit at the market or without a price to judge by, and of one the venue itself holds to reduce-only, the venue is
+    the judge: a position that may be worth enough is offered, not kept back.
     """
     order, rules = order_of(view), rules_of(view)
     exit_ = view.act != "ENTRY"
-    if exit_ and order.reduce_only and perpetual(view):
+    if exit_ and (order.type == "MARKET" or (order.reduce_only and perpetual(view))):
         return passes(judge="venue")
     try:
         low, high = order.quote_quantity or order.quantity * price_range(view)[0], notional(view)

@@ -6,6 +6,8 @@ everything was compared with the venue.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
@@ -20,7 +22,7 @@ from core.supervise import Supervisor
 from core.trading.account_status import AccountPublisher
 from core.trading.authority import Authorisation, authorise
 from core.trading.bar_facts import Bars
-from core.trading.broker import Broker, NotSent, StreamState, VenueBalance, VenuePosition
+from core.trading.broker import Broker, StreamState, VenueBalance, VenuePosition
 from core.trading.commands import Commands
 from core.trading.draft import OrderDraft, Submission
 from core.trading.evidence import Effect, NewFill
@@ -141,11 +143,9 @@ class TradingDesk:
         ]
         if self._live.current.trading.on_quit == "cancel" and entries:
             until = self._clock.monotonic() + CLOSE_S
-            for record in entries:
-                try:
-                    await self.manager.cancel(record.client_id)
-                except NotSent as error:
-                    log.warning("entry %s not cancelled: %s", record.client_id, error)
+            cancels = asyncio.gather(*(self.manager.cancel(record.client_id) for record in entries))
+            with contextlib.suppress(TimeoutError):  # what is not answered by then is told below
+                await asyncio.wait_for(cancels, CLOSE_S)
             while self._clock.monotonic() < until and any(self.manager.orders[r.client_id].may_fill for r in entries):
                 await self._clock.sleep(0.05)
         unknown = [record.client_id for record in self.manager.unknown]
@@ -235,10 +235,7 @@ class TradingDesk:
             return "it protects a position: close the position or move the stop instead"
         if not record.may_cancel:
             return f"it is {record.state}: only a working order can be cancelled"
-        try:
-            answer = await self.manager.cancel(client_id)
-        except NotSent as error:
-            return f"{error}; try again"
+        answer = await self.manager.cancel(client_id)
         return f"{answer.code} {answer.text}".strip() if answer.outcome == "REFUSED" else ""
 
     async def close_position(self, symbol: str, quantity: Decimal) -> str:

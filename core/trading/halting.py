@@ -6,6 +6,7 @@ the order's own state. Protective stops stay. An entry whose outcome is unknown 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -15,7 +16,6 @@ from msgspec.structs import replace
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import HaltReport
-from core.trading.broker import NotSent
 from core.trading.manager import OrderManager
 from core.trading.order_record import OrderRecord
 from core.trading.states import DONE
@@ -69,11 +69,10 @@ class Halting:
         mine = {record.client_id: record for record in self._entries()}
         until = self._clock.monotonic() + SETTLE_S
         while self._clock.monotonic() < until:
-            for record in self._entries():
-                mine[record.client_id] = record
-                if record.may_cancel and record.client_id not in asked:
-                    asked.add(record.client_id)
-                    await self._cancel(record, failed)
+            mine |= {record.client_id: record for record in self._entries()}
+            ready = [record for record in self._entries() if record.may_cancel and record.client_id not in asked]
+            asked |= {record.client_id for record in ready}
+            await asyncio.gather(*(self._cancel(record, failed) for record in ready))
             if not any(self._waits(client_id, failed) for client_id in mine):
                 break
             await self._clock.sleep(LOOK_S)
@@ -100,11 +99,7 @@ class Halting:
         return done
 
     async def _cancel(self, record: OrderRecord, failed: dict[str, str]) -> None:
-        try:
-            answer = await self._manager.cancel(record.client_id)
-        except NotSent as error:
-            failed[record.client_id] = str(error)
-            return
+        answer = await self._manager.cancel(record.client_id)
         if answer.outcome == "REFUSED":
             failed[record.client_id] = f"{answer.code} {answer.text}".strip()
 

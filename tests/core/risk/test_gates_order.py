@@ -239,3 +239,11 @@ def test_an_answer_names_the_thing_its_value_the_limit_and_the_remedy() -> None:
     deny = next(answer for answer in ask(view).denials if answer.code == "PRICE_COLLAR")
     assert deny.words == "PRICE_COLLAR 152.3 is 1.4 % from mid 150.2, limit 1.0 %: refresh or change the price"
     assert deny.facts == {"price": "152.3", "mid": "150.2", "away": "1.4 %", "limit": "1.0 %"}
+
+
+@pytest.mark.parametrize("act", ["EXIT", "PROTECT", "FLATTEN"])
+def test_of_an_exit_at_the_market_the_venue_is_the_judge(act: Any) -> None:
+    little = {"act": act, "account__positions": (held(),)} | ruled(min_notional=D(990))
+    sale: dict[str, Any] = {"side": "SELL", "quantity": D("0.001")}
+    assert "NOTIONAL" not in denied(entry("spot", **little, **at_market(**sale)))
+    assert "NOTIONAL" in denied(entry("spot", **little, **of(**sale)))
