@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import calibration, micro, paced, screening, signals, smc, stage2, wire, workers
+from tests.bench import calibration, micro, order_path, orders, paced, screening, signals, smc, stage2, wire, workers
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
@@ -37,6 +37,11 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "optimiser": lambda minutes: calibration.optimiser(),
     "calibrate": lambda minutes: calibration.calibrate_symbols(),
     "workers": lambda minutes: [*workers.turns(), *workers.lag()],
+    "append": lambda minutes: orders.durable_append(),
+    "submit": lambda minutes: [*orders.submit_to_wire(), *order_path.submit_live()],
+    "reports": lambda minutes: orders.reports(),
+    "replay": lambda minutes: orders.journal_replay(),
+    "halt": lambda minutes: order_path.halt_under_load(),
     "chart": lambda minutes: chart_paint(),
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),
