@@ -44,12 +44,12 @@ def stop_truth(trade: Trade, terms: Terms | None, at: Moment) -> StopTruth:
     if not stops and not sellable(trade.size, trade.worth, terms.rules):
         text = f"{trade.size:f} is too little for a stop or a sale; it waits for the entry to fill on"
         return StopTruth(state="NONE", text=text)
-    if trade.closing is not None and uncovered > ZERO:
-        text = f"being closed at the market ({trade.closing.why})"
-        return _with_stop(trade, stops, at, StopTruth(state="NAKED", quantity=covered, policy="closing", text=text))
-    if uncovered > ZERO:
+    if uncovered > ZERO and trade.closing is None:
         return _with_stop(trade, stops, at, _bare(trade, covered, uncovered, at))
-    verified_ms = min((_seen_ms(trade, stop) for stop in stops), default=0)
+    if uncovered > ZERO or not stops:  # the second: all of it is in a sale that is on its way
+        text = "being closed at the market" + (f" ({trade.closing.why})" if trade.closing is not None else "")
+        return _with_stop(trade, stops, at, StopTruth(state="NAKED", quantity=covered, policy="closing", text=text))
+    verified_ms = min(_seen_ms(trade, stop) for stop in stops)
     age_s = (at.now_ms - verified_ms) / 1000
     fresh = age_s <= at.trading.stop_age_s
     text = "" if fresh else f"not seen at the venue for {age_s:.0f} s, limit {at.trading.stop_age_s:.0f} s"
