@@ -44,9 +44,12 @@ def broker_maker(
 
 def _live_broker(bus: Bus, clock: Clock, settings: Settings, rules: RulesBook, folder: Path) -> Broker:
     """Raises `CredentialsError` when there are no keys, `Fatal` when the settings name a host keys may not go to."""
-    from core.credentials import load_credentials
+    from core.credentials import load_credentials, section_of, variables
 
-    keys = load_credentials(settings.market.venue, _environment(settings), os.environ, config_folder())
+    venue, place = settings.market.venue, _environment(settings)
+    keys = load_credentials(venue, place, os.environ, config_folder())
+    for name in variables(section_of(venue, place)):
+        os.environ.pop(name, None)  # children (workers, programs of event rules) need no keys
     if settings.market.venue == "binance_us":
         from providers.binance_us.trading import BinanceUsBroker
 

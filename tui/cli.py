@@ -40,6 +40,7 @@ from tui.compose import (
     show,
 )
 from tui.keys_command import add_keys
+from tui.sandbox_command import add_sandbox
 
 MAX_SWING = 200
 """Upper bound of `[detectors] swing_length`."""
@@ -111,17 +112,7 @@ def parser() -> argparse.ArgumentParser:
     thresholds.add_argument("file", type=Path, metavar="FILE")
     thresholds.set_defaults(act=act_thresholds)
 
-    sandbox = commands.add_parser("sandbox", parents=[common], help="run the sandbox exchange alone, on loopback")
-    sandbox.add_argument("--venue", choices=("binance_us", "bybit"), default="binance_us")
-    sandbox.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    sandbox.add_argument("--seed", type=int, help="seed of the market")
-    sandbox.add_argument("--symbols", type=int, help="how many symbols")
-    sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
-    sandbox.add_argument("--profile", choices=("demo", "load"), default="demo", help="event rates per symbol")
-    sandbox.add_argument("--api-key", default="", help="take orders of this made-up key; else the market only runs")
-    sandbox.add_argument("--api-secret", default="", help="the secret that signs them")
-    sandbox.add_argument("--child", action="store_true", help="end when standard input closes")
-    sandbox.set_defaults(act=act_sandbox)
+    add_sandbox(commands, common)
 
     add_keys(commands, common)
     add_canary(commands, common)
@@ -347,45 +338,6 @@ def act_thresholds(arguments: argparse.Namespace) -> int:
     settings = load(settings_path(arguments.settings, os.environ), os.environ)
     begin_log(settings, arguments)
     return run_loop(settings, lambda: keep_thresholds(settings, arguments.what, arguments.file))
-
-
-def act_sandbox(arguments: argparse.Namespace) -> int:
-    """The sandbox exchange alone; one ready line of JSON on standard output tells where it listens."""
-    from core.venue import Fatal
-    from providers.sandbox.model import SandboxMarket
-    from providers.sandbox.playback import PlaybackMarket
-    from providers.sandbox.serve import LOAD_PROFILE, MarketProfile, seeded_markets, serve_forever
-
-    settings = load(settings_path(arguments.settings, os.environ), os.environ)
-    begin_log(settings, arguments)
-    clock = LiveClock()
-    seed = settings.sandbox.seed if arguments.seed is None else arguments.seed
-    symbols = settings.sandbox.symbols if arguments.symbols is None else arguments.symbols
-    categories = ("spot", "linear") if arguments.venue == "bybit" else ("spot",)
-    profile = LOAD_PROFILE if arguments.profile == "load" else MarketProfile()
-    try:
-        if arguments.recorded is not None:
-            markets: dict[str, SandboxMarket] = {
-                category: PlaybackMarket(arguments.recorded, clock, category=category) for category in categories
-            }
-        else:
-            markets = seeded_markets(arguments.venue, categories, seed, symbols, clock, profile)
-        run_loop(
-            settings,
-            lambda: serve_forever(
-                markets,
-                clock,
-                venue=arguments.venue,
-                port=arguments.port,
-                parent_watch=arguments.child,
-                api_key=arguments.api_key,
-                api_secret=arguments.api_secret,
-            ),
-        )
-    except (OSError, ValueError, Fatal) as error:
-        print(f"the sandbox cannot start on port {arguments.port}: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    return EXIT_OK
 
 
 def act_doctor(arguments: argparse.Namespace) -> int:
