@@ -16,7 +16,7 @@ from typing import Any
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import Ladder, OpenTrade, OrderAlarm, Resolution
+from core.messages import Ladder, OpenTrade, OrderAlarm, Resolution, Severity
 from core.settings_live import LiveSettings
 from core.supervise import Supervisor
 from core.trading.account_status import AccountPublisher
@@ -41,7 +41,11 @@ from core.trading.reconciler import Reconciler
 from core.trading.risk_desk import RiskDesk
 from core.trading.rules_book import RulesBook
 from core.trading.trade_desk import TradeDesk, TradeExists
+from core.trading.while_away import WhileAway
 
+AWAY_LOOK_S = 0.2
+AWAY_WAIT_S = 10.0
+"""Orders whose fate is still being asked about are told as unknown after this."""
 CLOSE_S = 3.0
 """Working entries get so long to be cancelled when the program ends."""
 
@@ -111,6 +115,7 @@ class TradingDesk:
         )
         self.status = AccountPublisher(bus, clock, broker, self.manager, self.trades, self.risk, self.reconciler)
         await self.manager.open()
+        self._away = WhileAway(self.manager.orders)
         await self.trades.open()
         if self.journal.repair is not None:
             self._alarm("JOURNAL_REPAIRED", f"{self.journal.repair}; everything before it is whole")
@@ -126,6 +131,7 @@ class TradingDesk:
         supervisor.start("reconciliation", self.reconciler.run)
         supervisor.start("account status", self.status.run)
         supervisor.start("risk", self.risk.run)
+        supervisor.start("while away", self._tell_while_away)
         self._commands = Commands(self._bus, self._clock, self.journal, self, supervisor)
 
     async def close(self) -> None:
@@ -166,6 +172,16 @@ class TradingDesk:
             log.error("the journal could not be closed: %s", error)
         if self._lock is not None:
             self._lock.release()
+
+    async def _tell_while_away(self) -> None:
+        """Once everything was compared, and a moment for what is still being asked about."""
+        while not self.reconciler.settled_ms:
+            await self._clock.sleep(AWAY_LOOK_S)
+        until = self._clock.monotonic() + AWAY_WAIT_S
+        while self._away.waits(self.manager.orders) and self._clock.monotonic() < until:
+            await self._clock.sleep(AWAY_LOOK_S)
+        for news in self._away.news(self.manager.orders):
+            self._alarm("WHILE_AWAY", news.text, news.severity, news.record)
 
     # --- the private stream ------------------------------------------------------------------------------------------
 
@@ -306,17 +322,18 @@ class TradingDesk:
         if trouble is not None:
             self._alarm("JOURNAL", f"nothing is sent while the journal cannot be written: {trouble}")
         else:
-            self._alarm("JOURNAL_BACK", "the journal can be written again")
+            self._alarm("JOURNAL_BACK", "the journal can be written again", "info")
 
-    def _alarm(self, code: str, text: str) -> None:
+    def _alarm(self, code: str, text: str, severity: Severity = "error", record: OrderRecord | None = None) -> None:
         self._bus.publish(
             OrderAlarm(
                 venue=self.venue,
                 category=self.category,
-                symbol="",
+                symbol=record.spec.symbol if record is not None else "",
+                client_id=record.client_id if record is not None else "",
                 code=code,
                 text=text,
-                severity="info" if code == "JOURNAL_BACK" else "error",
+                severity=severity,
                 at_ms=self._clock.now_ms(),
             )
         )
