@@ -229,6 +229,16 @@ class OrderManager:
         for record in self._alive():
             self._records.hear(StreamGap(client_id=record.client_id, at_ms=now_ms))
 
+    def ask_trades(self, assets: frozenset[str], limit: int) -> None:
+        """What the venue holds is not what our fills say: ask about the newest orders that traded these symbols or assets."""
+        concerned = [
+            record
+            for record in self.orders.values()
+            if record.exists and any(asset in record.intent.spec.symbol for asset in assets)
+        ]
+        for record in concerned[-limit:]:
+            self._resolver.ask(record.client_id, ("TRADES",))
+
     def resolve(self, client_id: str, verdict: Resolution, by: str, note: str = "") -> str:
         """The operator's word about an order; words of refusal, or nothing."""
         record = self.orders.get(client_id)

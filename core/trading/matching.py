@@ -35,6 +35,7 @@ from core.trading.market_side import Level
 from core.trading.matching_state import Amend, Cancel, CancelAll, Pending, Replace, Request, State, Submit, SubmitPair
 from core.trading.order import ZERO, Fill, OrderReport, OrderSpec
 from core.trading.positions_linear import Position
+from core.trading.working import Working
 from core.venue import Instrument, Rejected
 
 _EXACT = Context(prec=60)
@@ -194,16 +195,19 @@ class MatchingEngine:
         return self._blotter.take()
 
     def force_fill(self, order_id: str, quantity: Decimal, now_ms: int) -> list[OrderReport]:
-        """Somebody outside trades with an order at its price, out of turn and, if told so, beyond what it asked for.
+        """Somebody outside trades with an order at its price, out of turn and, if told so, beyond what it asked for, or after
+        its cancel.
 
         No market does this: the sandbox exchange does, on command, to show what a venue's fault looks like. Raises
-        `ValueError` for an order that neither rests nor is filled, and for a quantity of 0 or less.
+        `ValueError` for an order that neither rests nor is filled nor cancelled, for a cancelled one that it would not fill
+        whole, and for a quantity of 0 or less.
         """
         with localcontext(_EXACT):
             self._advance(now_ms)
             order = self._state.orders.get(order_id)
-            if order is None or order.waiting or (not order.open and order.status != "FILLED") or quantity <= 0:
-                raise ValueError(f"order {order_id!r} cannot be filled by {quantity}: it must rest or be filled")
+            if order is None or order.waiting or quantity <= 0 or not _forced(order, quantity):
+                words = f"order {order_id!r} cannot be filled by {quantity}: it must rest, be filled, or be cancelled and filled whole"
+                raise ValueError(words)
             price = order.spec.price or order.filled_quote / order.filled
             self._execution.fill(order, price, quantity, maker=True, outside=True)
         return self._blotter.take()
@@ -385,6 +389,12 @@ class MatchingEngine:
         if order:
             self._blotter.decline(order, self.conventions.refusal("UNKNOWN_ORDER"))
         return False
+
+
+def _forced(order: Working, quantity: Decimal) -> bool:
+    """Whether a fill out of turn leaves the order in a state it can be in."""
+    whole = order.status == "CANCELED" and order.filled + quantity >= order.spec.quantity
+    return order.open or order.status == "FILLED" or whole
 
 
 def _client_ids(request: Request) -> set[str]:

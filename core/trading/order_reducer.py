@@ -171,7 +171,7 @@ def _told(before: OrderRecord, after: OrderRecord, legal: bool, effects: list[Ef
         if code not in before.anomalies or (code == "OVERFILL" and after.filled != before.filled)
     ]
     for code in fresh:
-        effects.append(_alarm(after, code, f"filled {after.filled} of {after.quantity}"))
+        effects.append(_alarm(after, code, f"filled {after.filled.normalize():f} of {after.quantity.normalize():f}"))
     effects += [HaltEntries(after.client_id, code) for code in fresh if code in HALTING]
     why = next((code for code in fresh if code not in HARMLESS), "" if legal else "ILLEGAL_MOVE")
     if why and not before.quarantine:

@@ -32,6 +32,8 @@ from core.venue import Banned, Instrument, VenueError
 
 SECOND_LOOK_S = 1.0
 """Balances are read from another machine than the stream: what differs is looked at once more before it is believed."""
+ASKED_AGAIN = 5
+"""Newest orders whose trades are asked for when the venue holds something else: a fill may never have been told."""
 GRACE_MS = 3_000
 """An order this young may be missing from a listing: venues create orders asynchronously."""
 
@@ -200,8 +202,10 @@ class Reconciler:
         """Balances and positions against our own fills. Raises `VenueError`."""
         snapshot = await self._snapshot()
         found = self._differences(snapshot)
-        if any(difference.key not in self.differences.standing for difference in found):
-            # The reading may be older than the fills we know, or newer than those we do not: look once more.
+        fresh = frozenset(one.symbol for one in found if one.key not in self.differences.standing)
+        if fresh:
+            # The reading may be older than the fills we know, or newer than those we do not: ask for them, look once more.
+            self._manager.ask_trades(fresh, ASKED_AGAIN)
             await self._clock.sleep(SECOND_LOOK_S)
             snapshot = await self._snapshot()
             again = {difference.key for difference in self._differences(snapshot)}
