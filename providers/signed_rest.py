@@ -189,7 +189,7 @@ class SignedRest:
     async def sync_clock(self) -> float:
         """Measure the venue's clock now; the offset in ms. Raises `VenueError`."""
         async with self._measuring:
-            return await self._measure()
+            return await self._measure(False)
 
     def spent(self) -> Spent:
         """The rate budget now."""
@@ -272,7 +272,7 @@ class SignedRest:
     async def _measure_for(self, call: _Call, version: int, refused: ClockRefused | None) -> None:
         """Measure the clock. Raises the refusal, or `NotSent` where nothing was sent yet."""
         try:
-            await self._measure_since(version)
+            await self._measure_since(version, safety=call.safety)
         except VenueError as error:
             if refused is not None:
                 raise refused from error
@@ -302,7 +302,7 @@ class SignedRest:
                 await self._clock.sleep(wait_s)
         async with self._reads:
             try:
-                await self._measure_since(0)
+                await self._measure_since(0, safety=False)
                 version = self.time.version
                 return await self._once(call)
             except ClockRefused as refused:
@@ -315,17 +315,20 @@ class SignedRest:
 
     async def _measure_again(self, version: int, refused: ClockRefused) -> None:
         try:
-            await self._measure_since(version)
+            await self._measure_since(version, safety=False)
         except VenueError as error:
             raise Retryable(f"{refused}; the venue's clock cannot be measured: {error}") from error
 
-    async def _measure_since(self, version: int) -> None:
+    async def _measure_since(self, version: int, *, safety: bool) -> None:
         """Measure the clock unless somebody did since `version`: many requests are refused together. Raises `VenueError`."""
         async with self._measuring:
             if version == self.time.version:
-                await self._measure()
+                await self._measure(safety)
 
-    async def _measure(self) -> float:
+    async def _measure(self, safety: bool) -> float:
+        if left_s := self._refused_for_s(safety):
+            text = f"{self._venue} refuses requests for {left_s:.0f} s more (HTTP {self.ban.status})"
+            raise Banned(f"{text}: its clock is not asked for", left_s)
         return await measure_offset(self._ask_ms, self._clock, self._bus, self._venue, self._category)
 
     async def _ask_ms(self) -> float:

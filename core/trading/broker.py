@@ -42,6 +42,13 @@ class NotSent(VenueError):
         self.retry_in_s = retry_in_s
 
 
+NOT_NOW = frozenset(
+    {"BANNED", "RATE_BUDGET", "NO_CONNECTION", "CLOCK", "NOT_AUTHORISED", "403", "418", "429", "-1003", "-1015"}
+    | {"-1021", "10002", "10006", "10018", "10429", "170005", "170222"}
+)
+"""Codes of refusals that say nothing of the order itself: it was not sent, or too late, or met a limit, a ban, a clock."""
+
+
 class Features(Struct, frozen=True, kw_only=True):
     """What the venue's category can do for a position. The rest the program does itself, and says so on the screen.
 

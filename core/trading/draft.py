@@ -32,6 +32,7 @@ class OrderDraft(Struct, frozen=True, kw_only=True):
 class Submission(Struct, frozen=True, kw_only=True):
     """`sent` tells whether a byte may have left. If not, `code` and `words` say why: a gate's denial, the journal, the permit.
 
+    `retry_in_s`: how long it is of no use to try again, where that is known.
     `record` is the order as it stands now; None when no intent was ever written down.
     """
 
@@ -40,6 +41,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     verdicts: Verdicts | None = None
     code: str = ""
     words: str = ""
+    retry_in_s: float = 0.0
 
 
 class Gatekeeper(Protocol):

@@ -22,7 +22,7 @@ from core.risk.limits import exact
 from core.risk.trading_state import Act
 from core.settings_live import LiveSettings
 from core.trading.authority import Authorisation
-from core.trading.broker import Cancelled, Features, NotSent
+from core.trading.broker import NOT_NOW, Cancelled, Features, NotSent
 from core.trading.draft import OrderDraft, Submission
 from core.trading.evidence import Effect
 from core.trading.order import ZERO, OrderSpec
@@ -45,6 +45,8 @@ CALM_S = 30.0
 MOST_WAIT_S = 30.0
 PAUSE_S = 0.5
 """After an act that led nowhere."""
+MOST_DOUBLINGS = 3
+"""The pause doubles so often while the venue takes nothing."""
 
 log = logging.getLogger("tradetui.trading")
 
@@ -159,13 +161,26 @@ class Guarding:
             if isinstance(step, Amend):
                 return await self._amend(trade, step.old, step.new)
             return await self._replace(trade, step)
-        except NotSent as error:  # no byte left: the clock of the naked position goes on, the next turn tries again
-            trade.failures += 1
-            if worth_reporting(trade.failures):
-                text = f"{trade.plan.symbol}: nothing was sent ({error}); tried again until it is ({trade.failures} times so far)"
-                self.teller.alarm(trade, "NOT_SENT", text, "warning")
-            trade.wait_until = self._clock.monotonic() + min(max(error.retry_in_s, PAUSE_S), MOST_WAIT_S)
-            return False
+        except NotSent as error:
+            return self._not_now(trade, str(error), error.retry_in_s)
+
+    def _not_now(self, trade: Trade, words: str, retry_in_s: float = 0.0) -> bool:
+        """The stop itself was not judged: told now and then, and tried again until it is. The clock of the naked goes on."""
+        trade.failures += 1
+        exposure = trade.exposure
+        if worth_reporting(trade.failures):
+            text = f"{trade.plan.symbol}: nothing was placed ({words}); tried again until it is ({trade.failures} times so far)"
+            self.teller.alarm(trade, "NOT_SENT", text, "warning")
+        wait_s = max(retry_in_s, PAUSE_S * 2.0 ** min(exposure.delays, MOST_DOUBLINGS))
+        exposure.delays += 1
+        trade.wait_until = self._clock.monotonic() + min(wait_s, MOST_WAIT_S)
+        return False
+
+    def _count(self, trade: Trade, client_id: str) -> None:
+        """The end of this stop, and of the target bound to it, is accounted for."""
+        if client_id in trade.orders:
+            other = trade.sibling(trade.orders[client_id])
+            trade.counted.update({client_id, other.client_id if other is not None else client_id})
 
     async def _place(self, trade: Trade, leg: Leg) -> bool:
         list_id = self._manager.next_client_id() if leg.stop and leg.target else ""
@@ -187,6 +202,8 @@ class Guarding:
             stop_price=new.stop if new.stop and new.stop != record.spec.stop_price else None,
             quantity=record.filled + new.quantity if new.quantity != old.leg.quantity else None,
         )
+        if answer.outcome == "REFUSED" and answer.code in NOT_NOW:
+            return self._not_now(trade, f"{answer.code} {answer.text}")
         if answer.outcome == "REFUSED":
             trade.no_amend = True  # the second try cancels and places anew
             if new.stop:
@@ -228,6 +245,9 @@ class Guarding:
             return True
         record = submission.record
         words = submission.words or (record.refusal if record is not None else "") or submission.code or "refused"
+        if leg.stop and submission.code in NOT_NOW:
+            self._count(trade, record.client_id if record is not None else "")
+            return self._not_now(trade, words, submission.retry_in_s)
         if not leg.stop:
             trade.quiet_until = self._clock.monotonic() + CALM_S
             text = f"{trade.plan.symbol}: target {leg.target:f} was refused ({words}); tried again in {CALM_S:.0f} s"
@@ -244,7 +264,7 @@ class Guarding:
             return False
         if client_id in trade.orders:
             other = trade.sibling(trade.orders[client_id])
-            trade.counted.update({client_id, other.client_id if other is not None else client_id})
+            self._count(trade, client_id)
             trade.alone = trade.alone or other is not None  # the price may have passed the target meanwhile
         exposure = trade.exposure
         exposure.refusals += 1

@@ -24,6 +24,8 @@ class Exposure(Struct, kw_only=True):
     refusals: int = 0
     gone: bool = False
     told: bool = False
+    delays: int = 0
+    """Tries in a row that the venue did not judge."""
 
     @property
     def given_up(self) -> bool:
@@ -37,7 +39,7 @@ class Exposure(Struct, kw_only=True):
 
     def over(self) -> None:
         """The position is protected, or nothing is left of it."""
-        self.since, self.refusals, self.gone, self.told = None, 0, False, False
+        self.since, self.refusals, self.gone, self.told, self.delays = None, 0, False, False, 0
 
     def again(self, now: float) -> None:
         """Somebody asked for a stop elsewhere: everything from the start."""

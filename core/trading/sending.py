@@ -50,11 +50,12 @@ log = logging.getLogger("tradetui.trading")
 class Stopped(Exception):
     """The order goes no further: why, as a code and in words. No byte was sent."""
 
-    def __init__(self, code: str, words: str, verdicts: Verdicts | None = None) -> None:
+    def __init__(self, code: str, words: str, verdicts: Verdicts | None = None, *, retry_in_s: float = 0.0) -> None:
         super().__init__(words)
         self.code = code
         self.words = words
         self.verdicts = verdicts
+        self.retry_in_s = retry_in_s
 
 
 class Ready(Struct, frozen=True, eq=False):
@@ -309,7 +310,8 @@ class Sender:
         now_ms, spent = self._clock.now_ms(), self._broker.spent()
         banned_ms = spent.silent_until_ms if draft.act in SAFETY else spent.banned_until_ms
         if now_ms < banned_ms:
-            raise Stopped("BANNED", f"the venue asks for {(banned_ms - now_ms) / 1000:.0f} s of silence: wait")
+            left_s = (banned_ms - now_ms) / 1000
+            raise Stopped("BANNED", f"the venue asks for {left_s:.0f} s of silence: wait", retry_in_s=left_s)
 
     def _stopped(
         self, drafts: Sequence[OrderDraft], ready: Sequence[Ready], given: Authorisation | None, stop: Stopped
@@ -332,6 +334,7 @@ class Sender:
                 verdicts=stop.verdicts,
                 code=stop.code,
                 words=stop.words,
+                retry_in_s=stop.retry_in_s,
             )
             for draft in drafts
         )
