@@ -157,6 +157,8 @@ async def engine_main(
     live = LiveSettings(bus, clock, settings, run.overrides)
     watch = SettingsWatch(live, bus, clock, run.files, read)
     provider = await asyncio.to_thread(make_provider, settings, bus, clock)
+    if child is None:  # an embedded exchange is a new one each time
+        keep_bans(run.folder, clock, bus, provider)
     make_broker = broker_maker(bus, clock, live, provider, run.folder, real=run.real)
     engine = engine_module.Engine(
         live,
@@ -169,6 +171,13 @@ async def engine_main(
         on_trading=on_trading,
     )
     await engine.run()
+
+
+def keep_bans(folder: Path, clock: Clock, bus: Bus, provider: MarketProvider) -> None:
+    """Tell the provider of a ban of an earlier run before its first request, and keep those to come."""
+    from providers.ban_file import BanFile
+
+    BanFile(folder, clock, bus, provider.venue, provider.category).announce()
 
 
 def import_engine() -> Any:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from core.bus import Bus
 from core.messages import OrderAlarm, PositionStatus, RestBan
 from core.trading.order_record import OrderRecord
+from core.venue import Banned
 from tests.faults.order_rig import SYMBOL, VENUES, D, OrderRig, order_rig
+from tui.compose import keep_bans, make_provider
 
 OPEN_ORDERS = {"binance_us": "GET /api/v3/openOrders", "bybit": "GET /v5/order/realtime"}
 PROTECTS = {
@@ -141,3 +144,21 @@ async def test_f07_during_a_ban_there_is_the_feed_alone_and_a_restart_keeps_it(w
         await rig.until_protected()
         assert not [alarm.text for alarm in rig.of(OrderAlarm) if alarm.code == "STOP_REFUSED"]
         await rig.oracle()
+
+
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
+async def test_f07_after_a_restart_the_market_part_asks_a_banned_venue_for_nothing(where: str, tmp_path: Path) -> None:
+    async with order_rig(where, tmp_path, desk=False) as rig:
+        await rig.start_desk(settled=False)
+        rig.faults.ban(600.0)
+        await rig.path.compare()
+        await rig.until(lambda: bans(rig), "the ban told")
+        await rig.stop()
+        begun, bus = len(rig.requests), Bus(rig.clock)
+        provider = make_provider(rig.settings, bus, rig.clock)
+        keep_bans(rig.folder, rig.clock, bus, provider)
+        for request in (provider.instruments, provider.tickers, provider.sync_clock):
+            with pytest.raises(Banned):
+                await request()
+        await provider.close()
+        assert len(rig.requests) == begun
