@@ -87,7 +87,11 @@ class EventsScreen(DeskScreen):
     def _tell(self) -> None:
         """The line of groups, the line of filters, and the selected event in full."""
         runs: list[tuple[str, str]] = []
-        for name in GROUP_NAMES:
+        cells = {name: len(f" {name} {self._counts[name]} ") for name in GROUP_NAMES}
+        empty = [name for name in GROUP_NAMES if not self._counts[name] and name != self.view.group]
+        while empty and sum(cells.values()) > self.size.width:  # a kind without an event gives way, the last first
+            del cells[empty.pop()]
+        for name in cells:
             here, number = name == self.view.group, self._counts[name]
             runs.append(("[" if here else " ", "accent"))
             runs.append((name, "bright" if here else "dim"))
