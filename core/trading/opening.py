@@ -222,7 +222,9 @@ class Opening:
         if analysis is not None and analysis.side == side and analysis.reasons:
             return analysis.reasons
         view = self._confluences.get(symbol)
-        speaks_for_it = view is not None and view.state in ("HOLD", side) and (view.probability >= 0.5) == (side == "BUY")
+        speaks_for_it = (
+            view is not None and view.state in ("HOLD", side) and (view.probability >= 0.5) == (side == "BUY")
+        )
         return view.reasons if view is not None and speaks_for_it else ()
 
     # --- what is heard -----------------------------------------------------------------------------------------------

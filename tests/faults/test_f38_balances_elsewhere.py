@@ -22,6 +22,10 @@ def standing(rig: OrderRig, kind: str) -> list[Discrepancy]:
     return [row for row in last.values() if not row.settled]
 
 
+def state(rig: OrderRig) -> str:
+    return rig.path.risk.standing.state
+
+
 async def reducing(rig: OrderRig, cause: str) -> None:
     """REDUCING for that cause: shown on the screen, told to the operator, and no entry passes."""
     await rig.until(lambda: rig.of(AccountStatus)[-1].state == "REDUCING", "REDUCING on the screen")
@@ -39,9 +43,9 @@ async def adopted(rig: OrderRig, key: str) -> None:
     rig.path.reconciler.ask()
     await rig.until(lambda: rig.path.reconciler.settled_ms > compared, "the account compared")
     assert [one for one in rig.of(Discrepancy) if one.key == key][-1].settled
-    assert rig.path.risk.standing.state == "REDUCING"
+    assert state(rig) == "REDUCING"
     assert await rig.path.resume() == ""
-    assert rig.path.risk.standing.state == "ACTIVE"
+    assert state(rig) == "ACTIVE"
 
 
 @pytest.mark.parametrize("amount", ["5000", "1"])
@@ -87,7 +91,7 @@ async def test_f38_coins_of_a_position_sold_elsewhere(where: str, tmp_path: Path
         assert rig.record(record.client_id).filled == D("0.5")
         rig.faults.take_balance("ETH", "-0.2")  # brought back
         await rig.until(lambda: not standing(rig, "BALANCE"), "agreement")
-        assert rig.path.risk.standing.state == "REDUCING", "a person takes the step back"
+        assert state(rig) == "REDUCING", "a person takes the step back"
         await rig.oracle()
 
 
@@ -130,7 +134,7 @@ async def test_f38_a_perpetual_position_changed_elsewhere_unheard(tmp_path: Path
         rig.faults.private_freeze(60.0)
         rig.faults.foreign_order(SYMBOL, "BUY", 0, "0.2")  # made to agree by hand
         await rig.until(lambda: not standing(rig, "POSITION"), "agreement")
-        assert rig.path.risk.standing.state == "REDUCING"
+        assert state(rig) == "REDUCING"
         await rig.oracle()
 
 
@@ -145,5 +149,5 @@ async def test_f38_nothing_is_told_where_nothing_differs(where: str, tmp_path: P
             compared = rig.path.reconciler.settled_ms
             await rig.until(lambda since=compared: rig.path.reconciler.settled_ms > since, "a look")  # type: ignore[misc]
         assert not rig.of(Discrepancy)
-        assert rig.path.risk.standing.state == "ACTIVE"
+        assert state(rig) == "ACTIVE"
         await rig.oracle()

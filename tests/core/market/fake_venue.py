@@ -102,5 +102,8 @@ class FakeVenue(MarketProvider):
     def set_focus(self, symbol):
         self.focus = symbol
 
+    def ladder(self, symbol, levels):
+        return None
+
     async def close(self):
         self.closed = True

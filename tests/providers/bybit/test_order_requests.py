@@ -13,7 +13,7 @@ from providers.bybit.order_requests import amend_body, cancel_body, create_body,
 
 
 def spec(**fields: Any) -> OrderSpec:
-    wanted = {
+    wanted: dict[str, Any] = {
         "client_id": "c1",
         "symbol": "BTCUSDT",
         "side": "BUY",

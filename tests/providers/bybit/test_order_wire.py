@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from typing import Any
 
 import msgspec
 import pytest
@@ -74,7 +75,7 @@ def test_a_captured_market_buy_by_value_ends_cancelled_with_its_fills():
     (raw,) = rows_of(frames.SPOT_ORDER)
     report = report_of(order_rows.decode(raw), "spot")
     assert (report.status, report.filled, report.filled_quote) == ("CANCELED", D("0.000306"), D("9.98631"))
-    assert (report.spec.quantity, report.spec.quote_quantity) == (0, 10)
+    assert (report.spec.quantity, report.spec.quote_quantity) == (D(0), D(10))
     assert report.reject_code == "EC_CancelForNoFullFill"
     assert report.at_ms == 1699764599841
 
@@ -83,7 +84,7 @@ def test_a_captured_fill_is_placed_by_its_trade_id_alone():
     (raw,) = rows_of(frames.SPOT_EXECUTION)
     fill = fill_of(execution_rows.decode(raw), lambda symbol: instrument())
     assert (fill.trade_id, fill.client_id) == ("2100000000047469164", "1552132392821724673")
-    assert (fill.price, fill.quantity, fill.cumulative) == (32635, D("0.000306"), 0)
+    assert (fill.price, fill.quantity, fill.cumulative) == (D(32635), D("0.000306"), D(0))
     assert (fill.fee, fill.fee_asset, fill.maker) == (D("0.000000306"), "BTC", False)
 
 
@@ -210,8 +211,8 @@ def test_a_fill_is_told_with_its_orders_state_where_that_is_known():
     row = execution_rows.decode(frames.encoded(frames.EXECUTION))
     fill = execution()
     alone = execution_report(fill, row, None)
-    assert (alone.status, alone.filled, alone.fill) == ("PARTIALLY_FILLED", 0, fill)
-    assert (alone.spec.client_id, alone.spec.quantity, alone.spec.type) == ("c1", 2, "LIMIT")
+    assert (alone.status, alone.filled, alone.fill) == ("PARTIALLY_FILLED", D(0), fill)
+    assert (alone.spec.client_id, alone.spec.quantity, alone.spec.type) == ("c1", D(2), "LIMIT")
     known = order(orderStatus="Filled", cumExecQty="2")
     assert execution_report(fill, row, known).status == "FILLED"
     assert execution_report(fill, row, order()).status == "PARTIALLY_FILLED"
@@ -239,7 +240,8 @@ def test_a_trade_of_nothing_or_for_nothing_is_no_trade():
 
 @pytest.mark.parametrize("field", ["orderId", "symbol", "side", "orderType", "orderStatus", "qty", "cumExecQty"])
 def test_an_order_without_what_it_must_have_fails(field):
-    for value in (..., None, 7, {}, []):
+    absurd: tuple[Any, ...] = (..., None, 7, {}, [])
+    for value in absurd:
         with pytest.raises(ROW_ERRORS):
             order(**{field: value})
 
@@ -268,10 +270,10 @@ def test_positions_have_signs_and_modes():
     positions = Positions("isolated")
     short = positions.take(position_rows.decode(frames.encoded(frames.POSITION, side="Sell")))
     assert (short.size, short.margin_mode, short.position_mode) == (D("-0.5"), "isolated", "one-way")
-    assert (short.entry_price, short.liquidation_price, short.leverage, short.margin) == (100, 80, 3, 17)
+    assert (short.entry_price, short.liquidation_price, short.leverage, short.margin) == (D(100), D(80), D(3), D(17))
     (raw,) = rows_of(frames.LINEAR_POSITION)
     flat = positions.take(position_rows.decode(raw))
-    assert (flat.size, flat.position_mode, flat.leverage) == (0, "hedge", 10)
+    assert (flat.size, flat.position_mode, flat.leverage) == (D(0), "hedge", D(10))
     with pytest.raises(ValueError, match="without a side"):
         positions.take(position_rows.decode(frames.encoded(frames.POSITION, side="")))
 
@@ -280,9 +282,9 @@ def test_the_two_sides_of_hedge_mode_are_one_position():
     positions = Positions()
     positions.take(position_rows.decode(frames.encoded(frames.POSITION, positionIdx=1, size="3")))
     both = positions.take(position_rows.decode(frames.encoded(frames.POSITION, positionIdx=2, side="Sell", size="1")))
-    assert (both.size, both.position_mode) == (2, "hedge")
+    assert (both.size, both.position_mode) == (D(2), "hedge")
     back = positions.take(position_rows.decode(frames.encoded(frames.POSITION, positionIdx=0, size="1")))
-    assert (back.size, back.position_mode) == (1, "one-way")
+    assert (back.size, back.position_mode) == (D(1), "one-way")
 
 
 def test_what_settings_of_flat_symbols_keep():
@@ -290,7 +292,7 @@ def test_what_settings_of_flat_symbols_keep():
     positions.take(position_rows.decode(frames.encoded(frames.POSITION)))
     positions.take(position_rows.decode(frames.encoded(frames.POSITION, symbol="ETHUSDT")))
     (kept,) = positions.settings(but={"BTCUSDT"})
-    assert (kept.symbol, kept.size, kept.leverage, kept.margin_mode) == ("ETHUSDT", 0, 3, "cross")
+    assert (kept.symbol, kept.size, kept.leverage, kept.margin_mode) == ("ETHUSDT", D(0), D(3), "cross")
 
 
 def test_balances_are_what_is_free_and_what_is_held():
@@ -298,7 +300,7 @@ def test_balances_are_what_is_free_and_what_is_held():
     assert balances_of(wallet_rows.decode(raw))["BTC"].free == D("0.0003058")
     coin = {"coin": "USDT", "walletBalance": "100", "locked": "10", "totalOrderIM": "5", "totalPositionIM": "25"}
     usdt = balances_of(wallet_rows.decode(msgspec.json.encode({"coin": [coin]})))["USDT"]
-    assert (usdt.free, usdt.locked) == (60, 40)
+    assert (usdt.free, usdt.locked) == (D(60), D(40))
 
 
 def test_key_permissions():

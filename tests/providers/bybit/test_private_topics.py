@@ -107,7 +107,7 @@ def test_a_fill_carries_the_newest_state_of_its_order_and_never_an_older_one():
         frames.frame("order.linear", order(orderStatus="New")),
         frames.frame("execution.linear", execution()),
     )
-    assert (ear.reports[-1].status, ear.reports[-1].filled) == ("FILLED", 2)
+    assert (ear.reports[-1].status, ear.reports[-1].filled) == ("FILLED", D(2))
     rig.take(frames.frame("order.linear", order(orderStatus="Cancelled", cumExecQty="1")))
     known = rig.topics.known("v1")
     assert known is not None
@@ -164,7 +164,7 @@ def test_rows_of_other_categories_are_not_ours():
 def test_positions_and_balances_are_absolute():
     rig = Rig()
     ear = rig.take(frames.frame("position.linear", frames.POSITION), frames.WALLET)
-    assert [(p.size, p.leverage, p.margin_mode) for p in ear.positions] == [(D("0.5"), 3, "isolated")]
+    assert [(p.size, p.leverage, p.margin_mode) for p in ear.positions] == [(D("0.5"), D(3), "isolated")]
     assert ear.balances == [{"BTC": VenueBalance(free=D("0.0003058"))}]
 
 

@@ -36,7 +36,14 @@ LIMIT = OrderKey(symbol="BTCUSDT", client_id="c1")
 
 
 def spec(**fields: Any) -> OrderSpec:
-    wanted = {"client_id": "c1", "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": D(1), "price": D(9)}
+    wanted: dict[str, Any] = {
+        "client_id": "c1",
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "quantity": D(1),
+        "price": D(9),
+    }
     return OrderSpec(**(wanted | fields))
 
 
@@ -306,8 +313,8 @@ async def test_a_snapshot_tells_positions_and_the_settings_of_watched_symbols():
         )
         assert (settings.symbol, settings.size, settings.leverage, settings.margin_mode) == (
             "ETHUSDT",
-            0,
-            5,
+            D(0),
+            D(5),
             "isolated",
         )
         assert (snapshot.may_trade, snapshot.may_withdraw) == (True, True)

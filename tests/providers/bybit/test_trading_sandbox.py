@@ -182,7 +182,7 @@ async def test_a_spot_buy_by_value_ends_with_what_it_bought():
         assert D("249") < order.filled_quote <= 250
         assert order.filled == order.counted_quantity > 0
         (report,) = await desk.broker.query(desk.key(spec))
-        assert (report.spec.quote_quantity, report.spec.quantity) == (250, 0)
+        assert (report.spec.quote_quantity, report.spec.quantity) == (D(250), D(0))
 
 
 @CATEGORIES
@@ -346,7 +346,7 @@ async def test_orders_from_elsewhere_are_told_and_listed(category):
 async def test_the_spot_account():
     async with desk_of("spot") as desk:
         before = await desk.broker.snapshot()
-        assert (before.balances["USDT"].free, before.balances["BTC"].free) == (100_000, 1)
+        assert (before.balances["USDT"].free, before.balances["BTC"].free) == (D(100_000), D(1))
         assert (before.may_trade, before.positions) == (True, ())
         assert before.maker_fee is not None
         assert before.taker_fee == desk.accounts.fees.rate(False)
@@ -364,14 +364,14 @@ async def test_the_linear_account():
         await desk.broker.set_leverage(SYMBOL, D("4"))
         await desk.broker.set_leverage(SYMBOL, D("4"))
         flat = {position.symbol: position for position in (await desk.broker.snapshot()).positions}[SYMBOL]
-        assert (flat.size, flat.leverage, flat.position_mode) == (0, 4, "one-way")
+        assert (flat.size, flat.leverage, flat.position_mode) == (D(0), D(4), "one-way")
         assert flat.margin_mode in ("isolated", "cross")
         spec = desk.spec(type="MARKET", side="SELL", quantity=D("0.5"))
         await desk.place(spec)
         await desk.ended(spec)
         await desk.until(lambda: SYMBOL in desk.positions and desk.positions[SYMBOL].size)
         (held,) = (await desk.broker.snapshot()).positions
-        assert (held.size, held.leverage) == (D("-0.5"), 4)
+        assert (held.size, held.leverage) == (D("-0.5"), D(4))
         assert held.entry_price > 0
         assert held.liquidation_price > held.entry_price
         assert desk.positions[SYMBOL].size == held.size

@@ -87,7 +87,7 @@ class BybitClient:
 
     async def market(self, side: str, qty: str, **body: Any) -> Any:
         """Trade at the market, in base."""
-        unit = {"marketUnit": "baseCoin"} if self.category == "spot" else {}
+        unit: dict[str, Any] = {"marketUnit": "baseCoin"} if self.category == "spot" else {}
         return await self.create(side=side, orderType="Market", qty=qty, price="", **unit, **body)
 
     async def order(self, link_id: str) -> Any:

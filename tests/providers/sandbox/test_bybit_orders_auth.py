@@ -109,7 +109,8 @@ def test_a_secret_is_never_shown():
 
 @given(st.lists(st.integers(min_value=0, max_value=400), max_size=60), st.integers(min_value=1, max_value=5))
 def test_no_rolling_second_ever_holds_more_than_the_limit(gaps, most):
-    limit, now_ms, taken = RollingLimit(most), 0, []
+    limit, now_ms = RollingLimit(most), 0
+    taken: list[int] = []
     for gap in gaps:
         now_ms += gap
         fits = len([at for at in taken if at > now_ms - 1_000]) < most

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.trading.order import OrderSpec
+from core.messages import Side
+from core.trading.order import OrderSpec, OrderType, TimeInForce
 from core.trading.working import LIMIT_TYPES, TRIGGERED_TYPES, rises_to_trigger
 from providers.bybit.order_requests import create_body
 from providers.sandbox.bybit_orders_body import OrderBodies, Reader, amendment, direction, form_of
@@ -17,7 +19,7 @@ from providers.sandbox.bybit_rest import RetError
 
 LAST = Decimal(100)
 PRICES = st.decimals("0.01", "500", places=2)
-TYPES = ("LIMIT", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+TYPES = get_args(OrderType)
 
 
 def bodies(category: str, last: Decimal = LAST, held: Decimal = Decimal(3)) -> OrderBodies:
@@ -38,9 +40,10 @@ MARKET = {"symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "1"}
 
 @st.composite
 def specs(draw: st.DrawFn, spot: bool) -> OrderSpec:
-    kind, side = draw(st.sampled_from(TYPES)), draw(st.sampled_from(("BUY", "SELL")))
+    kind: OrderType = draw(st.sampled_from(TYPES))
+    side: Side = draw(st.sampled_from(get_args(Side)))
     limited, conditional = kind in LIMIT_TYPES, kind in TRIGGERED_TYPES
-    time = draw(st.sampled_from(("GTC", "IOC", "FOK"))) if limited else "IOC"
+    time: TimeInForce = draw(st.sampled_from(get_args(TimeInForce))) if limited else "IOC"
     spec = OrderSpec(
         client_id=draw(st.from_regex(r"[A-Za-z0-9_-]{0,36}", fullmatch=True)), symbol="BTCUSDT", side=side, type=kind,
         quantity=draw(PRICES), price=draw(PRICES) if limited else Decimal(0), time_in_force=time,
@@ -103,14 +106,14 @@ def test_on_spot_the_last_price_decides_which_way_a_trigger_waits():
 def test_nothing_with_reduce_only_and_close_on_trigger_means_the_whole_position():
     close = MARKET | {"qty": "0", "reduceOnly": True, "closeOnTrigger": True}
     spec, form = bodies("linear").create(close)
-    assert (spec.quantity, spec.reduce_only, form.close_on_trigger) == (3, True, True)
+    assert (spec.quantity, spec.reduce_only, form.close_on_trigger) == (Decimal(3), True, True)
     assert bodies("linear").create(close | {"closeOnTrigger": False})[0].quantity == 0
     assert bodies("linear").create(MARKET | {"closeOnTrigger": True})[0].reduce_only
 
 
 def test_a_market_order_is_always_immediate_or_cancel():
     spec, form = bodies("linear").create(MARKET | {"timeInForce": "GTC", "price": "99"})
-    assert (spec.time_in_force, form.time_in_force, spec.price) == ("IOC", "IOC", 0)
+    assert (spec.time_in_force, form.time_in_force, spec.price) == ("IOC", "IOC", Decimal(0))
 
 
 @pytest.mark.parametrize("category", ["spot", "linear"])
@@ -149,7 +152,7 @@ def test_what_the_sandbox_cannot_do_is_a_parameter_error(category, change):
 
 def test_an_amendment_names_what_it_changes_and_must_change_something():
     assert amendment({"price": "1", "qty": "", "triggerPrice": "2"}) == amendment({"triggerPrice": "2", "price": "1"})
-    assert (amendment({"qty": "3"}).quantity, amendment({"qty": "3"}).price) == (3, None)
+    assert (amendment({"qty": "3"}).quantity, amendment({"qty": "3"}).price) == (Decimal(3), None)
     for body in ({}, {"price": ""}, {"takeProfit": "1", "qty": "2"}, {"qty": 3}):
         with pytest.raises(RetError, match="params error"):
             amendment(body)

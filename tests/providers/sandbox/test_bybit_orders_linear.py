@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ async def linear() -> AsyncIterator[BybitClient]:
         yield client
 
 
-async def position(client: BybitClient) -> dict:
-    (row,) = (await client.get("position/list", symbol=SYMBOL))["list"]
+async def position(client: BybitClient) -> dict[str, Any]:
+    listed: list[dict[str, Any]] = (await client.get("position/list", symbol=SYMBOL))["list"]
+    (row,) = listed
     return row
 
 

@@ -29,7 +29,7 @@ async def pages(client: BybitClient, path: str, **query: Any) -> list[list[Any]]
     """Every page of a list."""
     found, cursor = [], ""
     while True:
-        answer = await client.get(path, **query, **({"cursor": cursor} if cursor else {}))
+        answer = await client.get(path, **query | ({"cursor": cursor} if cursor else {}))
         found.append(answer["list"])
         cursor = answer["nextPageCursor"]
         if not cursor:
