@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.messages import AccountStatus, PositionStatus
-from core.trading.plan import TradePlan
 from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, ceil, floor, order_rig
 from tests.faults.stop_watch import REFUSALS, StopWatch, alarm, ended, last, passed, proven, sells, working
 
 D = Decimal
 LISTINGS = {"binance_us": "GET /api/v3/exchangeInfo", "bybit": "GET /v5/market/instruments-info"}
-CALM = {"stop_within_s": 30.0, "naked_alarm_s": 40.0}
+CALM: dict[str, Any] = {"stop_within_s": 30.0, "naked_alarm_s": 40.0}
 """Limits that a loaded machine keeps."""
 
 
@@ -41,14 +41,14 @@ async def test_f16_a_stop_refused_once_rests_by_fresh_rules(where: str, tmp_path
         watch = StopWatch(rig)
         tick = rig.rule.tick_size * 7
         record = await working(rig)
-        (plan,) = [entry.record for entry in rig.path.journal.entries if isinstance(entry.record, TradePlan)]
-        assert ceil(plan.stop, tick) != plan.stop
+        stop = floor(record.intent.spec.price * D("0.96"), rig.rule.tick_size)
+        assert ceil(stop, tick) != stop
         rig.faults.change_rules(SYMBOL, tick_size=str(tick))
         begun = len(rig.requests)
         rig.faults.fill(record.client_id)
         await rig.until_protected()
         assert rig.requested(LISTINGS[rig.venue], begun) >= 1
-        assert {order.spec.stop_price for order in rig.stops()} == {ceil(plan.stop, tick)}
+        assert {order.spec.stop_price for order in rig.stops()} == {ceil(stop, tick)}
         words = alarm(rig, "STOP_REFUSED").text
         assert words.startswith(f"{SYMBOL}: the stop was refused (")
         assert "once again with fresh rules" in words
