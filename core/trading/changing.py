@@ -95,7 +95,8 @@ class Changes:
     async def _see_it_end(self, record: OrderRecord, told: Cancelled) -> None:
         """The proof usually comes by the stream. When it does not, ask for it; a cancel that may be lost is sent again.
 
-        Sending it again is safe: an order is cancelled once, however often that is asked for.
+        So is one the venue said yes to and did not carry out: every second time. Sending it again is safe, as an order is
+        cancelled once, however often that is asked for.
         """
         client_id, answer_s = record.client_id, self._live.current.trading.answer_s
         for doubling in range(REPEATS):
@@ -103,7 +104,7 @@ class Changes:
             now = self._records.orders.get(client_id)
             if now is None or now.state != "CANCEL_PENDING" or now.quarantine or client_id in self._cancels:
                 return
-            if told.outcome == "UNKNOWN":
+            if told.outcome == "UNKNOWN" or (told.outcome == "ACCEPTED" and doubling % 2):
                 self._records.hear(CancelSent(client_id=client_id, at_ms=self._clock.now_ms()))
                 told = await self._ask_cancel(now, asyncio.get_running_loop().create_future())
             else:

@@ -126,9 +126,9 @@ class OrderDesk:
         if listed is None or listed.done:
             raise ApiError(-2011, UNKNOWN_ORDER)
         engine, account = self.accounts.engine, self.accounts.account
-        for order_id in listed.legs:
-            self.cancel_ids[order_id] = cancel_id
-        first = next(iter(listed.legs))
+        standing = [order_id for order_id in listed.legs if self.accounts.orders[order_id].status in OPEN]
+        self.cancel_ids.update(dict.fromkeys(standing, cancel_id))
+        first = standing[0]  # the other leg goes with it; of a target that filled in part the stop has gone already
         self.accounts.act(lambda: engine.cancel(account, self.accounts.now_ms(), order_id=first))
         return wire.list_row(
             listed, [wire.cancel_row(self.accounts.orders[order_id], cancel_id) for order_id in listed.legs]

@@ -147,8 +147,17 @@ async def test_an_end_that_is_never_proven_calls_a_person(office):
     office.broker.always("cancel", carried_out=False, answer=Cancelled(outcome="ACCEPTED"))
     await office.manager.cancel(name)
     await quiet(office, 120)
-    assert (office.state(name), office.broker.count("cancel")) == ("CANCEL_PENDING", 1)
+    assert (office.state(name), office.broker.count("cancel")) == ("CANCEL_PENDING", 4)
     assert office.alarms() == ["CANCEL_UNPROVEN"]
+
+
+async def test_a_cancel_the_venue_said_yes_to_and_forgot_is_sent_again(office):
+    name = await office.working()
+    office.broker.next("cancel", carried_out=False, answer=Cancelled(outcome="ACCEPTED"))
+    assert (await office.manager.cancel(name)).outcome == "ACCEPTED"
+    await quiet(office, 20)
+    assert (office.state(name), office.broker.count("cancel")) == ("CANCELLED", 2)
+    assert office.alarms() == []
 
 
 async def test_a_cancel_that_meets_a_fill_ends_filled(office):

@@ -195,3 +195,12 @@ async def test_a_scripted_refusal_meets_the_new_order_only(client):
     assert (status, error["code"]) == (409, -2021)
     assert error["data"]["newOrderResponse"]["msg"] == "Order would trigger immediately."
     assert await states(client) == {"old": "CANCELED"}
+
+
+async def test_cancelling_a_list_takes_what_stands_of_a_target_that_filled_in_part(client):
+    await client.ok("POST", "order/oco", **exit_pair(client))
+    client.exchange.faults.partial_fill("target", "0.04")
+    assert await states(client) == {"target": "PARTIALLY_FILLED", "stop": "EXPIRED"}
+    answer = await client.ok("DELETE", "orderList", symbol="BTCUSDT", listClientOrderId="pair")
+    assert {row["clientOrderId"] for row in answer["orders"]} == {"target", "stop"}
+    assert await states(client) == {"target": "CANCELED", "stop": "EXPIRED"}
