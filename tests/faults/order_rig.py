@@ -21,7 +21,7 @@ import pytest
 
 import core.trading.risk_market
 import core.trading.sending
-from core.bus import Bus
+from core.bus import Bus, Subscription
 from core.clock import LiveClock
 from core.credentials import Credentials
 from core.messages import (
@@ -139,6 +139,7 @@ class OrderRig:
         self.market_tasks = Supervisor(self.bus, clock)
         self.tasks = Supervisor(self.bus, clock)
         self.desk: TradingDesk | None = None
+        self._outside: frozenset[Subscription] = frozenset()
         self.requests: list[tuple[int, str]] = []
         """Every request the exchange was sent, market data too: when, by the exchange's clock, and "METHOD path"."""
         take = self.faults.take_rest
@@ -162,6 +163,7 @@ class OrderRig:
 
     async def start_desk(self, *, settled: bool = True) -> TradingDesk:
         """The order path, armed, on whatever journal there is. `settled`: wait until all was compared with the venue."""
+        self._outside = frozenset(self._subscriptions())
         broker = make_broker(self)
         self.desk = desk = TradingDesk(
             self.bus, self.clock, self.live, broker, self.rules, self.folder, ladder=self.provider.ladder
@@ -194,7 +196,13 @@ class OrderRig:
             await desk.close()
         await self.tasks.stop()
         await desk.release()
+        for subscription in self._subscriptions():  # a program that has ended hears nothing
+            if subscription not in self._outside:
+                self.bus.unsubscribe(subscription)
         self.desk = None
+
+    def _subscriptions(self) -> list[Subscription]:
+        return [one for many in self.bus._handlers.values() for one in many]
 
     async def stop(self) -> None:
         """Everything."""
