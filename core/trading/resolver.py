@@ -62,6 +62,8 @@ class Resolver:
         self._rule = rule
         self._wanted: dict[str, set[Channel]] = {}
         self._alarmed: set[str] = set()
+        self._unknown_at: dict[str, float] = {}
+        self._begun: dict[str, tuple[int, float]] = {}
         self.failed_questions = 0
 
     def ask(self, client_id: str, channels: tuple[Channel, ...]) -> None:
@@ -76,8 +78,11 @@ class Resolver:
         limit_s = self._live.current.trading.unknown_alarm_s
         unknown = {record.client_id: record for record in self._records.orders.values() if record.state == "UNKNOWN"}
         self._alarmed &= unknown.keys()
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        ages_s = {name: max(0, now_ms - record.changed_ms) / 1000 for name, record in unknown.items()}
+        self._unknown_at = {name: self._unknown_at.get(name, now - age_s) for name, age_s in ages_s.items()}
         for client_id, record in unknown.items():
-            age_s = (self._clock.now_ms() - record.changed_ms) / 1000
+            age_s = now - self._unknown_at[client_id]
             if age_s >= limit_s and client_id not in self._alarmed:
                 self._alarmed.add(client_id)
                 spec = record.intent.spec
@@ -87,8 +92,13 @@ class Resolver:
                 )
                 self._records.alarm("UNKNOWN_ORDER", text, record)
 
+    def _now_ms(self, client_id: str) -> int:
+        """The time of day, counted on from when it became unknown: a leap of the clock must not make silence seem long."""
+        begun_ms, begun_at = self._begun[client_id]
+        return begun_ms + round((self._clock.monotonic() - begun_at) * 1000)
+
     async def _pursue(self, client_id: str) -> None:
-        rounds = 0
+        rounds, unknown = 0, False
         try:
             while True:
                 channels = self._wanted[client_id]
@@ -96,7 +106,10 @@ class Resolver:
                 record = self._records.orders.get(client_id)
                 if record is None:
                     return
-                if record.state == "UNKNOWN":
+                if record.state != "UNKNOWN" or not unknown:
+                    self._begun[client_id] = self._clock.now_ms(), self._clock.monotonic()
+                unknown = record.state == "UNKNOWN"
+                if unknown:
                     channels |= set(ALL_CHANNELS)
                 elif record.in_doubt:
                     channels.add("QUERY")
@@ -107,6 +120,7 @@ class Resolver:
                 rounds += 1
         finally:
             del self._wanted[client_id]
+            self._begun.pop(client_id, None)
 
     def _wait_s(self, client_id: str, rounds: int) -> float:
         record = self._records.orders.get(client_id)
@@ -143,9 +157,9 @@ class Resolver:
             await self._trades(record)
 
     async def _query(self, record: OrderRecord) -> None:
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._now_ms(record.client_id)
         reports = await self._broker.query(key_of(record))
-        at_ms, client_id = self._clock.now_ms(), record.client_id
+        at_ms, client_id = self._now_ms(record.client_id), record.client_id
         if not reports:
             self._records.hear(NotFound(client_id=client_id, at_ms=at_ms, asked_ms=asked_ms))
         for report in reports:
@@ -154,9 +168,9 @@ class Resolver:
             )
 
     async def _open_orders(self, record: OrderRecord) -> None:
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._now_ms(record.client_id)
         reports = await self._broker.open_orders(record.intent.spec.symbol)
-        at_ms = self._clock.now_ms()
+        at_ms = self._now_ms(record.client_id)
         seen = False
         for report in reports:
             ours = self._records.find(report)
@@ -171,7 +185,7 @@ class Resolver:
 
     async def _trades(self, record: OrderRecord) -> None:
         born_ms = record.journalled_ms or record.intent.at_ms
-        asked_ms = self._clock.now_ms()
+        asked_ms = self._now_ms(record.client_id)
         trades = await self._broker.trades(record.intent.spec.symbol, born_ms - BIRTH_SLACK_MS)
         current = self._records.orders.get(record.client_id, record)
         mine = tuple(
@@ -183,7 +197,7 @@ class Resolver:
         nameless = any(not fill.client_id and self._records.by_order_id(fill.order_id) is None for fill in trades.fills)
         told = TradesListed(
             client_id=record.client_id,
-            at_ms=self._clock.now_ms(),
+            at_ms=self._now_ms(record.client_id),
             asked_ms=asked_ms,
             since_ms=trades.since_ms,
             fills=mine,

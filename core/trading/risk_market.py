@@ -66,6 +66,7 @@ class RiskMarket:
         self._recorded = venue == "recorded"
         self._seen: dict[str, _Seen] = {}
         self._venue_clock: VenueClock | None = None
+        self._clock_at = 0.0
         bus.subscribe(Quote, self._on_quote, name="risk.quote")
         bus.subscribe(TradeBatch, self._on_trades, name="risk.trades")
         bus.subscribe(MarkPrice, self._on_mark, name="risk.mark")
@@ -77,13 +78,18 @@ class RiskMarket:
     # --- what the gates ask ------------------------------------------------------------------------------------------
 
     def clock_offset(self) -> tuple[float | None, float | None]:
-        """Offset of the venue's clock in ms, and its age in s. A recording has its own time, which is always right."""
+        """Offset of the venue's clock in ms, and the age of its measurement in s. A recording's own time is always right.
+
+        A leap of our wall clock since the measurement counts at once.
+        """
         if self._recorded:
             return 0.0, 0.0
         measured = self._venue_clock
         if measured is None:
             return None, None
-        return measured.offset_ms, (self._clock.now_ms() - measured.at_ms) / 1000
+        age_s = self._clock.monotonic() - self._clock_at
+        leapt_ms = self._clock.now_ms() - measured.at_ms - age_s * 1000
+        return measured.offset_ms - leapt_ms, age_s
 
     def quote(self, symbol: str, rule: Instrument | None) -> QuoteView:
         """Of this symbol; None where nothing was heard."""
@@ -254,6 +260,7 @@ class RiskMarket:
 
     def _on_clock(self, measured: VenueClock) -> None:
         self._venue_clock = measured
+        self._clock_at = self._clock.monotonic() - (self._clock.now_ms() - measured.at_ms) / 1000
 
 
 def exact(value: float) -> Decimal:

@@ -53,11 +53,12 @@ def tag_of(record: OrderRecord) -> tuple[str, str]:
 
 
 class Trade:
-    """See the module. Times named `*_at` are monotonic seconds."""
+    """See the module. Times named `*_at` are monotonic seconds. `began_ms` is the time of day at `began_at`."""
 
     def __init__(self, plan: TradePlan, began_at: float) -> None:
         self.plan = plan
         self.began_at = began_at
+        self.began_ms = plan.at_ms
         self.orders: dict[str, OrderRecord] = {}
         self.position: Position | None = None
         self.ended: TradeEnded | None = None
@@ -89,6 +90,10 @@ class Trade:
         self.note = ""
 
     # --- what it holds -----------------------------------------------------------------------------------------------
+
+    def time_ms(self, now: float) -> int:
+        """The time of day at `now`, counted on from the beginning: somebody may have set this machine's clock since."""
+        return self.began_ms + round((now - self.began_at) * 1000)
 
     @property
     def trade_id(self) -> str:

@@ -101,7 +101,9 @@ class TradeDesk:
     async def open(self) -> None:
         """Take up every trade of the journal, after the manager has replayed its orders."""
         self._trades = recovered(self._journal.entries, self._manager.orders, self._book, self._clock.monotonic())
+        now_ms = self._clock.now_ms()
         for trade in list(self._trades.values()):
+            trade.began_ms = now_ms
             self._reopen(trade)
             self._sort(trade)
 

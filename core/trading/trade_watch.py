@@ -176,7 +176,7 @@ class TradeWatch:
             text = f"{trade.plan.symbol}: the price has passed the stop {trade.stop:f} that does not stand; closed at the market"
             self._teller.alarm(trade, "PROGRAM_STOP", text, "error")
             trade.closing = closing_all("PROGRAM_STOP")
-        elif now >= trade.quiet_until and time_is_up(trade, self._clock.now_ms()):
+        elif now >= trade.quiet_until and time_is_up(trade, trade.time_ms(now)):
             trade.closing = closing_all("TIME_STOP")
         elif not naked and now >= trade.quiet_until and (target := target_met(trade, terms)) is not None:
             trade.closing = target
@@ -215,8 +215,9 @@ class TradeWatch:
 
     def entry_to_cancel(self, trade: Trade) -> bool:
         """Whether the entry is to be cancelled now."""
-        over = entry_is_over(trade, self._clock.now_ms(), self._live.current.trading)
-        return over and self._clock.monotonic() >= trade.cancel_after
+        now = self._clock.monotonic()
+        over = entry_is_over(trade, trade.time_ms(now), self._live.current.trading)
+        return over and now >= trade.cancel_after
 
     def late_refusals(self, trade: Trade) -> list[OrderRecord]:
         """Stops the venue took and then rejected."""
