@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from core.clock import Clock
 from core.market.repairs import wait_after
 from core.venue import Instrument, MarketProvider, VenueError
 
 REFRESH_S = 1200.0
 """Rules older than an hour hold up entries; read every twenty minutes, two failures in a row change nothing."""
+
+NOT_LISTED = "not listed"
+"""Status of a symbol the venue's list no longer has."""
 
 log = logging.getLogger("tradetui.trading")
 
@@ -22,6 +27,7 @@ class RulesBook:
         self._clock = clock
         self._provider = provider
         self._rules: dict[str, Instrument] = {}
+        self._missing: frozenset[str] = frozenset()
         self.read_ms = 0
         self.on_read: Callable[[int], None] = lambda at_ms: None
 
@@ -34,8 +40,14 @@ class RulesBook:
         return self._rules
 
     def take(self, instruments: Iterable[Instrument]) -> None:
-        """The venue's answer of now. A symbol that is no longer listed stays known: a position in it must still be shown."""
-        self._rules = self._rules | {instrument.symbol: instrument for instrument in instruments}
+        """The venue's answer of now. A symbol missing from two answers in a row no longer trades; it stays known, for a
+        position in it must still be shown.
+        """
+        listed = {instrument.symbol: instrument for instrument in instruments}
+        missing = frozenset(self._rules.keys() - listed.keys())
+        gone = {name: replace(self._rules[name], status=NOT_LISTED, trading=False) for name in missing & self._missing}
+        self._missing = missing
+        self._rules = self._rules | listed | gone
         self.read_ms = self._clock.now_ms()
         self.on_read(self.read_ms)
 
