@@ -25,6 +25,12 @@ class Repair(Struct, frozen=True):
     next_seq: int
     saved: Path
 
+    def __str__(self) -> str:
+        return (
+            f"{self.file}: the last write was cut short; its {self.dropped} bytes from byte {self.offset} on were never acted "
+            f"on, and lie in {self.saved.name} now"
+        )
+
 
 class Disk:
     """What the writer asks of the disk. A test puts a failing one in its place."""
