@@ -8,6 +8,9 @@ from providers.trading_hosts import is_loopback
 
 CONNECTIONS = 24
 KEEP_ALIVE_S = 30.0
+LEAVE_S = 1.5
+"""Longest wait for a free connection, for a new one, and for its encryption, each: what is signed leaves within three times
+this or not at all, sooner than the venues' receive window of 5 s ends."""
 
 
 def signed_client(base_url: str, *, timeout_s: float, proxy: str, ipv4_only: bool) -> httpx.AsyncClient:
@@ -15,7 +18,7 @@ def signed_client(base_url: str, *, timeout_s: float, proxy: str, ipv4_only: boo
     direct = is_loopback(httpx.URL(base_url).host)
     through = None if direct else proxy or None
     return httpx.AsyncClient(
-        timeout=timeout_s,
+        timeout=httpx.Timeout(timeout_s, connect=LEAVE_S, pool=LEAVE_S),
         headers={"User-Agent": "tradetui"},
         trust_env=False,
         follow_redirects=False,

@@ -15,9 +15,12 @@ from core.messages import VenueClock
 from core.settings import Network
 from core.trading.broker import NoAnswer, NotSent
 from core.venue import Fatal, Rejected, Retryable, VenueError
+from providers import signed_client
+from providers.binance_us import signing as binance_us_signing
 from providers.binance_us.limits import first_budget
 from providers.binance_us.signing import Signer, judge
 from providers.binance_us.wire import decode_time
+from providers.bybit import signing as bybit_signing
 from providers.signed_rest import Refusal, SignedRest
 from providers.venue_time import VenueTime
 from tests.providers.signed_venue import DROP, HANG, Answer, Reply, Request, SignedVenue, ordered, signed_venue
@@ -286,6 +289,26 @@ async def test_what_waited_longer_than_the_window_is_signed_when_it_leaves() -> 
         await on.place()
         [request] = on.venue.asked(ORDER)
         assert int(request.params["timestamp"]) >= full_ms + 10_000
+
+
+async def test_what_finds_no_connection_while_its_signature_is_good_does_not_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert min(binance_us_signing.RECV_WINDOW_MS, bybit_signing.RECV_WINDOW_MS) > 3 * signed_client.LEAVE_S * 1000
+    monkeypatch.setattr(signed_client, "CONNECTIONS", 1)
+    monkeypatch.setattr(signed_client, "LEAVE_S", 0.05)
+    async with bench(ordered(OK)) as on:
+        await on.place()
+        on.venue.answer = ordered(HANG)
+        hanging = asyncio.ensure_future(on.place())
+        while on.sent < 2:
+            await asyncio.sleep(0)
+        with pytest.raises(NotSent) as raised:
+            await on.place()
+        assert raised.value.code == "NO_CONNECTION"
+        assert on.sent == 2
+        hanging.cancel()
+        await asyncio.gather(hanging, return_exceptions=True)
 
 
 async def test_a_check_at_the_send_holds_the_request_back() -> None:
