@@ -38,7 +38,8 @@ def test_a_symbol_that_comes_back_trades_and_has_two_answers_again() -> None:
 
 
 def test_each_reading_is_told_with_its_time() -> None:
-    rules, heard = book(), []
+    rules = book()
+    heard: list[int] = []
     rules.on_read = heard.append
     rules.take([LISTED])
     assert heard == [1_790_000_000_000] == [rules.read_ms]
