@@ -30,6 +30,7 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
 from core.supervise import Supervisor
+from core.trading.commands import refuse_all
 from core.trading.desk import MakeBroker, TradingDesk
 from core.trading.journal_errors import JournalError, JournalLocked
 from core.trading.rules_book import RulesBook
@@ -76,6 +77,8 @@ class Engine:
         self._on_trading = on_trading
         self._rules = RulesBook(clock, provider)
         self.trading: TradingDesk | None = None
+        self._mode: Literal["PAPER", "LIVE"] = "PAPER"
+        self._without = ""
         self._watch = watch
         self._live = live
         self._bus = bus
@@ -192,13 +195,19 @@ class Engine:
         except JournalLocked:
             raise  # another program trades this account: there must not be two
         except JournalError as error:
-            log.error("no orders: %s", error)
-            self._bus.publish(Fault(source="orders", message=f"no orders: {error}", at_ms=self._clock.now_ms()))
+            self._no_orders(desk, f"no orders: {error}")
             await desk.broker.close()
             return
-        self.trading = desk
+        self.trading, self._mode = desk, desk.broker.mode
         desk.start(self._supervisor)
         self._on_trading(desk)
+
+    def _no_orders(self, desk: TradingDesk, words: str) -> None:
+        """Said once, in every state of the engine, and in answer to every command about orders."""
+        log.error("%s", words)
+        self._mode, self._without = desk.broker.mode, "; no orders are taken, see the events"
+        self._bus.publish(Fault(source="orders", message=words, at_ms=self._clock.now_ms()))
+        refuse_all(self._bus, self._clock, desk.venue, desk.category, words)
 
     async def _persist(self, what: str, request: Callable[[], Awaitable[T]]) -> T:
         """Repeat a venue request until it succeeds, saying each time what is wrong and when the next try is."""
@@ -277,12 +286,12 @@ class Engine:
         provider = self._provider
         self._status = EngineStatus(
             phase=phase,
-            text=text,
+            text=text + self._without,
             venue=provider.venue,
             category=provider.category,
             host=provider.host,
             host_kind=provider.host_kind,
-            mode="PAPER" if self.trading is None else self.trading.broker.mode,
+            mode=self._mode,
             at_ms=self._clock.now_ms(),
         )
         self._bus.publish(self._status)

@@ -30,7 +30,42 @@ from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_records import KeyPressed
 
+ORDER_COMMANDS = (
+    OpenTrade,
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    Halt,
+    Resume,
+    MoveStop,
+    ResolveOrder,
+    Adopt,
+    Reconcile,
+    ResetPaper,
+)
+"""Every command about orders."""
+
 log = logging.getLogger("tradetui.trading")
+
+
+def refuse_all(bus: Bus, clock: Clock, venue: str, category: str, words: str) -> None:
+    """Answer every command about orders with these words: there is nobody to carry it out."""
+
+    def refuse(command: Command) -> None:
+        name = getattr(command, "symbol", "") or getattr(command, "client_id", "")
+        bus.publish(
+            Refused(
+                venue=venue,
+                category=category,
+                command=type(command).__name__,
+                symbol=name,
+                words=words,
+                at_ms=clock.now_ms(),
+            )
+        )
+
+    for kind in ORDER_COMMANDS:
+        bus.subscribe(kind, refuse, name="trading.refused")
 
 
 class Carries(Protocol):
