@@ -68,8 +68,8 @@ class TradeEnded(Struct, frozen=True, kw_only=True, tag="trade_ended"):
 
 
 class OutsideFill(Struct, frozen=True, kw_only=True, tag="outside_fill"):
-    """Our position was changed by an order that is none of ours: a liquidation, a trade on the website. A record of the
-    journal, written only on somebody's explicit word.
+    """Our position was reduced by an order that is none of ours: a liquidation, a trade on the website. A record of the
+    journal.
     """
 
     at_ms: int

@@ -27,6 +27,8 @@ from core.trading.working import floor_step, opposite
 from core.venue import Instrument
 
 STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT")
+SAME_MOMENT_S = 0.05
+"""Fills this close together have had no stop since the first of them."""
 
 
 class Closing(Struct, kw_only=True):
@@ -79,6 +81,7 @@ class Trade:
         self.missing: dict[str, float] = {}
         self.crossed_at: float | None = None
         self.bare_at: float | None = None
+        self.grown: list[tuple[float, Decimal]] = []
         self.changed_at = began_at
         self.quiet_until = self.wait_until = self.cancel_after = 0.0
         self.seen: dict[str, int] = {}
@@ -252,6 +255,26 @@ class Trade:
     def uncovered(self, lot: Decimal) -> Decimal:
         """What no stop covers and no sale is taking."""
         return max(ZERO, floor_step(max(ZERO, self.size - self.leaving), lot) - self.covered)
+
+    def grew(self, now: float) -> None:
+        """A fill: remembers since when the position has had at least this size."""
+        if self.grown and now - self.grown[-1][0] < SAME_MOMENT_S:
+            self.grown[-1] = (self.grown[-1][0], max(self.size, self.grown[-1][1]))
+        elif not self.grown or self.size > self.grown[-1][1]:
+            self.grown.append((now, self.size))
+
+    def bare_since(self, now: float, lot: Decimal) -> float | None:
+        """Since when the oldest part without a stop has had none; None: all of it has one."""
+        if self.uncovered(lot) == ZERO:
+            self.grown.clear()
+            return None
+        since = now if self.bare_at is None else self.bare_at
+        guarded = self.covered + self.leaving
+        later = [(at, size) for at, size in self.grown if floor_step(size, lot) > guarded]
+        if later and len(later) < len(self.grown):
+            since = max(since, later[0][0])
+        self.grown = later
+        return since
 
     # --- stops that ended without us ---------------------------------------------------------------------------------
 

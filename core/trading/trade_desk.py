@@ -145,7 +145,7 @@ class TradeDesk:
             return f"there is no position of ours in {symbol}"
         if terms is None or self._watch.is_frozen(trade):
             return f"{symbol} does not trade now: nothing can be sold; close it when trading goes on"
-        if trade.size > ZERO:
+        if trade.size > ZERO or quantity:
             words = why_not_closed(trade, quantity, terms)
             if words:
                 return words
@@ -229,6 +229,10 @@ class TradeDesk:
         trade = self._active(symbol)
         if trade is None or trade.position is None:
             return f"there is no position of ours in {symbol}"
+        if fill.side == trade.side:  # what somebody else adds is theirs: neither protected nor sold by us
+            text = f"{symbol}: {fill.side} {fill.quantity:f} at {fill.price:f} was added by somebody else ({why}): it is not ours"
+            self._teller.alarm(trade, "FOREIGN_FILL", text, "error")
+            return ""
         record = OutsideFill(at_ms=self._clock.now_ms(), trade_id=trade.trade_id, fill=fill, why=why)
         self._journal.keep(record)
         trade.position = self._book.outside(trade.trade_id, fill)
@@ -269,6 +273,7 @@ class TradeDesk:
 
     def _touched(self, trade: Trade) -> None:
         trade.changed_at = self._clock.monotonic()
+        trade.grew(trade.changed_at)
         trade.best = trade.best or trade.entry_price
         self._reopen(trade)
 
@@ -289,12 +294,10 @@ class TradeDesk:
         rules = self._rules(trade.plan.symbol)
         if rules is None:
             return
-        now, bare = self._clock.monotonic(), trade.uncovered(rules.lot_size) > ZERO
-        if bare and trade.bare_at is None:
-            trade.bare_at = now
-        elif not bare and trade.bare_at is not None:
-            trade.note = f"without a stop for {now - trade.bare_at:.2f} s"
-            trade.bare_at = None
+        now, before = self._clock.monotonic(), trade.bare_at
+        trade.bare_at = trade.bare_since(now, rules.lot_size)
+        if trade.bare_at is None and before is not None:
+            trade.note = f"without a stop for {now - before:.2f} s"
             self._teller.note(trade, "UNPROTECTED", f"{trade.plan.symbol} {trade.note}")
 
     # --- one turn ----------------------------------------------------------------------------------------------------

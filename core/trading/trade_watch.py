@@ -33,6 +33,8 @@ from core.venue import Instrument
 
 DEBOUNCE_S = 0.2
 """Fills that come this close together are protected by one change; the first stop waits for nothing."""
+LONGEST_CALM_S = 1.0
+"""... and fills that do not pause are protected so often all the same."""
 GONE_SETTLE_S = 1.0
 """The end of a stop may be told before the fill of the target that ended it."""
 ENTRY_MISSING_S = 60.0
@@ -147,11 +149,17 @@ class TradeWatch:
                 exposure.over()
                 trade.reverts_to = None
             return
+        if exposure.since is not None and trade.bare_at is not None and not exposure.given_up:
+            exposure.since = max(exposure.since, trade.bare_at)  # what is bare now may be younger than what was
         verdict = exposure.judge(now, trading.stop_within_s, trading.naked_alarm_s)
-        if verdict != "DUE" or exposure.told or trade.closing is not None:
+        close = trading.naked_policy == "close"
+        if verdict != "DUE" or trade.closing is not None:
+            return
+        if exposure.told and (
+            not close or now < trade.quiet_until
+        ):  # a close that was given up, or of a part, is not all
             return
         exposure.told = trade.dirty = True
-        close = trading.naked_policy == "close"
         what = "it is closed at the market" if close else "it is held as the settings say: move the stop or close it"
         text = f"{trade.plan.symbol}: {bare:f} has no stop since {now - (exposure.since or now):.0f} s; {what}"
         self._teller.alarm(trade, "NAKED", text, "error")
@@ -210,7 +218,9 @@ class TradeWatch:
             return True
         if trade.closing is not None:
             return trade.leaving == ZERO and now >= trade.closing.wait_until
-        calm = now - trade.changed_at >= DEBOUNCE_S or not trade.stops
+        waits_s = min(LONGEST_CALM_S, self._live.current.trading.stop_within_s / 3)
+        waited = trade.bare_at is not None and now - trade.bare_at >= waits_s  # on a busy book fills never pause
+        calm = waited or now - trade.changed_at >= DEBOUNCE_S or not trade.stops
         return calm and bool(self._guarding.steps(trade))
 
     def entry_to_cancel(self, trade: Trade) -> bool:

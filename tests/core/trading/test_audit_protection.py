@@ -1,0 +1,72 @@
+"""What an audit asked of protection: steady partial fills, a close that fails, a clock that leaps, orders that fill nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.trading.order import Fill
+from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
+from tests.core.trading.market import SYMBOL, d
+
+ALL = pytest.mark.parametrize("features", [SPOT_US, SPOT_BYBIT, LINEAR], ids=["binance_us", "bybit_spot", "linear"])
+
+
+@ALL
+async def test_an_entry_that_fills_a_little_all_the_time_is_protected_all_the_time(features) -> None:
+    """A calm moment must not be waited for: on a busy book there is none."""
+    case = Case(features, trail_after_r=0.0)
+    async with case.running():
+        entry = await case.enter(40, targets=())
+        case.quote(100)
+        for _ in range(80):
+            case.manager.fill(entry, d("0.5"))
+            await case.pass_time(0.1)
+            assert case.state() in ("VERIFIED", "PLACING")
+        assert case.truth.quantity >= d(34)
+        await case.pass_time(5)
+        assert (case.state(), case.truth.quantity) == ("VERIFIED", d(40))
+        assert case.closed == []
+        assert case.manager.broken == []
+
+
+@ALL
+async def test_the_policy_of_a_naked_position_outlives_a_close_the_venue_refuses(features) -> None:
+    """The operator's close replaces the program's; when it is given up, the naked position must be closed all the same."""
+    case = Case(features)
+    async with case.running():
+        case.manager.refusals = ["-2010"] * 5
+        await case.held()
+        await case.pass_time(6)
+        assert "NAKED" in case.alarms
+        assert await case.desk.close_position(SYMBOL, d(0), "OPERATOR") == ""
+        await case.pass_time(60)
+        assert [closed.why for closed in case.closed] != []
+        assert case.manager.live() == []
+
+
+@ALL
+async def test_the_rest_of_a_naked_position_is_closed_after_a_part_of_it_was(features) -> None:
+    case = Case(features)
+    async with case.running():
+        case.manager.refusals = ["-2010"] * 3
+        await case.held()
+        await case.pass_time(5)
+        assert await case.desk.close_position(SYMBOL, d("0.5"), "OPERATOR") == ""
+        await case.pass_time(60)
+        assert len(case.closed) == 1
+
+
+async def test_a_purchase_by_somebody_else_is_no_part_of_our_perpetual_position() -> None:
+    """What was bought on the website is shown, and neither protected nor sold by this program."""
+    case = Case(LINEAR, trail_after_r=0.0)
+    async with case.running():
+        await case.held(targets=())
+        foreign = Fill(
+            trade_id="web1", order_id="w1", client_id="", symbol=SYMBOL, side="BUY", price=d(100), quantity=d(2),
+            cumulative=d(2), fee=d(0), fee_asset="USDT", maker=False, at_ms=case.clock.now_ms(),
+        )  # fmt: skip
+        case.desk.outside(SYMBOL, foreign, "no client id")
+        await case.pass_time(10)
+        assert (case.state(), case.truth.quantity) == ("VERIFIED", d(1))
+        assert case.closed == []
+        assert case.book.positions[SYMBOL].quantity == d(1)
