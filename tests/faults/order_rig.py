@@ -479,13 +479,14 @@ async def order_rig(
     *,
     rate: float = RATE,
     seed: int = 7,
+    start_ms: int = START_MS,
     desk: bool = True,
     risk: dict[str, Any] | None = None,
     **trading: Any,
 ) -> AsyncIterator[OrderRig]:
     """A running rig; `trading` are settings of that section, `risk` of the other."""
     venue, _, category = where.partition("-")
-    clock = LiveClock(rate=rate, start_ms=START_MS)
+    clock = LiveClock(rate=rate, start_ms=start_ms)
     monkeypatch = eased_gates(rate)
     market = SeededMarket(
         seed, 5, clock, venue=venue, category=category, depth_per_s=2.0, quotes_per_s=2.0, trades_per_s=1.0, even=True
