@@ -164,6 +164,10 @@ class Engine:
         self._rules.take(keeper.instruments.values())
         self._supervisor.start("rules", self._rules.run)
         await self._start_trading(desk)
+        if self.trading is not None:
+            keeper.held = self.trading.trades.planned
+            keeper.choose_again("positions")
+            symbols = keeper.symbols
         self._supervisor.start("streams", provider.run)
         self._supervisor.start("universe", keeper.run)
         self._say("loading", f"loading history of {len(symbols)} markets")

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -113,6 +113,8 @@ class UniverseKeeper:
         self.instruments: dict[str, Instrument] = {}
         self.tickers: dict[str, Ticker] = {}
         self.symbols: tuple[str, ...] = ()
+        self.held: Callable[[], Iterable[str]] = lambda: ()
+        """Symbols that are watched whatever they trade: a position without quotes has no targets and no measure of its stop."""
         self._pinned: dict[str, None] = dict.fromkeys(settings.market.pinned)
         self._listed: dict[str, Listing] = {}
         self._complained: set[str] = set()
@@ -124,8 +126,12 @@ class UniverseKeeper:
         self._market = market
         for symbol in market.pinned:
             self._pinned[symbol] = None
+        self.choose_again("settings")
+
+    def choose_again(self, reason: str) -> None:
+        """From the newest answers, where there are any."""
         if self.instruments:
-            self._select("settings")
+            self._select(reason)
 
     async def refresh(self, reason: str = "refresh") -> tuple[str, ...]:
         """Ask the venue, choose, publish what changed; returns the watched symbols. Raises `VenueError`."""
@@ -157,11 +163,10 @@ class UniverseKeeper:
 
     def _select(self, reason: str) -> None:
         before = self.symbols
-        chosen = prefilter(
-            self.tickers.values(), self.instruments, self._market, pinned=tuple(self._pinned), current=before
-        )
+        pinned = tuple(dict.fromkeys((*self.held(), *self._pinned)))
+        chosen = prefilter(self.tickers.values(), self.instruments, self._market, pinned=pinned, current=before)
         for symbol in chosen.unknown:
-            if symbol not in self._complained:
+            if symbol in self._pinned and symbol not in self._complained:
                 self._complained.add(symbol)
                 where = f"{self._provider.venue} {self._provider.category}"
                 self._fault(f"pinned symbol {symbol} is not listed at {where}; check market.pinned", symbol, 1)
@@ -215,8 +220,7 @@ class UniverseKeeper:
             self._complained.discard(command.symbol)
         else:
             self._pinned.pop(command.symbol, None)
-        if self.instruments:
-            self._select(f"{command.symbol} {'pinned' if command.pinned else 'unpinned'}")
+        self.choose_again(f"{command.symbol} {'pinned' if command.pinned else 'unpinned'}")
 
     def _on_replay(self, _: Replay) -> None:
         now_ms = self._clock.now_ms()

@@ -201,3 +201,19 @@ async def test_a_late_screen_hears_the_list_again():
     stage.bus.publish(Replay())
     assert stage.of(Universe)[0].symbols == stage.keeper.symbols
     assert len(stage.of(Listing)) == len(stage.of(Ticker)) == 3
+
+
+async def test_what_is_held_is_watched_whatever_it_trades():
+    stage = Stage()
+    held = {"FFFUSDT", "GONEUSDT"}
+    stage.keeper.held = lambda: held
+    await stage.keeper.refresh()
+    assert "FFFUSDT" in stage.keeper.symbols
+    stage.venue.statistics[5] = ticker("FFFUSDT", 0.0)
+    stage.bus.publish(PinSymbol(symbol="FFFUSDT", pinned=False))
+    await stage.keeper.refresh()
+    assert "FFFUSDT" in stage.keeper.symbols
+    assert stage.of(Fault) == []
+    held.clear()
+    stage.keeper.choose_again("flat")
+    assert "FFFUSDT" not in stage.keeper.symbols
