@@ -250,7 +250,8 @@ def anomalies_of(record: OrderRecord) -> tuple[str, ...]:
     found = set(record.mismatches)
     if ZERO < record.quantity < record.filled or ZERO < spec.quote_quantity < quote:
         found.add("OVERFILL")
-    if record.refusal is not None and record.exists:
+    rejected = [order.end == "REJECTED" and order.filled == ZERO for order in record.venue]  # told by the stream, too
+    if record.refusal is not None and record.exists and not (rejected and all(rejected)):
         found.add("REFUSED_YET_LIVE")
     if len(record.venue) > 1 and spec.type in ("LIMIT", "MARKET"):  # a stop may get a new id when it is triggered
         found.add("SECOND_ORDER_ID")

@@ -163,6 +163,12 @@ def test_a_refused_order_that_lives_is_quarantined_and_shown():
     assert record.quarantine == "REFUSED_YET_LIVE"
 
 
+def test_a_refusal_that_the_stream_tells_too_is_no_contradiction():
+    record, effects = fold(sent_order(), [Refused(client_id=CLIENT, at_ms=T0 + 9, code="-2010"), reported("REJECTED")])
+    assert (record.state, record.quarantine) == ("REJECTED", "")
+    assert not codes(effects, Alarm)
+
+
 def test_cancelled_then_filled_is_legal_and_alarmed():
     record, effects = fold(sent_order(), [reported("CANCELED", "0.3"), reported("FILLED", "1")])
     assert (record.state, record.filled) == ("FILLED", D(1))

@@ -150,6 +150,20 @@ async def test_the_operator_closes_a_part_and_then_all() -> None:
         assert case.manager.broken == []
 
 
+async def test_a_part_of_nothing_is_not_closed() -> None:
+    """An entry works and nothing has filled: there is no part to sell, and the trade goes on as it was."""
+    case = Case(SPOT_US)
+    async with case.running():
+        entry = await case.enter()
+        assert "0 is held" in await case.desk.close_position(SYMBOL, d("0.4"), "OPERATOR")
+        await case.pass_time(1)
+        assert case.manager.orders[entry].may_fill
+        assert await case.desk.close_position(SYMBOL, d(0), "OPERATOR") == ""
+        await case.pass_time(1)
+        assert not case.manager.orders[entry].may_fill
+        assert not case.desk.planned()
+
+
 async def test_a_fill_after_the_end_opens_the_trade_again() -> None:
     case = Case(SPOT_US, entry_expires_s=30.0)
     async with case.running():
