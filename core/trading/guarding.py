@@ -124,6 +124,8 @@ class Guarding:
         gone = trade.closing is None and any(True for _ in trade.unexplained_ends())
         if gone or trade.exposure.given_up:
             found = tuple(step for step in found if isinstance(step, Swap) and not step.new)
+        if trade.on_the_way:  # a stop that may never have arrived is no reason to give up one that stands
+            found = tuple(step for step in found if not _touches_a_stop(step))
         return found
 
     # --- where the stop is -------------------------------------------------------------------------------------------
@@ -370,6 +372,14 @@ def _refused(submission: Submission) -> bool:
     """For certain not on its way: a gate, the journal, or the venue said no."""
     record = submission.record
     return not submission.sent or (record is not None and record.state in ("REJECTED", "VOID", "FAILED_CONFIRMED"))
+
+
+def _touches_a_stop(step: Change) -> bool:
+    """Whether a stop that stands is cancelled or changed by it."""
+    if isinstance(step, Add):
+        return False
+    old = step.old if isinstance(step, Swap) else (step.old,)
+    return any(one.leg.stop for one in old)
 
 
 def _target_alone(step: Change) -> bool:

@@ -44,10 +44,13 @@ class Intent(Struct, frozen=True, kw_only=True, tag="intent"):
 
 
 class Amend(Struct, frozen=True, kw_only=True):
-    """A change asked for of the resting order. `outcome`: the answer, None so far. `shown`: the venue showed the order so."""
+    """A change asked for of the resting order. `outcome`: the answer, None so far, told at `answered_ms`. `shown`: the venue
+    showed the order so.
+    """
 
     spec: OrderSpec
     outcome: CancelOutcome | None = None
+    answered_ms: int = 0
     shown: bool = False
 
     @property
@@ -148,8 +151,9 @@ class OrderRecord(Struct, frozen=True, kw_only=True):
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the venue must be asked until it is known what became of the order, or of its cancel."""
-        return self.state == "UNKNOWN" or (self.state == "CANCEL_PENDING" and self.cancel_lost_ms > 0)
+        """Whether the venue must be asked until it is known what became of the order, of its cancel, or of its amend."""
+        amending = self.state in LIVE and any(amend.pending and amend.outcome == "UNKNOWN" for amend in self.amends)
+        return self.state == "UNKNOWN" or (self.state == "CANCEL_PENDING" and self.cancel_lost_ms > 0) or amending
 
     @property
     def may_amend(self) -> bool:

@@ -270,7 +270,7 @@ def _reported(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> Ste
         record = replace(record, mismatches=tuple(sorted({*record.mismatches, mismatch})))
     if mismatch == "SPEC_MISMATCH":
         return record, "OPEN"
-    record = _stands(_shown(record, report), evidence, rule)
+    record = _unchanged(_stands(_shown(record, report), evidence, rule), evidence, rule)
     before = venue_order(record.venue, report.order_id)
     after = told(before, report)
     venue = with_order(record.venue, after)
@@ -296,6 +296,20 @@ def _stands(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> Order
     if not lost_ms or evidence.report.status in ENDS or evidence.asked_ms < lost_ms + rule.lost_ms:
         return record
     return replace(record, cancels_open=0, cancel_lost_ms=0)
+
+
+def _unchanged(record: OrderRecord, evidence: Reported, rule: NoTraceRule) -> OrderRecord:
+    """An order the venue shows as it was, asked long after an amend was answered or given up, was not changed by it."""
+    report = evidence.report
+    if report.status in ENDS or _terms(report.spec) != _terms(record.spec):
+        return record
+    amends = tuple(
+        replace(amend, outcome="REFUSED")
+        if amend.pending and 0 < amend.answered_ms <= evidence.asked_ms - rule.lost_ms
+        else amend
+        for amend in record.amends
+    )
+    return replace(record, amends=amends) if amends != record.amends else record
 
 
 def _shown(record: OrderRecord, report: OrderReport) -> OrderRecord:
@@ -368,7 +382,7 @@ def _amend_answered(record: OrderRecord, evidence: AmendAnswered, rule: NoTraceR
     if not waiting:
         return record, "AMEND_ANSWER"
     amends = list(record.amends)
-    amends[waiting[0]] = replace(amends[waiting[0]], outcome=evidence.outcome)
+    amends[waiting[0]] = replace(amends[waiting[0]], outcome=evidence.outcome, answered_ms=evidence.at_ms)
     return replace(record, amends=tuple(amends)), "AMEND_ANSWER"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 from core.messages import OrderAlarm, PositionStatus, TradeClosed
@@ -19,7 +20,10 @@ REFUSALS = {
 
 
 class StopWatch:
-    """Watches the exchange from its creation on. `windows`: for how long, in market seconds, a part was without a stop."""
+    """Watches the exchange from its creation on. `windows`: for how long, in market seconds, a part was without a stop.
+
+    What one request does at the exchange (cancel and place) is one moment: nothing can happen in between.
+    """
 
     def __init__(self, rig: OrderRig) -> None:
         self._rig = rig
@@ -40,6 +44,9 @@ class StopWatch:
         return max((*self.windows, *lasting), default=0.0)
 
     def _look(self, _: OrderReport) -> None:
+        asyncio.get_running_loop().call_soon(self._measure)
+
+    def _measure(self) -> None:
         now_ms, bare = self._rig.clock.now_ms(), self.bare > 0
         if bare and not self._since_ms:
             self._since_ms = now_ms

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.trading.evidence import (
     Alarm,
@@ -17,12 +18,14 @@ from core.trading.evidence import (
     Reported,
 )
 from core.trading.journal_records import decode, encode
+from core.trading.no_trace import NoTraceRule
 from core.trading.order import OrderStatus
 from core.trading.order_record import AMENDS_KEPT
 from core.trading.order_reducer import apply
 from tests.core.trading.evidence_builders import CLIENT, T0, D, codes, fold, report, reported, sent_order, spec
 
 NEW = reported("NEW", of=spec("2"))
+RULE = NoTraceRule()
 
 
 def amend(quantity: str, price: str = "100") -> AmendSent:
@@ -84,6 +87,25 @@ def test_an_answer_that_proves_nothing_asks_for_the_order(outcome):
     _, effects = apply(record, answer(outcome))
     assert effects == (Ask(CLIENT, ("QUERY",)),)
     assert apply(record, answer("REFUSED"))[1] == ()
+
+
+@pytest.mark.parametrize("outcome", ["UNKNOWN", "ACCEPTED"])
+def test_an_amend_the_venue_does_not_show_long_after_its_answer_has_changed_nothing(outcome):
+    record, _ = fold(sent_order("2"), [NEW, amend("2", "101"), answer(outcome)])
+    assert record.in_doubt == (outcome == "UNKNOWN")
+    answered_ms = T0 + 110
+    early = replace(shows("2"), asked_ms=answered_ms + RULE.lost_ms - 1)
+    assert apply(record, early)[0].pending_specs == record.pending_specs != ()
+    streamed = shows("2")  # nobody asked: it may have been on its way for long
+    assert apply(record, streamed)[0].pending_specs == record.pending_specs
+    settled, _ = apply(record, replace(early, asked_ms=answered_ms + RULE.lost_ms))
+    assert (settled.pending_specs, settled.in_doubt, settled.may_amend, settled.spec.price) == ((), False, True, D(100))
+
+
+def test_an_amend_on_its_way_is_settled_by_nothing_old():
+    record, _ = fold(sent_order("2"), [NEW, amend("2", "101")])
+    late = replace(shows("2"), asked_ms=T0 + 10 * RULE.lost_ms)
+    assert apply(record, late)[0].pending_specs == record.pending_specs != ()
 
 
 def test_only_the_newest_amend_that_was_shown_is_in_force():
