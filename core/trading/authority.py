@@ -8,6 +8,7 @@ A `Permit` is what is left of an authorisation once it is spent: proof for the b
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, NoReturn
@@ -41,9 +42,12 @@ _MINT: Final = object()
 
 
 class Permit:
-    """A spent authorisation. Made by `Authorisation.spend` alone; every broker checks it with `check` before it sends."""
+    """A spent authorisation. Made by `Authorisation.spend` alone; every broker checks it with `check` before it sends.
 
-    __slots__ = ("_used", "authorisation_id", "client_id", "minted_ms", "spec_hash")
+    `objection` is asked then, too: a request may have waited for the rate budget, and trading been halted meanwhile.
+    """
+
+    __slots__ = ("_used", "authorisation_id", "client_id", "minted_ms", "objection", "spec_hash")
 
     def __init__(self, mint: object, authorisation_id: str, client_id: str, spec_hash: str, minted_ms: int) -> None:
         if mint is not _MINT:
@@ -52,6 +56,7 @@ class Permit:
         self.client_id = client_id
         self.spec_hash = spec_hash
         self.minted_ms = minted_ms
+        self.objection: Callable[[], str] = lambda: ""
         self._used = False
 
     def check(self, spec: OrderSpec, now_ms: int) -> None:
@@ -65,6 +70,9 @@ class Permit:
             raise NotAuthorised(
                 f"order {self.client_id} was authorised {age_s:.1f} s ago, limit {MAX_AGE_MS / 1000:.0f} s: confirm it anew"
             )
+        words = self.objection()
+        if words:
+            raise NotAuthorised(f"order {self.client_id} is not sent any more: {words}")
         self._used = True
 
     def __reduce__(self) -> NoReturn:

@@ -43,6 +43,8 @@ AT_SEND = frozenset(
 )
 """Gates asked once more when the intent is durable: what they look at may have changed while the disk worked."""
 SEND_GATES = tuple(gate for gate in GATES if gate.code in AT_SEND)
+WIRE_GATES = tuple(gate for gate in GATES if gate.code in ("ARMED", "TRADING_STATE"))
+"""Asked of an entry once more when its first byte may leave: it may have waited for the rate budget."""
 
 log = logging.getLogger("tradetui.trading")
 
@@ -303,7 +305,18 @@ class Sender:
             words = f"the venue changed the tick, lot or least notional of {draft.spec.symbol}: plan the order anew"
             raise Stopped("RULES_CHANGED", words, ready.verdicts)
         self._quiet_venue(draft)
-        return _spend(ready.authorisation, draft.spec, self._clock.now_ms())
+        permit = _spend(ready.authorisation, draft.spec, self._clock.now_ms())
+        if draft.act == "ENTRY":
+            permit.objection = lambda: self._objection(ready)
+        return permit
+
+    def _objection(self, ready: Ready) -> str:
+        """Why an entry must not leave any more, in words; empty: it may."""
+        try:
+            verdicts = judge(self._view(ready.draft, ready.authorisation), self._clock.monotonic, WIRE_GATES)
+        except Stopped as stop:
+            return stop.words
+        return "" if verdicts.allowed else verdicts.denials[0].words
 
     def _quiet_venue(self, draft: OrderDraft) -> None:
         """Nothing is sent to a venue that asked for silence, but what protects where that may be. Raises `Stopped`."""
