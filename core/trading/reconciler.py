@@ -79,6 +79,7 @@ class Reconciler:
         self.settled_ms = 0
         """When everything was last compared, without a failure; 0: never."""
         self._stream: StreamState = "DOWN"
+        self._gaps = 0
         self._wanted = asyncio.Event()
         self._failures = 0
         bus.subscribe(Replay, lambda _: self.differences.replay(), name="reconciler.replay")
@@ -88,6 +89,7 @@ class Reconciler:
     def on_stream(self, state: StreamState, why: str) -> None:
         """A gap: entries wait until everything was compared."""
         self._stream = state
+        self._gaps += 1
         self._risk.on_stream("GAP" if state == "UP" else "DOWN")
         if state == "UP":
             self.ask()
@@ -132,13 +134,13 @@ class Reconciler:
             trading = self._live.current.trading
             everything = self._wanted.is_set() or self._clock.monotonic() >= account_due
             self._wanted.clear()
-            wait_s = trading.reconcile_orders_s
+            wait_s, gaps = trading.reconcile_orders_s, self._gaps
             try:
                 await self.compare_orders()
                 if everything:
                     await self.compare_account()
                     account_due = self._clock.monotonic() + trading.reconcile_account_s
-                    self._settled()
+                    self._settled(gaps)
                 self._failures = 0
             except VenueError as error:
                 self._failures += 1
@@ -163,9 +165,10 @@ class Reconciler:
                 waiting.cancel()
             await asyncio.gather(sleeping, asked, return_exceptions=True)
 
-    def _settled(self) -> None:
+    def _settled(self, gaps: int) -> None:
+        """`gaps` before anything was asked for: what was asked for before a gap does not end it."""
         self.settled_ms = self._clock.now_ms()
-        if self._stream == "UP":
+        if self._stream == "UP" and gaps == self._gaps:
             self._risk.on_stream("SYNCED")
 
     async def compare_orders(self) -> None:
