@@ -313,6 +313,8 @@ class Guarding:
         now = self._clock.monotonic()
         if closing is None or rules is None or trade.leaving > ZERO or now < closing.wait_until:
             return
+        if self._filled_nothing(trade, closing):
+            return
         amount = sellable(trade.size - closing.until, trade.worth, rules)
         if amount == ZERO:
             trade.closing, trade.selling = None, ZERO
@@ -351,10 +353,27 @@ class Guarding:
             submission = Submission(sent=False, code=error.code, words=str(error))
         trade.selling = ZERO
         record = submission.record
-        if not _refused(submission) and not (record is not None and record.state in DONE and record.filled == ZERO):
-            closing.failures = 0
+        if _refused(submission):
+            words = submission.words or (record.refusal if record is not None else "") or "it was refused"
+            self._sale_failed(trade, closing, amount, words)
             return
-        words = submission.words or (record.refusal if record is not None else "") or "it filled nothing"
+        closing.sent = spec.client_id
+        self._filled_nothing(trade, closing)
+
+    def _filled_nothing(self, trade: Trade, closing: Closing) -> bool:
+        """Whether the newest sale has ended without a fill: the next one waits, as after a refusal."""
+        record = self._manager.orders.get(closing.sent)
+        if record is None or record.may_fill:
+            return False
+        closing.sent = ""
+        if record.filled > ZERO:
+            closing.failures = 0
+            return False
+        self._sale_failed(trade, closing, record.quantity, record.refusal or f"{record.state}, it filled nothing")
+        return True
+
+    def _sale_failed(self, trade: Trade, closing: Closing, amount: Decimal, words: str) -> None:
+        """Tried again with growing waits; what need not be is given up, and the position protected again."""
         closing.failures += 1
         wait_s = min(2.0 ** (closing.failures - 1), MOST_WAIT_S)
         closing.wait_until = self._clock.monotonic() + wait_s

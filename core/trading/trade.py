@@ -32,12 +32,16 @@ SAME_MOMENT_S = 0.05
 
 
 class Closing(Struct, kw_only=True):
-    """A sale at the market under way. `until`: the size left when it is done. `key`: the target it takes, REST for none."""
+    """A sale at the market under way. `until`: the size left when it is done. `key`: the target it takes, REST for none.
+
+    `sent`: client id of the newest order of it, until it is known what became of that.
+    """
 
     why: str
     act: Act
     until: Decimal
     key: int = REST
+    sent: str = ""
     failures: int = 0
     blocked: int = 0
     wait_until: float = 0.0

@@ -70,3 +70,20 @@ async def test_a_purchase_by_somebody_else_is_no_part_of_our_perpetual_position(
         assert (case.state(), case.truth.quantity) == ("VERIFIED", d(1))
         assert case.closed == []
         assert case.book.positions[SYMBOL].quantity == d(1)
+
+
+@ALL
+async def test_sales_that_end_unfilled_are_not_sent_again_at_once(features) -> None:
+    """A venue may take a market order, acknowledge it, and cancel it with nothing filled: no storm of them follows."""
+    case = Case(features, trail_after_r=0.0)
+    async with case.running():
+        await case.held(targets=())
+        case.manager.price = None  # market orders rest, and then the venue ends them
+        assert await case.desk.close_position(SYMBOL, d(0), "OPERATOR") == ""
+        for _ in range(100):
+            await case.pass_time(0.1)
+            for record in case.manager.live("EXIT"):
+                case.manager.end(record.client_id, "EXPIRED")
+        sales = [act for act in case.manager.acts if act.startswith("place MARKET")]
+        assert 1 <= len(sales) <= 6
+        assert "CLOSE_REFUSED" in case.alarms
