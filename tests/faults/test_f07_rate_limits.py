@@ -81,6 +81,28 @@ async def test_f07_until_the_deadline_only_what_protects_is_sent(
         await rig.oracle()
 
 
+@pytest.mark.parametrize("where", VENUES)
+async def test_f07_entries_leave_a_reserve_that_stops_and_cancels_use(where: str, tmp_path: Path) -> None:
+    async with order_rig(where, tmp_path, reconcile_orders_s=600.0, reconcile_account_s=600.0) as rig:
+        entry = await working(rig)
+        budget = rig.path.broker._rest.budget  # type: ignore[attr-defined]
+        limit = budget.limits["ORDERS 10S"] if rig.venue == "binance_us" else budget._address
+        if rig.venue == "binance_us":
+            await rig.until(lambda: rig.clock.now_ms() % 10_000 < 2_000, "a fresh window")
+        limit.take(round(limit.limit * 0.9) - limit.used)
+        assert any("RATE_BUDGET" in words and "limit 50.0 % for entry orders" in words for words in rig.denials())
+        began = rig.clock.monotonic()
+        rig.faults.partial_fill(entry.client_id, str(entry.spec.quantity / 2))
+        await rig.until(lambda: covered(rig), "a stop for what has filled")
+        assert await rig.path.cancel_order(entry.client_id) == ""
+        await rig.until(lambda: rig.record(entry.client_id).state == "CANCELLED", "the cancel")
+        assert not bans(rig)
+        assert rig.clock.monotonic() - began < 8.0, "they waited for the next window, or the machine is too slow"
+        await rig.until(lambda: not any("RATE_BUDGET" in words for words in rig.denials()), "a fresh window")
+        await rig.until_protected()
+        await rig.oracle()
+
+
 @pytest.mark.parametrize(("where", "retry_after_s", "code"), REFUSALS)
 async def test_f07_an_entry_refused_for_the_limit_is_rejected_and_not_repeated(
     where: str, retry_after_s: int | None, code: str, tmp_path: Path

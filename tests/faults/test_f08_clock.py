@@ -92,6 +92,29 @@ async def test_f08_a_venue_whose_clock_is_another_is_served_by_its_own_time(
         await rig.oracle()
 
 
+@pytest.mark.parametrize("skew_ms", [15_000, -15_000])
+@pytest.mark.parametrize("where", TWO)
+async def test_f08_a_venue_that_leaps_is_followed_by_reads_orders_and_the_private_stream(
+    where: str, skew_ms: int, tmp_path: Path
+) -> None:
+    async with order_rig(where, tmp_path) as rig:
+        entry = await rig.entered(resting=True)
+        await rig.until(lambda: rig.record(entry.client_id).state == "WORKING", "the order in the book")
+        rig.faults.skew_clock(skew_ms)
+        rig.faults.private_drop()
+        await rig.until(lambda: rig.stream() != "SYNCED", "the loss")
+        await rig.until(lambda: rig.stream() == "SYNCED", "the stream, signed in by the venue's time")
+        assert clock_denials(rig)
+        rig.faults.fill(entry.client_id)
+        await rig.until_protected()
+        rig.faults.skew_clock(0)
+        await rig.path.compare()
+        await rig.until(lambda: not clock_denials(rig), "the clocks agree again")
+        await rig.until(lambda: rig.stream() == "SYNCED", "the account, read by the venue's time")
+        assert not [alarm.text for alarm in rig.of(OrderAlarm) if alarm.severity == "error"]
+        await rig.oracle()
+
+
 @pytest.mark.parametrize("step_ms", [HOUR_MS, -HOUR_MS])
 @pytest.mark.parametrize("where", TWO)
 async def test_f08_a_leap_of_this_machines_clock_moves_no_timer(where: str, step_ms: int, tmp_path: Path) -> None:
