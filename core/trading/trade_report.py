@@ -18,6 +18,9 @@ from core.trading.position_book import sellable
 from core.trading.protection import Terms
 from core.trading.trade import Trade, tag_of
 
+AHEAD_S = 1.0
+"""A stop seen later than now by more than this was seen by a clock that has been set back since."""
+
 
 class Moment(Struct, frozen=True, kw_only=True):
     """Now by both clocks, with the settings and features in force. `venue` and `category` name every message."""
@@ -49,10 +52,13 @@ def stop_truth(trade: Trade, terms: Terms | None, at: Moment) -> StopTruth:
     if uncovered > ZERO or not stops:  # the second: all of it is in a sale that is on its way
         text = "being closed at the market" + (f" ({trade.closing.why})" if trade.closing is not None else "")
         return _with_stop(trade, stops, at, StopTruth(state="NAKED", quantity=covered, policy="closing", text=text))
-    verified_ms = min(_seen_ms(trade, stop) for stop in stops)
+    verified_ms = min(_seen_ms(trade, stop, at.now_ms) for stop in stops)
     age_s = (at.now_ms - verified_ms) / 1000
-    fresh = age_s <= at.trading.stop_age_s
-    text = "" if fresh else f"not seen at the venue for {age_s:.0f} s, limit {at.trading.stop_age_s:.0f} s"
+    fresh = -AHEAD_S <= age_s <= at.trading.stop_age_s
+    text = f"not seen at the venue for {age_s:.0f} s, limit {at.trading.stop_age_s:.0f} s"
+    if age_s < -AHEAD_S:
+        text = f"seen at the venue {-age_s:.0f} s ahead of this machine's clock, which was set back: it is looked for again"
+    text = "" if fresh else text
     state = StopTruth(
         state="VERIFIED" if fresh else "UNVERIFIED", quantity=covered, covered=True, verified_ms=verified_ms, text=text
     )
@@ -99,8 +105,10 @@ def _with_stop(trade: Trade, stops: list[OrderRecord], at: Moment, truth: StopTr
     )  # fmt: skip
 
 
-def _seen_ms(trade: Trade, stop: OrderRecord) -> int:
-    return max(stop.seen_ms, trade.seen.get(stop.client_id, 0))
+def _seen_ms(trade: Trade, stop: OrderRecord, now_ms: int) -> int:
+    """When the venue showed it last; of two times one that is not ahead of the clock."""
+    times = (stop.seen_ms, trade.seen.get(stop.client_id, 0))
+    return max((at_ms for at_ms in times if 0 < at_ms <= now_ms + AHEAD_S * 1000), default=max(times))
 
 
 def position_status(trade: Trade, terms: Terms | None, at: Moment) -> PositionStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from core.trading.order import Fill
 from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
@@ -87,3 +88,17 @@ async def test_sales_that_end_unfilled_are_not_sent_again_at_once(features) -> N
         sales = [act for act in case.manager.acts if act.startswith("place MARKET")]
         assert 1 <= len(sales) <= 6
         assert "CLOSE_REFUSED" in case.alarms
+
+
+@ALL
+async def test_a_stop_seen_by_a_clock_that_was_ahead_is_not_taken_for_verified(features) -> None:
+    case = Case(features, trail_after_r=0.0)
+    async with case.running():
+        await case.held(targets=())
+        stop = case.manager.stop()
+        assert case.state() == "VERIFIED"
+        case.manager.orders[stop.client_id] = replace(stop, seen_ms=case.clock.now_ms() + 3_600_000)
+        await case.pass_time(1)
+        assert (case.state(), case.truth.text[:17]) == ("UNVERIFIED", "seen at the venue")
+        case.desk.verified([stop.client_id], case.clock.now_ms())  # the next listing, by the clock as it is now
+        assert case.state() == "VERIFIED"
