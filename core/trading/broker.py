@@ -7,8 +7,9 @@ taken (a value), it was refused for certain (`Rejected`), or nobody knows (`NoAn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -158,6 +159,14 @@ class Spent(Struct, frozen=True, kw_only=True):
     used: float
     banned_until_ms: int = 0
     silent_until_ms: int = 0
+
+
+@runtime_checkable
+class TellsFunding(Protocol):
+    """A broker of perpetuals that tells what positions pay."""
+
+    on_funding: Callable[[str, Decimal], None]
+    """Hears each payment once: symbol and amount in the settlement asset (negative: received)."""
 
 
 class BrokerListener(Protocol):

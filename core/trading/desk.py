@@ -22,7 +22,7 @@ from core.supervise import Supervisor
 from core.trading.account_status import AccountPublisher
 from core.trading.authority import Authorisation, authorise
 from core.trading.bar_facts import Bars
-from core.trading.broker import Broker, StreamState, VenueBalance, VenuePosition
+from core.trading.broker import Broker, StreamState, TellsFunding, VenueBalance, VenuePosition
 from core.trading.commands import Commands
 from core.trading.draft import OrderDraft, Submission
 from core.trading.evidence import Effect, NewFill
@@ -107,8 +107,8 @@ class TradingDesk:
         rules.on_read = self.risk.rules_read
         self.manager.observe(self._on_effect)
         self.manager.foreign.append(self._on_foreign)
-        if isinstance(broker, PaperBroker):
-            broker.on_funding = lambda payment: self.trades.fund(payment.symbol, payment.paid)
+        if isinstance(broker, TellsFunding):
+            broker.on_funding = self.trades.fund
         self.halting = Halting(bus, clock, self.manager, self.risk, self.trades.resting_stops)
         self.opening = Opening(
             bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders

@@ -91,7 +91,7 @@ class PaperBroker:
         usual = BYBIT_LINEAR if self.category == "linear" else BINANCE_US_SPOT
         self.features: Features = FEATURES.get((self.venue, self.category), usual)
         self.asset = ""
-        self.on_funding: Callable[[FundingPayment], None] = lambda payment: None
+        self.on_funding: Callable[[str, Decimal], None] = lambda symbol, paid: None
         self._bus = bus
         self._clock = clock
         self._live = live
@@ -375,7 +375,7 @@ class PaperBroker:
 
     def _on_paid(self, payment: FundingPayment) -> None:
         self._save()
-        self.on_funding(payment)
+        self.on_funding(payment.symbol, payment.paid)
         self._tell_account()
 
     def _tell_account(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -46,7 +47,7 @@ def auth_request(credentials: Credentials, expires_ms: int) -> bytes:
 class PrivateStream:
     """The private socket of one account and category. `prepare(refused)` makes the venue's clock known before each sign-in,
 
-    and measures it anew when the sign-in before was refused.
+    and measures it anew when the sign-in before was refused. `paid` hears of funding.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class PrivateStream:
         venue_now_ms: Callable[[], int],
         prepare: Callable[[bool], Awaitable[None]],
         positions: Positions,
+        paid: Callable[[str, Decimal], None] = lambda symbol, amount: None,
     ) -> None:
         category = settings.market.category
         self._credentials = credentials
@@ -80,6 +82,7 @@ class PrivateStream:
         self._topics = PrivateTopics(
             category, rules, rejects, positions=positions, gap=self._gap, heard=self.echoes.settled
         )
+        self._topics.paid = paid
         self._listener: BrokerListener | None = None
         self.link = Link(
             "private",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -21,13 +22,19 @@ from providers.bybit.account_wire import WALLET, Positions, balances_of
 from providers.bybit.order_reports import TRADE_TYPES, Rules, execution_report, fill_of, report_of
 from providers.bybit.order_wire import (
     ROW_ERRORS,
+    ExecutionRow,
     PrivateEnvelope,
     execution_rows,
     order_rows,
     position_rows,
     raw_rows,
+    signed,
     wallet_rows,
 )
+
+FUNDING: Final = "Funding"
+PAYMENTS_KEPT: Final = 256
+"""Funding payments whose ids are remembered, so that each counts once."""
 
 ORDERS_KEPT: Final = 4096
 """Orders whose last report is remembered, so that a fill can be told with its order's state."""
@@ -58,6 +65,9 @@ class PrivateTopics:
         heard: Callable[[str], None],
     ) -> None:
         self.listener: BrokerListener | None = None
+        self.paid: Callable[[str, Decimal], None] = lambda symbol, amount: None
+        """Hears of funding: symbol and what was paid (negative: received)."""
+        self._payments: OrderedDict[str, None] = OrderedDict()
         self._category = category
         self._rules = rules
         self._rejects = rejects
@@ -127,6 +137,9 @@ class PrivateTopics:
         row = execution_rows.decode(raw)
         if self._foreign(row.category):
             return
+        if row.execType == FUNDING:
+            self._funding(row)
+            return
         if row.execType not in TRADE_TYPES:
             log.info(
                 "%s: %s of %s, fee %s", row.symbol[:40], row.execType[:40], row.execQty[:40], (row.execFee or "")[:40]
@@ -137,6 +150,15 @@ class PrivateTopics:
         if row.execType != "Trade":
             log.warning("%s: the venue closed %s of the position (%s)", fill.symbol, fill.quantity, row.execType)
         listener.on_report(execution_report(fill, row, self._orders.get(row.orderId)))
+
+    def _funding(self, row: ExecutionRow) -> None:
+        amount = signed(row.execFee, "execFee")
+        if row.execId in self._payments:
+            return
+        self._payments[row.execId] = None
+        while len(self._payments) > PAYMENTS_KEPT:
+            self._payments.popitem(last=False)
+        self.paid(row.symbol, amount)
 
     def _position(self, raw: msgspec.Raw, listener: BrokerListener) -> None:
         row = position_rows.decode(raw)

@@ -132,6 +132,7 @@ class BybitBroker:
             json_bodies=True,
             folder=folder,
         )
+        self.on_funding: Callable[[str, Decimal], None] = lambda symbol, paid: None
         self._reads = SignedReads(self._rest, category)
         self._account = AccountReads(self._reads, clock, self._known_symbols, told=environment != "demo")
         self._stream = PrivateStream(
@@ -146,6 +147,7 @@ class BybitBroker:
             venue_now_ms=time.now_ms,
             prepare=self._prepare_sign_in,
             positions=self._account.positions,
+            paid=lambda symbol, amount: self.on_funding(symbol, amount),
         )
         bus.subscribe(Universe, self._on_universe, name="bybit account symbols")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,6 @@ from msgspec.structs import replace
 from core.messages import Fault, OrderAlarm
 from core.settings_trading import Paper
 from core.trading.broker import NotSent
-from core.trading.market_events import FundingPayment
 from core.trading.order import OrderReport
 from core.trading.paper_state import PaperState
 from core.venue import Fatal, Rejected, Retryable
@@ -242,30 +242,30 @@ async def test_a_perpetual_position_has_margin_and_a_mark(tmp_path: Path) -> Non
 
 
 async def test_funding_is_paid_once_when_it_falls_due(tmp_path: Path) -> None:
-    paid: list[FundingPayment] = []
+    paid: list[tuple[str, Decimal]] = []
     async with Rig(tmp_path, "bybit", "linear") as rig:
-        rig.broker.on_funding = paid.append
+        rig.broker.on_funding = lambda symbol, amount: paid.append((symbol, amount))
         await opened(rig)
         before = rig.listener.balances["USDT"].free
         await rig.clock.advance(59)
         assert paid == []
         await rig.clock.advance(2)
-        assert [(payment.symbol, payment.paid) for payment in paid] == [(SYMBOL, d("0.2"))]
+        assert paid == [(SYMBOL, d("0.2"))]
         assert rig.listener.balances["USDT"].free == before - d("0.2")
         rig.mark(100.0, rate=0.002, next_ms=T0 + 28_860_000)
         await rig.clock.advance(60)
         assert len(paid) == 1
     async with Rig(tmp_path, "bybit", "linear", start_ms=T0 + 62_000) as rig:
-        rig.broker.on_funding = paid.append
+        rig.broker.on_funding = lambda symbol, amount: paid.append((symbol, amount))
         rig.mark(100.0, rate=0.001, next_ms=T0 + 60_000)
         rig.mark(100.0, rate=0.001, next_ms=T0 + 60_000)
         assert len(paid) == 1, "what was settled before the restart is not settled again"
 
 
 async def test_funding_that_fell_due_before_a_position_was_opened_is_not_its(tmp_path: Path) -> None:
-    paid: list[FundingPayment] = []
+    paid: list[tuple[str, Decimal]] = []
     async with Rig(tmp_path, "bybit", "linear") as rig:
-        rig.broker.on_funding = paid.append
+        rig.broker.on_funding = lambda symbol, amount: paid.append((symbol, amount))
         rig.mark(100.0, rate=0.001, next_ms=T0 + 60_000)
         await rig.clock.advance(90)
         rig.book([(99.0, 50.0)], [(101.0, 50.0)])

@@ -155,6 +155,18 @@ def test_payments_are_no_fills_and_no_gap(kind):
     assert (ear.reports, rig.gaps) == ([], [])
 
 
+@pytest.mark.parametrize("fee", ["0.25", "-0.125"])
+def test_funding_is_told_once_with_its_sign(fee):
+    rig = Rig()
+    paid: list[tuple[str, D]] = []
+    rig.topics.paid = lambda symbol, amount: paid.append((symbol, amount))
+    one = frames.frame("execution.linear", execution(execType="Funding", orderLinkId="", execFee=fee))
+    rig.take(one, one)
+    assert paid == [("BTCUSDT", D(fee))]
+    rig.take(frames.frame("execution.linear", execution(execType="Funding", execId="next", execFee="much")))
+    assert (len(paid), len(rig.gaps)) == (1, 1)
+
+
 def test_rows_of_other_categories_are_not_ours():
     rig = Rig("spot")
     ear = rig.take(frames.frame("order", order()), frames.frame("execution", execution()))
