@@ -233,7 +233,7 @@ def test_an_overfilled_perpetual_has_the_larger_position(hall):
     hall.place(hall.linear, client_id="gone")
     hall.faults.cancel_elsewhere("gone")
     with pytest.raises(ValueError, match="cannot be filled"):
-        hall.faults.overfill("gone", "0.02")
+        hall.faults.partial_fill("gone", "0.02")
 
 
 def test_orders_from_elsewhere_are_the_accounts_own(hall):
