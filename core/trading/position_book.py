@@ -145,10 +145,11 @@ class PositionBook:
     def outside(self, trade_id: str, fill: Fill) -> Position:
         """A fill of an order that is none of ours changed this trade's position. Told twice it counts once.
 
-        Raises `KeyError` for a trade that has no position.
+        What others take from it is gone. What they add beyond that is theirs: it is in no sum here. Raises `KeyError` for a
+        trade that has no position.
         """
         known = self._trades[trade_id]
-        self._parts[trade_id][f"outside {fill.trade_id}"] = _part((fill,))
+        self._parts[trade_id][f"{OUTSIDE}{fill.trade_id}"] = _part((fill,))
         return self._sum(trade_id, known.symbol, known.side)
 
     def fund(self, trade_id: str, amount: Decimal) -> Position:
@@ -167,6 +168,10 @@ class PositionBook:
         before = self._trades.get(trade_id) or Position(symbol=symbol, trade_id=trade_id, side=side)
         parts = self._parts[trade_id].values()
         entries, exits = ("bought", "sold") if side == "BUY" else ("sold", "bought")
+        theirs = [part for name, part in self._parts[trade_id].items() if name.startswith(OUTSIDE)]
+        added, added_value = _beyond(
+            [getattr(part, entries) for part in theirs], [getattr(part, exits) for part in theirs]
+        )
         rule = self._rules(symbol)
         spot = rule is not None and rule.category == "spot"
         base = rule.base if rule is not None and spot else ""
@@ -181,8 +186,8 @@ class PositionBook:
         times = [part.first_ms for part in parts if part.first_ms]
         self._trades[trade_id] = replace(
             before,
-            entered=_total(getattr(part, entries)[0] for part in parts),
-            entry_value=_total(getattr(part, entries)[1] for part in parts),
+            entered=_total(getattr(part, entries)[0] for part in parts) - added,
+            entry_value=_total(getattr(part, entries)[1] for part in parts) - added_value,
             exited=_total(getattr(part, exits)[0] for part in parts),
             exit_value=_total(getattr(part, exits)[1] for part in parts),
             base_fees=_total(fee for _, fee, _ in in_base),
@@ -196,6 +201,8 @@ class PositionBook:
         return self._trades[trade_id]
 
 
+OUTSIDE = "outside "
+"""Begins the name of a part that is somebody else's fill: no client id has a blank."""
 UNTOLD = "?"
 """The asset of a fee nobody told yet; on spot counted in the coin that was bought."""
 UNTOLD_FEE = Decimal("0.0025")
@@ -253,6 +260,13 @@ def _traded(fills: Iterable[Fill]) -> tuple[Decimal, Decimal]:
         quantity += fill.quantity
         value += fill.quantity * fill.price
     return quantity, value
+
+
+def _beyond(came: list[tuple[Decimal, Decimal]], went: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
+    """Quantity and value of what others put in beyond what others took out."""
+    quantity = _total(one[0] for one in came)
+    over = quantity - _total(one[0] for one in went)
+    return (over, _total(one[1] for one in came) * over / quantity) if over > ZERO else (ZERO, ZERO)
 
 
 def _total(amounts: Iterable[Decimal]) -> Decimal:

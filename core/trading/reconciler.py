@@ -271,8 +271,8 @@ def _position(symbol: str, here: Decimal, there: Decimal) -> Difference:
 
 def _foreign(report: OrderReport) -> Difference:
     spec = report.spec
-    left = spec.quantity - report.filled
-    order = f"{spec.side} {left:f} {spec.symbol}" + (f" at {spec.price:f}" if spec.price else "")
+    left = (spec.quantity - report.filled).normalize()
+    order = f"{spec.side} {left:f} {spec.symbol}" + (f" at {spec.price.normalize():f}" if spec.price else "")
     if recognise(spec.client_id) is not None:
         text = (
             f"order {report.order_id} ({order}) was sent by this program elsewhere: a second host with the same keys, or a lost "

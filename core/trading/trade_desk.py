@@ -229,18 +229,14 @@ class TradeDesk:
         trade = self._active(symbol)
         if trade is None or trade.position is None:
             return f"there is no position of ours in {symbol}"
-        if fill.side == trade.side:  # what somebody else adds is theirs: neither protected nor sold by us
-            text = f"{symbol}: {fill.side} {fill.quantity:f} at {fill.price:f} was added by somebody else ({why}): it is not ours"
-            self._teller.alarm(trade, "FOREIGN_FILL", text, "error")
-            return ""
-        record = OutsideFill(at_ms=self._clock.now_ms(), trade_id=trade.trade_id, fill=fill, why=why)
-        self._journal.keep(record)
+        self._journal.keep(OutsideFill(at_ms=self._clock.now_ms(), trade_id=trade.trade_id, fill=fill, why=why))
+        before = trade.size
         trade.position = self._book.outside(trade.trade_id, fill)
         self._touched(trade)
-        text = (
-            f"{symbol}: {fill.side} {fill.quantity:f} at {fill.price:f} by an order that is none of ours ({why}) counts"
-        )
-        self._teller.alarm(trade, "OUTSIDE_FILL", text, "error")
+        theirs = fill.side == trade.side  # what somebody else adds is theirs: neither protected nor sold by us
+        what = "it is not ours; close it where it was opened" if theirs else f"{before:f} of ours became {trade.size:f}"
+        text = f"{symbol}: {fill.side} {fill.quantity:f} at {fill.price:f} by an order that is none of ours ({why}): {what}"
+        self._teller.alarm(trade, "FOREIGN_FILL" if theirs else "OUTSIDE_FILL", text, "error")
         return ""
 
     def fund(self, symbol: str, amount: Decimal) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.messages import Side
 from core.trading.evidence import Reported
 from core.trading.order import ZERO, Fill, OrderReport, OrderSpec
 from core.trading.order_record import Intent, OrderRecord, born
@@ -97,6 +99,34 @@ def test_a_liquidation_counts_once_when_it_is_told() -> None:
     position = made.outside("e", taken)
     assert (position.quantity, position.realised) == (ZERO, d(-41))
     assert made.open_symbols == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ([("BUY", 1)], 2),
+        ([("BUY", 1), ("SELL", 1)], 2),
+        ([("SELL", 1)], 1),
+        ([("SELL", 1), ("BUY", 1)], 2),
+        ([("SELL", 1), ("BUY", 3)], 2),
+        ([("BUY", 1), ("SELL", 2)], 1),
+        ([("SELL", 2)], 0),
+    ],
+)
+def test_what_others_add_to_a_position_is_theirs_and_what_they_take_is_gone(
+    theirs: list[tuple[Side, int]], ours: int
+) -> None:
+    made = book("linear")
+    made.apply(filled(order("e", "BUY", 2), (2, 100, 0, "USDT")))
+    for number, (side, quantity) in enumerate(theirs):
+        fill = Fill(
+            trade_id=f"w{number}", order_id="z", client_id="", symbol=SYMBOL, side=side, price=d(80), quantity=d(quantity),
+            cumulative=ZERO, fee=ZERO, fee_asset="USDT", maker=False, at_ms=T0 + 200,
+        )  # fmt: skip
+        made.outside("e", fill)
+    position = made.of("e")
+    assert position is not None
+    assert position.quantity == ours
 
 
 def test_funding_and_dust_are_part_of_the_result() -> None:
