@@ -101,6 +101,8 @@ class Guarding:
         self.teller: Teller
         """Set once by the desk: each needs the other."""
         self.refresh_rules: Callable[[], Awaitable[None]] | None = None
+        self.halted: Callable[[], bool] = lambda: False
+        """Whether trading is halted: no entry stays, no target is begun."""
 
     # --- what should be done -----------------------------------------------------------------------------------------
 
@@ -119,7 +121,7 @@ class Guarding:
             return ()
         found = changes(terms, trade.resting())
         now = self._clock.monotonic()
-        if now < trade.quiet_until:
+        if now < trade.quiet_until or self.halted():
             found = tuple(step for step in found if not _target_alone(step))
         gone = trade.closing is None and any(True for _ in trade.unexplained_ends())
         if gone or trade.exposure.given_up:

@@ -18,14 +18,14 @@ from core.trading.trade import Closing, Trade
 from core.trading.trailing import Course, Move, Rule, next_move
 
 
-def entry_is_over(trade: Trade, now_ms: int, trading: Trading) -> bool:
-    """Whether a working entry is to be cancelled: it waited too long, or the trade has begun to end."""
+def entry_is_over(trade: Trade, now_ms: int, trading: Trading, *, halted: bool = False) -> bool:
+    """Whether a working entry is to be cancelled: it waited too long, the trade has begun to end, or trading is halted."""
     entry = trade.entry
     if entry is None or not entry.may_cancel or entry.cancels_open:
         return False
     ending = trade.closing is not None or (trade.position is not None and trade.position.exited > ZERO)
     waited_ms = now_ms - trade.plan.at_ms
-    return ending or (0 < trading.entry_expires_s * 1000 <= waited_ms)
+    return halted or ending or (0 < trading.entry_expires_s * 1000 <= waited_ms)
 
 
 def time_is_up(trade: Trade, now_ms: int) -> bool:

@@ -176,6 +176,7 @@ class TradeWatch:
             trade.dust = late or trade.dust
             return
         naked = trade.exposure.given_up or trade.exposure.told
+        exits = now >= trade.quiet_until and not self._guarding.halted()
         if late:
             text = f"{trade.plan.symbol}: the stop was met {trading.escalate_s:.0f} s ago and has not filled; closed at the market"
             self._teller.alarm(trade, "STOP_UNFILLED", text, "error")
@@ -184,9 +185,9 @@ class TradeWatch:
             text = f"{trade.plan.symbol}: the price has passed the stop {trade.stop:f} that does not stand; closed at the market"
             self._teller.alarm(trade, "PROGRAM_STOP", text, "error")
             trade.closing = closing_all("PROGRAM_STOP")
-        elif now >= trade.quiet_until and time_is_up(trade, trade.time_ms(now)):
+        elif exits and time_is_up(trade, trade.time_ms(now)):
             trade.closing = closing_all("TIME_STOP")
-        elif not naked and now >= trade.quiet_until and (target := target_met(trade, terms)) is not None:
+        elif exits and not naked and (target := target_met(trade, terms)) is not None:
             trade.closing = target
         elif not naked and now >= trade.move_after and trade.reverts_to is None:
             move = stop_move(trade, terms, self._features, trading)
@@ -224,9 +225,10 @@ class TradeWatch:
         return calm and bool(self._guarding.steps(trade))
 
     def entry_to_cancel(self, trade: Trade) -> bool:
-        """Whether the entry is to be cancelled now."""
+        """Whether the entry is to be cancelled now: also one that comes to light, or was refused its cancel, after a halt."""
         now = self._clock.monotonic()
-        over = entry_is_over(trade, trade.time_ms(now), self._live.current.trading)
+        halted = self._guarding.halted()
+        over = entry_is_over(trade, trade.time_ms(now), self._live.current.trading, halted=halted)
         return over and now >= trade.cancel_after
 
     def late_refusals(self, trade: Trade) -> list[OrderRecord]:
