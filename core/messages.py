@@ -1105,7 +1105,8 @@ class StopTruth(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` is what all its stops together cover, `covered` whether that is the whole position. `distance` is from the
     present price, in percent. `verified_ms`: when the venue last showed it. `deadline_ms`: until then the program tries
-    (NAKED: then `policy` follows). `client_id` and `order_id` name the (nearest) stop order.
+    (NAKED, or VERIFIED but met by the price and not filled: then `policy` follows). `client_id` and `order_id` name the
+    (nearest) stop order.
     """
 
     state: StopState

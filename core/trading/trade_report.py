@@ -20,6 +20,7 @@ from core.trading.trade import Trade, tag_of
 
 AHEAD_S = 1.0
 """A stop seen later than now by more than this was seen by a clock that has been set back since."""
+MET = "the price has met it and it has not filled"
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 
 def stop_truth(trade: Trade, terms: Terms | None, at: Moment) -> StopTruth:
-    """What protects the position, by the venue's word."""
+    """What protects the position, by the venue's word. A stop that was met and still stands has a deadline and a policy too."""
     if trade.ended is not None or trade.size == ZERO:
         return StopTruth(state="NONE", text="nothing is held")
     if terms is None:
@@ -59,9 +60,14 @@ def stop_truth(trade: Trade, terms: Terms | None, at: Moment) -> StopTruth:
     if age_s < -AHEAD_S:
         text = f"seen at the venue {-age_s:.0f} s ahead of this machine's clock, which was set back: it is looked for again"
     text = "" if fresh else text
+    policy, deadline_ms = "", 0
+    if trade.crossed_at is not None:
+        policy, deadline_ms = "close", at.now_ms + round((trade.crossed_at + at.trading.escalate_s - at.now) * 1000)
+        text = "; ".join(part for part in (MET, text) if part)
     state = StopTruth(
-        state="VERIFIED" if fresh else "UNVERIFIED", quantity=covered, covered=True, verified_ms=verified_ms, text=text
-    )
+        state="VERIFIED" if fresh else "UNVERIFIED", quantity=covered, covered=True, verified_ms=verified_ms,
+        deadline_ms=deadline_ms, policy=policy, text=text,
+    )  # fmt: skip
     return _with_stop(trade, stops, at, state)
 
 

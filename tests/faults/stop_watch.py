@@ -65,6 +65,11 @@ def resting_stops(rig: OrderRig) -> list[OrderReport]:
     return [one for one in open_orders if one.spec.type.startswith("STOP") and one.spec.side == "SELL"]
 
 
+def resting_targets(rig: OrderRig) -> list[OrderReport]:
+    """Targets that rest at the engine now."""
+    return [one for one in rig.engine.open_orders(KEY) if one.spec.type == "LIMIT" and one.spec.side == "SELL"]
+
+
 def sells(rig: OrderRig) -> list[OrderReport]:
     """Every order to sell the exchange ever took."""
     return [order for order in rig.orders() if order.spec.side == "SELL"]
@@ -88,10 +93,13 @@ async def working(rig: OrderRig, **changes: object) -> OrderRecord:
 
 
 async def protected(rig: OrderRig, **changes: object) -> OrderRecord:
-    """A position with its stop."""
+    """A position with its stop and, where they stand at the venue, its targets."""
     record = await rig.entered(**changes)
     await rig.until(lambda: rig.record(record.client_id).state == "FILLED", "the fill")
     await rig.until_protected()
+    if last(rig).targets_at_venue:
+        count = len(last(rig).targets)
+        await rig.until(lambda: len(resting_targets(rig)) == count, "the targets")
     return record
 
 

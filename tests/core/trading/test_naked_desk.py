@@ -142,6 +142,8 @@ async def test_a_stop_that_was_met_and_does_not_fill_is_followed_by_a_market_ord
         case.quote("93.5")
         await case.pass_time(4.5)
         assert case.closed == []
+        assert (case.state(), case.truth.policy) == ("VERIFIED", "close")
+        assert 0 < case.truth.deadline_ms - case.clock.now_ms() < 1_000
         await case.pass_time(2)
         assert "STOP_UNFILLED" in case.alarms
         assert [closed.why for closed in case.closed] == ["STOP_UNFILLED"]
