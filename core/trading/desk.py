@@ -102,7 +102,7 @@ class TradingDesk:
         self.risk.use(
             lambda: self.manager.orders, self.trades.held, broker.spent, rules.get, bars=self._bars, ladder=self._ladder
         )
-        self.trades.use(rules.refresh)
+        self.trades.use(rules.refresh, lambda: self.risk.standing.state == "HALTED")
         self.risk.rules_read(rules.read_ms)
         rules.on_read = self.risk.rules_read
         self.manager.observe(self._on_effect)

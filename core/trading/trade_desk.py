@@ -92,9 +92,9 @@ class TradeDesk:
         bus.subscribe(Listing, self._watch.on_listing, name="trades.listing")
         bus.subscribe(Replay, self._on_replay, name="trades.replay")
 
-    def use(self, refresh_rules: Callable[[], Awaitable[None]]) -> None:
-        """How the venue's rules are read again after a refused stop."""
-        self._guarding.refresh_rules = refresh_rules
+    def use(self, refresh_rules: Callable[[], Awaitable[None]], halted: Callable[[], bool] = lambda: False) -> None:
+        """How the venue's rules are read again after a refused stop, and whether trading is halted."""
+        self._guarding.refresh_rules, self._guarding.halted = refresh_rules, halted
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -300,11 +300,17 @@ class TradeDesk:
 
     def _turn(self, trade: Trade) -> None:
         """Look at one trade. A failure is told and harms no other; the next turn looks again."""
-        try:
-            if self._watch.look(trade) and not trade.busy:
-                self._act(trade)
-        except Exception as error:  # told and counted, the trade is looked at again in the next turn
-            self._failed(trade, error)
+        for part in (self._look, self._show):
+            try:
+                part(trade)
+            except Exception as error:  # told and counted, the trade is looked at again in the next turn
+                self._failed(trade, error)
+
+    def _look(self, trade: Trade) -> None:
+        if self._watch.look(trade) and not trade.busy:
+            self._act(trade)
+
+    def _show(self, trade: Trade) -> None:
         if trade.ended is None and (trade.dirty or self._clock.monotonic() - trade.shown_at >= SHOWN_S):
             self._teller.position(trade)
 
