@@ -44,7 +44,7 @@ from core.trading.risk_account import RiskAccount
 from core.trading.risk_book import RiskBook
 from core.trading.risk_market import RiskMarket
 from core.trading.risk_sizing import RiskSizing
-from core.trading.risk_view import MINUTE_MS, RiskPicture, Stream, Writes
+from core.trading.risk_view import RiskPicture, Stream, Writes
 from core.venue import Instrument
 
 TICK_S = 1.0
@@ -179,12 +179,12 @@ class RiskDesk:
         """Real orders may be sent for so long; looser limits that are due count. Words of refusal, or empty."""
         words = self.book.arm(self.equity)
         if not words:
-            self._picture.armed_until_ms = self._clock.now_ms() + round(minutes * MINUTE_MS)
+            self._picture.armed_until = self._clock.monotonic() + minutes * 60.0
         return words
 
     def disarm(self) -> None:
         """No real entries from now on."""
-        self._picture.armed_until_ms = 0
+        self._picture.armed_until = 0.0
 
     def lock(self, lock: Lock) -> None:
         """Keep entries away."""
@@ -258,12 +258,10 @@ class RiskDesk:
             limit = float(allowed_loss(day, exact(limits.daily_loss), exact(limits.daily_loss_money)))
             lost = float(loss_so_far(day, self.book.unrealised(results))) if results is not None else math.nan
         share = self._picture.drawdown(equity)
-        asset = self.account.asset
+        asset, armed_s = self.account.asset, self._picture.armed_s
         free = next((one for name, one, _ in self.account.balances if name == asset), None)
         return {
-            "armed_until_ms": self._picture.armed_until_ms
-            if self._clock.now_ms() < self._picture.armed_until_ms
-            else 0,
+            "armed_until_ms": round(self._clock.now_ms() / 1000 + armed_s) * 1000 if armed_s > 0 else 0,
             "state": self.standing.state,
             "causes": self.standing.causes,
             "stream": self._picture.stream,

@@ -62,7 +62,7 @@ class RiskPicture:
         self.rules: Callable[[str], Instrument | None] = lambda symbol: None
         self.open: dict[str, PositionStatus] = {}
         self.stream: Stream = "DOWN"
-        self.armed_until_ms = 0
+        self.armed_until = 0.0
         self.rules_read_ms: int | None = None
 
     def view(self, draft: OrderDraft, authorisation: AuthorisationView) -> RiskView:
@@ -82,7 +82,7 @@ class RiskPicture:
             rules_age_s=(now_ms - read) / 1000 if read is not None else None,
             session=SessionView(
                 mode="paper" if self._paper else "live",
-                armed=self._paper or now_ms < self.armed_until_ms,
+                armed=self._paper or self.armed_s > 0,
                 rearm_needed=self._book.rearm_needed,
                 state=self._book.state.standing.state,
                 journal_trouble=str(self._journal.trouble) if self._journal.trouble is not None else "",
@@ -98,6 +98,11 @@ class RiskPicture:
             plan=draft.plan,
             authorisation=authorisation,
         )
+
+    @property
+    def armed_s(self) -> float:
+        """Seconds for which real orders may still be sent; 0: not armed. Setting this machine's clock changes nothing."""
+        return max(0.0, self.armed_until - self._clock.monotonic())
 
     # --- parts ----------------------------------------------------------------------------------------------------
 

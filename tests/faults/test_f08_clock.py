@@ -123,6 +123,9 @@ async def test_f08_a_leap_of_this_machines_clock_moves_no_timer(where: str, step
         await rig.until(lambda: rig.record(entry.client_id).state == "WORKING", "the order in the book")
         rig.faults.partial_fill(entry.client_id, str(entry.spec.quantity / 2))
         await rig.until(lambda: covered(rig), "a stop for what has filled")
+        placed = rig.clock.monotonic() + 3.0
+        await rig.until(lambda: rig.clock.monotonic() > placed, "whatever else follows the fill")
+        await rig.until_settled()
         held = rig.held()
         assert not clock_denials(rig)
         rig.clock.step_ms = step_ms
@@ -162,5 +165,19 @@ async def test_f08_a_leap_makes_no_silence_longer_than_it_was(where: str, step_m
         await rig.until(lambda: "FAILED_CONFIRMED" in states(), "the proof")
         assert rig.clock.monotonic() - began >= 29.0
         assert not rig.orders()
+        rig.clock.step_ms = 0
+        await rig.oracle()
+
+
+@pytest.mark.parametrize("step_ms", [HOUR_MS, -HOUR_MS])
+async def test_f08_a_leap_neither_ends_the_arming_nor_prolongs_it(step_ms: int, tmp_path: Path) -> None:
+    async with order_rig("binance_us-spot", tmp_path, rate=60.0, answer_s=10.0) as rig:
+        risk = rig.path.risk
+        assert risk.arm(2.0) == ""
+        ends = rig.clock.monotonic() + 120.0
+        rig.clock.step_ms = step_ms
+        assert risk.status_fields()["armed_until_ms"] == pytest.approx(rig.clock.now_ms() + 120_000, abs=10_000)
+        await rig.until(lambda: rig.clock.monotonic() >= ends, "two minutes")
+        assert risk.status_fields()["armed_until_ms"] == 0
         rig.clock.step_ms = 0
         await rig.oracle()
