@@ -82,9 +82,12 @@ async def fly_canary(run: Run, symbol: str, *, keep: bool) -> int:
         if rule is None:
             raise CanaryFailed(f"{symbol} is not listed at {run.settings.market.venue}; nothing was sent")
         desk.risk.arm(5.0)
-        quote = quotes[symbol]
-        bid, ask = Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
-        await fly(desk, clock, rule, bid, ask, lambda line: print(line, file=sys.stderr), keep=keep)
+
+        def prices() -> tuple[Decimal, Decimal]:
+            quote = quotes[symbol]
+            return Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
+
+        await fly(desk, clock, rule, prices, lambda line: print(line, file=sys.stderr), keep=keep)
     except (CanaryFailed, CredentialsError, VenueError) as error:
         print(f"canary: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -11,9 +11,12 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from core.clock import Clock
 from core.messages import OpenTrade
-from core.trading.authority import authorise
+from core.risk.gates import judge
+from core.risk.verdict import Deny
+from core.risk.view import AuthorisationView
+from core.trading.authority import authorise, order_hash
 from core.trading.desk import TradingDesk
-from core.trading.opening import Unfit
+from core.trading.opening import Proposal, Unfit
 from core.trading.states import DONE
 from core.venue import Instrument
 
@@ -23,7 +26,12 @@ CROSS_SHARE = Decimal("0.001")
 """The entry is a limit order this far through the best price: it fills at once, or not at all."""
 ROOM = Decimal("1.3")
 """Times the venue's least notional: what is left after fees, at the stop, must still be sellable."""
+PASSING = frozenset({"PRIVATE_STREAM", "CLOCK", "QUOTE_AGE", "BOOK", "SPREAD", "VOLATILITY"})
+"""Gates that are shut while a program is young, or the market is wild."""
 SYNC_S = 20.0
+WARM_S = 180.0
+"""So long what is not known yet is waited for: usual gaps, spreads, volatility."""
+WARM_LOOK_S = 0.5
 FILL_S = 10.0
 STOP_S = 10.0
 CLOSE_S = 15.0
@@ -38,20 +46,18 @@ async def fly(
     desk: TradingDesk,
     clock: Clock,
     rule: Instrument,
-    bid: Decimal,
-    ask: Decimal,
+    prices: Callable[[], tuple[Decimal, Decimal]],
     tell: Callable[[str], None],
     *,
     keep: bool,
 ) -> None:
-    """Buy the least, see the stop rest at the venue, sell again (unless `keep`). Raises `CanaryFailed`."""
+    """Buy the least, see the stop rest at the venue, sell again (unless `keep`). Raises `CanaryFailed`.
+
+    `prices` tells best bid and ask of now.
+    """
     await _until(clock, lambda: desk.reconciler.settled_ms > 0, SYNC_S, "account and open orders could not be read")
     tell(f"account {desk.broker.account} at {desk.broker.host}: read and compared")
-    wanted = _wish(rule, bid, ask)
-    try:
-        proposal = desk.propose(wanted, by="canary")
-    except Unfit as error:
-        raise CanaryFailed(f"nothing was sent: {error}") from error
+    proposal = await _passing(desk, clock, rule, prices, tell)
     spec = proposal.draft.spec
     tell(f"sending BUY {spec.quantity:f} {spec.symbol} at {spec.price:f}, stop {proposal.plan.stop:f}")
     submission = await desk.send_entry(proposal, authorise(spec, clock.now_ms()))
@@ -84,11 +90,53 @@ async def fly(
         raise CanaryFailed(f"the position could not be closed: {words}; its stop rests at {truth.price:f}")
     await _until(
         clock,
-        lambda: rule.symbol not in desk.book.open_symbols,
+        lambda: rule.symbol not in desk.book.open_symbols and rule.symbol not in desk.trades.planned(),
         CLOSE_S,
-        f"the close did not fill; see {rule.symbol} on the venue's website",
+        f"the close did not fill, or the stop still rests; see {rule.symbol} on the venue's website",
     )
     tell("closed; every link holds")
+
+
+async def _passing(
+    desk: TradingDesk,
+    clock: Clock,
+    rule: Instrument,
+    prices: Callable[[], tuple[Decimal, Decimal]],
+    tell: Callable[[str], None],
+) -> Proposal:
+    """A proposal that every gate lets pass. What will pass is waited for; anything else ends it at once."""
+    until, told = clock.monotonic() + WARM_S, ""
+    while True:
+        try:
+            proposal = desk.propose(_wish(rule, *prices()), by="canary")
+        except Unfit as error:
+            raise CanaryFailed(f"nothing was sent: {error}") from error
+        denials = _denials(desk, clock, proposal)
+        if not denials:
+            return proposal
+        lasting = [denial.words for denial in denials if not _passes(denial)]
+        if lasting:
+            raise CanaryFailed(f"nothing was sent: {'; '.join(lasting)}")
+        words = "; ".join(denial.words for denial in denials)
+        if clock.monotonic() >= until:
+            raise CanaryFailed(f"nothing was sent: {words} (waited {WARM_S:g} s)")
+        shut = ", ".join(denial.code for denial in denials)
+        if shut != told:
+            tell(f"waiting for gates: {shut}")
+            told = shut
+        await clock.sleep(WARM_LOOK_S)
+
+
+def _denials(desk: TradingDesk, clock: Clock, proposal: Proposal) -> tuple[Deny, ...]:
+    """What the gates would say of it now, were it confirmed."""
+    name = order_hash(proposal.draft.spec)
+    given = AuthorisationView(order_hash=name, authorised_hash=name, age_s=0.0, used=False)
+    return judge(desk.risk.view(proposal.draft, given), clock.monotonic).denials
+
+
+def _passes(denial: Deny) -> bool:
+    """Whether waiting may open it: something is not known yet, or will pass."""
+    return "missing" in denial.facts or "late_s" in denial.facts or denial.code in PASSING
 
 
 def _wish(rule: Instrument, bid: Decimal, ask: Decimal) -> OpenTrade:

@@ -34,10 +34,14 @@ class Program:
         found = [json.loads(line) for line in marked]
         return [one for one in found if all(one[name] == value for name, value in fields.items())]
 
+    def type(self, line: str) -> None:
+        """Type a line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+
     def command(self, name: str, **fields: Any) -> None:
         """Write a command to its standard input."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(msgspec.json.encode({"type": name, **fields}) + b"\n")
+        self.type(msgspec.json.encode({"type": name, **fields}).decode())
 
     async def until(self, holds: Callable[[], Any], what: str) -> None:
         """Wait for it, while the program lives."""
