@@ -64,7 +64,7 @@ async def test_a_verified_stop_that_nobody_confirms_any_more_turns_unverified_by
         (trade.stop("PLACING", deadline_ms=NOW_MS + 2_400), "being placed in 3 s"),
         (trade.stop("NAKED", policy="hold", deadline_ms=NOW_MS + 4_000), "NAKED: held open in 4 s"),
         (trade.stop("NAKED", policy="waits"), "NAKED: waits until it trades"),
-        (trade.stop(policy="close", deadline_ms=NOW_MS + 2_400), "150.90  MET, not filled: market exit in 3 s"),
+        (trade.stop(policy="close", deadline_ms=NOW_MS + 2_400), "150.90  MET: market exit in 3 s"),
         (trade.stop("NONE", text="too little for a stop"), "too little for a stop"),
         (trade.stop(trigger_by="MARK", order_id=""), "150.90  qty ✓  1.4 %  on mark"),
         (trade.stop(distance=float("nan"), order_id="7"), "150.90  qty ✓  id 7"),

@@ -109,7 +109,7 @@ def stop_runs(desk: Desk, position: PositionStatus, now_ms: int) -> Line:
     if not stop.covered:
         return [*line, (f"  covers only {amount(stop.quantity, glyphs)}", "danger")]
     if stop.deadline_ms:
-        return [*line, (f"  MET, not filled: {POLICY_WORDS.get(stop.policy, stop.policy)}{in_time}", "danger")]
+        return [*line, (f"  MET: {POLICY_WORDS.get(stop.policy, stop.policy)}{in_time}", "danger")]
     line.append((f"  qty {glyphs.yes}", "dim" if stale else "price_up"))
     if math.isfinite(stop.distance):
         line.append((f"  {stop.distance:.1f} %", "dim"))
