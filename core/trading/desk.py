@@ -208,7 +208,7 @@ class TradingDesk:
         """An order of nobody here. On perpetuals it moves the one position there is: a liquidation, a hand on the website."""
         if report.fill is not None and self.broker.features.perpetual:
             self.trades.outside(report.spec.symbol, report.fill, report.spec.client_id or "no client id")
-        self.reconciler.ask()
+        self.reconciler.hint()
 
     # --- what the operator asks --------------------------------------------------------------------------------------
 

@@ -49,6 +49,9 @@ class Watcher(Protocol):
     def on_positions(self, positions: tuple[VenuePosition, ...]) -> None:
         """Perpetual positions as the venue tells them."""
 
+    def outside(self, symbol: str, fill: Fill, why: str) -> str:
+        """Our position was reduced by an order that is none of ours. Words of refusal, or empty."""
+
 
 class Reconciler:
     """One account. `run` compares until cancelled; `ask` lets it compare everything now."""
@@ -80,6 +83,7 @@ class Reconciler:
         """When everything was last compared, without a failure; 0: never."""
         self._stream: StreamState = "DOWN"
         self._gaps = 0
+        self._hint_again_at = 0.0
         self._wanted = asyncio.Event()
         self._failures = 0
         bus.subscribe(Replay, lambda _: self.differences.replay(), name="reconciler.replay")
@@ -113,17 +117,57 @@ class Reconciler:
         """Compare everything as soon as possible."""
         self._wanted.set()
 
+    def hint(self) -> None:
+        """Somebody else's order changed. A busy stranger must not use up our requests: asked for as often as orders are at most."""
+        now = self._clock.monotonic()
+        if now >= self._hint_again_at:
+            self._hint_again_at = now + self._live.current.trading.reconcile_orders_s
+            self.ask()
+
     def adopt(self, key: str) -> str:
         """The operator accepts the venue's side of a difference. Words of refusal, or empty."""
         difference = self.differences.standing.get(key)
         if difference is None:
             return f"there is no discrepancy {key!r} any more"
+        if difference.kind in ("POSITION", "BALANCE"):
+            words = self._let_go(difference)
+            if words:
+                return words
         if difference.kind == "BALANCE":
             self._ledger.accept(difference.symbol)
-        if difference.kind in ("POSITION", "QUANTITY"):
-            return f"{difference.text}; close it at the venue or here until both sides agree, it cannot be adopted"
-        self.differences.accept(key)
+        if difference.kind == "POSITION":  # both sides agree now: the next comparison settles it
+            self.ask()
+        else:
+            self.differences.accept(key)
         return ""
+
+    def _let_go(self, difference: Difference) -> str:
+        """What the venue holds less of our position than our fills say leaves it, at the price of now. Words, or empty."""
+        there = Decimal(difference.venues)
+        positions = self._book.positions
+        if self._broker.features.perpetual:
+            held = {difference.symbol: positions[difference.symbol].quantity} if difference.symbol in positions else {}
+        else:
+            held = {name: one.quantity for name, one in positions.items() if self._base(name) == difference.symbol}
+        here = sum(held.values(), ZERO)
+        if difference.kind == "BALANCE" and here <= there:
+            return ""
+        if not here or here * there < ZERO or abs(there) >= abs(here):
+            return f"{difference.text}; what is more at the venue than here is not ours and cannot be adopted: close that on its website"
+        if len(held) > 1:
+            return f"{difference.text}; {' and '.join(sorted(held))} hold it: close one of them first"
+        symbol, best = next(iter(held)), self._risk.market.best(next(iter(held)))
+        price = best[0 if here > ZERO else 1] if best is not None else positions[symbol].entry_price
+        fill = Fill(
+            trade_id=f"adopted {self._clock.now_ms()}", order_id="", client_id="", symbol=symbol,
+            side="SELL" if here > ZERO else "BUY", price=price, quantity=abs(here) - abs(there), cumulative=ZERO,
+            fee=ZERO, fee_asset="", maker=False, at_ms=self._clock.now_ms(),
+        )  # fmt: skip
+        return self._watcher.outside(symbol, fill, "adopted by the operator")
+
+    def _base(self, symbol: str) -> str:
+        rule = self._rules(symbol)
+        return rule.base if rule is not None else ""
 
     # --- comparing ---------------------------------------------------------------------------------------------------
 
@@ -245,7 +289,7 @@ class Reconciler:
             if ours > total + self._ledger.dust(base):
                 text = (
                     f"{base}: our positions hold {ours:f}, the venue has {total:f}: coins were sold or moved elsewhere; "
-                    "close the position here or bring them back"
+                    "bring them back, or adopt it: the position is smaller then"
                 )
                 found.append(Difference(f"BALANCE {base}", "BALANCE", base, f"{ours:f}", f"{total:f}", text))
         return found
@@ -264,7 +308,7 @@ class Reconciler:
 def _position(symbol: str, here: Decimal, there: Decimal) -> Difference:
     text = (
         f"{symbol}: we hold {here:f} by our fills, the venue says {there:f}: somebody traded it elsewhere, or it was "
-        "liquidated; make both agree by hand, entries stay blocked until then"
+        "liquidated; adopt it where the venue holds less, else close the rest on its website; entries stay blocked until then"
     )
     return Difference(f"POSITION {symbol}", "POSITION", symbol, f"{here:f}", f"{there:f}", text)
 

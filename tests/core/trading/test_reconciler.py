@@ -15,7 +15,7 @@ from core.trading.broker import AccountSnapshot, Features, VenueBalance, VenuePo
 from core.trading.client_ids import ClientIds
 from core.trading.evidence import Effect, NewFill
 from core.trading.halting import Halting
-from core.trading.order import OrderSpec
+from core.trading.order import Fill, OrderSpec
 from core.trading.order_record import OrderRecord
 from core.trading.position_book import PositionBook
 from core.trading.reconciler import GRACE_MS, Reconciler
@@ -63,6 +63,9 @@ class Watcher:
 
     def on_positions(self, positions: tuple[VenuePosition, ...]) -> None:
         """Not looked at here."""
+
+    def outside(self, symbol: str, fill: Fill, why: str) -> str:
+        return "nothing is held here"
 
 
 class Bench:
