@@ -70,7 +70,7 @@ async def test_after_the_first_target_the_stop_goes_to_break_even(where: str, tm
 
 @pytest.mark.parametrize("where", VENUES)
 async def test_the_stop_trails_behind_the_best_price_and_never_back(where: str, tmp_path: Path) -> None:
-    trading = {"target_shares": [0.5], "trail_after_r": 1.0, "trail_atr": 3.0, "break_even_after": 0}
+    trading: dict[str, Any] = {"target_shares": [0.5], "trail_after_r": 1.0, "trail_atr": 3.0, "break_even_after": 0}
     async with order_rig(where, tmp_path, **trading, **CALM) as rig:
         atr = D(repr(tell_atr(rig, 0.01)))
         await protected(rig)
