@@ -161,12 +161,30 @@ class RiskBook:
         now_ms, effective, day = self._clock.now_ms(), self.limits, self.state.day
         carried = dict(self.state.carried)
         today = result - carried.pop(trade_id, ZERO)
+        closed = (*self.state.closed, trade_id)[-CLOSED_KEPT:]
         self._change(
             streak=locks.after_trade(self.state.streak, result, now_ms, effective.loss_streak, effective.cool_down_min),
             day=replace(day, realised=day.realised + today) if day is not None else None,
             carried=carried,
-            closed=(*self.state.closed, trade_id)[-CLOSED_KEPT:],
+            closed=closed,
+            counted={name: self.state.counted[name] for name in closed if name in self.state.counted}
+            | {trade_id: result},
         )
+
+    def reopened(self, trade_id: str) -> bool:
+        """A trade that is told of goes on. One that had been counted counts anew, with what it brings from there on.
+
+        False: it was counted by a version that did not keep with what.
+        """
+        if trade_id not in self.state.closed:
+            return True
+        counted = dict(self.state.counted)
+        if trade_id not in counted:
+            return False
+        carried = self.state.carried | {trade_id: counted.pop(trade_id)}
+        closed = tuple(name for name in self.state.closed if name != trade_id)
+        self._change(closed=closed, counted=counted, carried=carried)
+        return True
 
     def _roll(self, now_ms: int, equity: Decimal, results: Mapping[str, Decimal]) -> None:
         day = self.state.day

@@ -315,7 +315,7 @@ class RiskDesk:
     def _on_position(self, status: PositionStatus) -> None:
         if status.closed or status.quantity == ZERO:
             self._picture.open.pop(status.trade_id, None)
-        elif status.trade_id not in self.book.state.closed:
+        elif self.book.reopened(status.trade_id):
             self._picture.open[status.trade_id] = status
 
     def _on_closed(self, closed: TradeClosed) -> None:

@@ -43,7 +43,7 @@ class Sent(Struct, frozen=True):
 class RiskState(Struct, frozen=True, kw_only=True):
     """`day` and `high` are None until the account was seen. `carried`: what each open trade had brought at the day's reset.
 
-    `closed`: trades that were counted already, newest last. `equity`: as last observed.
+    `closed`: trades that were counted already, newest last, and `counted` with what. `equity`: as last observed.
     """
 
     limits: LimitBook
@@ -57,6 +57,7 @@ class RiskState(Struct, frozen=True, kw_only=True):
     banned_until_ms: int = 0
     carried: dict[str, Decimal] = {}
     closed: tuple[str, ...] = ()
+    counted: dict[str, Decimal] = {}
     equity: Decimal | None = None
 
 
