@@ -249,23 +249,25 @@ class Guarding:
             return True
         record = submission.record
         words = submission.words or (record.refusal if record is not None else "") or submission.code or "refused"
-        if leg.stop and submission.code in NOT_NOW:
-            self._count(trade, record.client_id if record is not None else "")
-            return self._not_now(trade, words, submission.retry_in_s)
         if not leg.stop:
             trade.quiet_until = self._clock.monotonic() + CALM_S
             text = f"{trade.plan.symbol}: target {leg.target:f} was refused ({words}); tried again in {CALM_S:.0f} s"
             self.teller.alarm(trade, "TARGET_REFUSED", text, "warning")
             return False
-        return await self.refused(trade, words, record.client_id if record is not None else "")
+        client_id = record.client_id if record is not None else ""
+        return await self.refused(trade, words, client_id, submission.code, submission.retry_in_s)
 
-    async def refused(self, trade: Trade, words: str, client_id: str) -> bool:
+    async def refused(self, trade: Trade, words: str, client_id: str, code: str = "", retry_in_s: float = 0.0) -> bool:
         """A stop was refused: take a move back, read the rules again, do without pairs. The second time it is naked.
 
-        True: go on at once, the old stop is to be placed again. Else the second try waits a moment.
+        A refusal that says nothing of the stop itself is none: it is tried again until the venue has judged it. `code` is the
+        first of the words where it is not given. True: go on at once, the old stop is to be placed again. Else the second try waits a moment.
         """
         if client_id in trade.counted:
             return False
+        if (code or words.partition(" ")[0]) in NOT_NOW:
+            self._count(trade, client_id)
+            return self._not_now(trade, words, retry_in_s)
         if client_id in trade.orders:
             other = trade.sibling(trade.orders[client_id])
             self._count(trade, client_id)
