@@ -15,7 +15,7 @@ from typing import Protocol
 from core.bus import Bus
 from core.clock import Clock
 from core.market.repairs import wait_after
-from core.messages import Replay
+from core.messages import OrderAlarm, Replay
 from core.settings_live import LiveSettings
 from core.trading.broker import AccountSnapshot, Broker, StreamState, VenueBalance, VenuePosition
 from core.trading.client_ids import recognise
@@ -28,7 +28,7 @@ from core.trading.order_record import OrderRecord
 from core.trading.position_book import PositionBook
 from core.trading.risk_desk import RiskDesk
 from core.trading.states import MAYBE_LIVE
-from core.venue import Banned, Instrument, VenueError
+from core.venue import Banned, Fatal, Instrument, Rejected, VenueError
 
 SECOND_LOOK_S = 1.0
 """Balances are read from another machine than the stream: what differs is looked at once more before it is believed."""
@@ -86,6 +86,8 @@ class Reconciler:
         self._hint_again_at = 0.0
         self._wanted = asyncio.Event()
         self._failures = 0
+        self._refused = False
+        self._bus = bus
         bus.subscribe(Replay, lambda _: self.differences.replay(), name="reconciler.replay")
 
     # --- what is told ------------------------------------------------------------------------------------------------
@@ -186,14 +188,41 @@ class Reconciler:
                     account_due = self._clock.monotonic() + trading.reconcile_account_s
                     self._settled(gaps)
                 self._failures = 0
+                self._tell_refused(None)
             except VenueError as error:
                 self._failures += 1
+                self._tell_refused(error)
                 wait_s = max(error.retry_in_s, 1.0) if isinstance(error, Banned) else wait_after(error, self._failures)
                 wait_s = min(wait_s, trading.reconcile_orders_s) if not isinstance(error, Banned) else wait_s
                 if everything:
                     self._wanted.set()
                 log.warning("reconciliation: %s; again in %.0f s", error, wait_s)
             await self._rest(wait_s)
+
+    def _tell_refused(self, error: VenueError | None) -> None:
+        """Keys the venue does not take mend themselves never: the operator is told once, and once when they are taken."""
+        refused = isinstance(error, Rejected | Fatal) or (error is not None and self._refused)
+        if refused == self._refused:
+            return
+        self._refused = refused
+        broker = self._broker
+        account = f"account {broker.account} at {broker.host}"
+        text = (
+            f"{account} cannot be read ({error}): no entries are taken; check the keys, their rights and their addresses"
+            if refused
+            else f"{account} can be read again"
+        )
+        self._bus.publish(
+            OrderAlarm(
+                venue=broker.venue,
+                category=broker.category,
+                symbol="",
+                code="ACCOUNT_REFUSED" if refused else "ACCOUNT_READ",
+                text=text,
+                severity="error" if refused else "info",
+                at_ms=self._clock.now_ms(),
+            )
+        )
 
     async def _rest(self, wait_s: float) -> None:
         """Until the time is up, or somebody asks after a success."""
