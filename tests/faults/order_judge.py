@@ -167,7 +167,9 @@ class OrderJudge:
         for record in self.path.manager.orders.values():
             theirs = self.at_exchange(record.client_id)
             assert len(theirs) <= 1, f"{record.client_id} exists {len(theirs)} times at the exchange"
-            assert sum((order.filled for order in theirs), D(0)) <= record.intent.spec.quantity
+            entry = record.intent.purpose == "ENTRY"  # the others are amended, within what their entry filled
+            wanted = record.intent.spec.quantity if entry else record.spec.quantity
+            assert sum((order.filled for order in theirs), D(0)) <= wanted, record.client_id
         live: dict[str, int] = {}
         for record in self.path.manager.orders.values():
             if record.may_fill:
