@@ -105,6 +105,7 @@ class Witness:
         await self._go_on()
         await self._flat()
         await rig.oracle()
+        self._not_sold_twice()
         wrong = [line for line in self.script if "WRONG" in line]
         assert not wrong, wrong
         assert "TRADE_FAILED" not in rig.alarms(), [m.text for m in rig.of(OrderAlarm) if m.code == "TRADE_FAILED"]
@@ -140,6 +141,16 @@ class Witness:
     def _same_position(self) -> bool:
         ours, theirs = self._positions()
         return abs(ours - theirs) <= (self.rig.rule.lot_size * DUST_LOTS if self.rig.category == "spot" else D(0))
+
+    def _not_sold_twice(self) -> None:
+        """No trade has closed more than it opened."""
+        filled: Counter[tuple[str, bool]] = Counter()
+        for record in self.rig.path.manager.orders.values():
+            exits = bool(record.intent.parent)
+            filled[record.intent.parent or record.client_id, exits] += record.filled  # type: ignore[assignment]
+        for trade_id, exits in list(filled):
+            if exits:
+                assert filled[trade_id, True] <= filled[trade_id, False], trade_id
 
     def picture(self) -> str:
         """Both sides' orders, for the words of a failure."""
