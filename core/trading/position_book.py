@@ -152,6 +152,10 @@ class PositionBook:
         self._parts[trade_id][f"{OUTSIDE}{fill.trade_id}"] = _part((fill,))
         return self._sum(trade_id, known.symbol, known.side)
 
+    def knows(self, trade_id: str, fill: Fill) -> bool:
+        """Whether this fill of somebody else is in the position already."""
+        return f"{OUTSIDE}{fill.trade_id}" in self._parts.get(trade_id, {})
+
     def fund(self, trade_id: str, amount: Decimal) -> Position:
         """Funding of a perpetual position: positive is paid. Raises `KeyError` for a trade that has no position."""
         position = self._trades[trade_id]

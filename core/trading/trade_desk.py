@@ -225,10 +225,14 @@ class TradeDesk:
     # --- what is told ------------------------------------------------------------------------------------------------
 
     def outside(self, symbol: str, fill: Fill, why: str) -> str:
-        """Somebody else's fill changed our position: a liquidation, the website. Words of refusal, or empty."""
+        """Somebody else's fill changed our position: a liquidation, the website. Words of refusal, or empty; told twice it
+        counts once.
+        """
         trade = self._active(symbol)
         if trade is None or trade.position is None:
             return f"there is no position of ours in {symbol}"
+        if self._book.knows(trade.trade_id, fill):
+            return ""
         self._journal.keep(OutsideFill(at_ms=self._clock.now_ms(), trade_id=trade.trade_id, fill=fill, why=why))
         before = trade.size
         trade.position = self._book.outside(trade.trade_id, fill)

@@ -10,13 +10,13 @@ import pytest
 from core.messages import Discrepancy, Execution
 from core.trading.evidence import FilledChanged, NewFill
 from core.trading.order import Fill
-from tests.faults.order_rig import SYMBOL, VENUES, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, order_rig
 
 TRADES = {"binance_us": "GET /api/v3/myTrades", "bybit": "GET /v5/execution/list"}
 D = Decimal
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f10_a_doubled_execution_counts_once_by_stream_and_by_rest(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         client_id = (await rig.entered(resting=True)).client_id

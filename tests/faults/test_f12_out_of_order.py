@@ -10,7 +10,7 @@ import pytest
 from core.messages import OrderAlarm
 from core.trading.evidence import Moved
 from core.trading.order_record import OrderRecord
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, OrderRig, order_rig
 
 D = Decimal
 
@@ -45,7 +45,7 @@ async def ends_filled(rig: OrderRig, client_id: str, sizes: list[Decimal]) -> No
     await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f12_filled_is_told_before_new(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0) as rig:
         sizes, seen = filled_sizes(rig), moves(rig)
@@ -58,7 +58,7 @@ async def test_f12_filled_is_told_before_new(where: str, tmp_path: Path) -> None
         assert not rig.record(client_id).quarantine
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f12_new_told_again_after_filled_changes_nothing(where: str, tmp_path: Path) -> None:
     """The answer, made when the order was new, comes long after the stream's word of the fill."""
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0, answer_s=2.0) as rig:
@@ -81,7 +81,7 @@ async def test_f12_new_told_again_after_filled_changes_nothing(where: str, tmp_p
         assert after[after.index("FILLED") :] == ["FILLED"]
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f12_cancelled_and_then_a_partial_fill_from_before_the_cancel(where: str, tmp_path: Path) -> None:
     """The part that filled before the cancel is told after it: it counts, and gets its stop."""
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0) as rig:
@@ -100,7 +100,7 @@ async def test_f12_cancelled_and_then_a_partial_fill_from_before_the_cancel(wher
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f12_cancelled_and_then_filled_is_legal_counts_and_is_told(where: str, tmp_path: Path) -> None:
     """The venue says CANCELED and fills the order all the same, as an end told too early does."""
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0) as rig:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import OrderAlarm, PositionStatus, TradeClosed
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, OrderRig, order_rig
 
 OTHER = "BTCUSDT"
 D = Decimal
@@ -32,7 +32,7 @@ async def frozen(rig: OrderRig) -> None:
     assert f"{shown(rig).quantity:f} is held and cannot be sold; it goes on by itself" in alarm.text
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f31_a_position_in_a_halted_symbol_is_frozen_and_survives_a_restart(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, naked_alarm_s=5.0) as rig:
         await rig.entered()
@@ -64,7 +64,7 @@ async def test_f31_a_position_in_a_halted_symbol_is_frozen_and_survives_a_restar
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f31_a_halt_that_cancels_the_stop_is_no_naked_position_until_it_trades(
     where: str, tmp_path: Path
 ) -> None:
@@ -87,7 +87,7 @@ async def test_f31_a_halt_that_cancels_the_stop_is_no_naked_position_until_it_tr
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f31_a_symbol_taken_off_the_list_is_frozen_too(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         await rig.entered()
@@ -105,7 +105,7 @@ async def test_f31_a_symbol_taken_off_the_list_is_frozen_too(where: str, tmp_pat
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f31_a_resting_entry_of_a_halted_symbol_harms_nothing(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         record = await rig.entered(resting=True)

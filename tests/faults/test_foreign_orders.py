@@ -11,7 +11,7 @@ import pytest
 from core.messages import AccountStatus, Discrepancy, OrderAlarm, TradeClosed
 from core.trading.client_ids import ClientIds
 from core.trading.order import OrderSpec
-from tests.faults.order_rig import KEY, SYMBOL, VENUES, OrderRig, floor, order_rig
+from tests.faults.order_rig import KEY, SYMBOL, USUAL, OrderRig, floor, order_rig
 
 D = Decimal
 SOON: dict[str, Any] = {"reconcile_account_s": 5.0, "reconcile_orders_s": 3.0}
@@ -47,7 +47,7 @@ async def shown(rig: OrderRig, kind: str, order_id: str) -> Discrepancy:
     return row
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_a_foreign_order_is_shown_and_survives_everything_we_do(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, **SOON) as rig:
         await rig.entered()
@@ -70,7 +70,7 @@ async def test_a_foreign_order_is_shown_and_survives_everything_we_do(where: str
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_an_adopted_foreign_order_lets_entries_pass_and_stays_untouched(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, **SOON) as rig:
         order_id = rig.faults.foreign_order(SYMBOL, "BUY", f"{low(rig):f}", "0.2")
@@ -86,7 +86,7 @@ async def test_an_adopted_foreign_order_lets_entries_pass_and_stays_untouched(wh
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_an_order_with_an_id_of_ours_that_the_journal_does_not_know(where: str, tmp_path: Path) -> None:
     """A second host with the same keys, or a lost journal."""
     async with order_rig(where, tmp_path, **SOON) as rig:
