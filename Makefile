@@ -22,6 +22,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.bench
 
 soak: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow tests
 	$(BIN)/python -m tests.faults.soak
 	$(BIN)/python -m tests.bench.soak
 

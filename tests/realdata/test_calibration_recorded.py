@@ -26,7 +26,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("base", ["ETH", "SUI"])
 def test_entries_are_the_alerts_that_stage_1_tells_bar_by_bar(base: str) -> None:
     block = candles(f"{base}USDT", "1m")[-6000:]

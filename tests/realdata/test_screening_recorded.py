@@ -70,7 +70,6 @@ def live(symbol: str) -> Iterator[Judgement]:
             yield found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["ADAUSDT", "ETHUSDT"])
 def test_live_and_vectorised_say_the_same_on_every_bar(symbol: str) -> None:
     """Each trigger, on each bar: fired or not, the side, the value, the threshold and how strongly."""
@@ -101,7 +100,6 @@ def test_live_and_vectorised_say_the_same_on_every_bar(symbol: str) -> None:
     assert touched
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["ADAUSDT", "ETHUSDT"])
 def test_the_newest_bars_alone_give_the_same_columns(symbol: str) -> None:
     """Every tenth bar: all columns from the newest `TAIL` bars, none of which the triggers may hide a difference in."""

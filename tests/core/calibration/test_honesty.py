@@ -27,7 +27,6 @@ def accepted(reports: list[CalibrationReport]) -> int:
     return sum(found.verdict == "accept" for found in reports)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("free", [False, True], ids=["with costs", "without costs"])
 def test_of_twenty_markets_without_an_edge_one_at_most_is_accepted(free: bool) -> None:
     reports = [calibrated_shuffled(seed, free=free) for seed in range(20)]
@@ -43,7 +42,6 @@ def test_of_twenty_markets_without_an_edge_one_at_most_is_accepted(free: bool) -
         assert failed & GUARDS or found.verdict == "accept"
 
 
-@pytest.mark.slow
 def test_of_ten_markets_with_an_edge_nine_at_least_are_accepted() -> None:
     reports = [calibrated_planted(seed) for seed in range(10)]
     assert accepted(reports) >= 9
@@ -73,7 +71,6 @@ def best_seen(history: History, done: list[FoldSearch], start: int, stop: int, l
     return everything[int(np.argmax(values))]
 
 
-@pytest.mark.slow
 def test_parameters_chosen_with_a_look_at_the_tests_are_rejected_by_the_guards(monkeypatch: pytest.MonkeyPatch) -> None:
     tempting = 0
     for seed in range(8):
