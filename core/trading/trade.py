@@ -74,7 +74,8 @@ class Trade:
         self.move_after = 0.0
         self.price = self.mark = self.best = self.liquidation = ZERO
         self.liquidation_alert: Literal["none", "near", "urgent"] = "none"
-        self.frozen = self.dust = False
+        self.priced_at = began_at
+        self.frozen = self.dust = self.blind = False
         self.exposure = Exposure()
         self.closing: Closing | None = None
         self.selling = ZERO

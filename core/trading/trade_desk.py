@@ -29,11 +29,7 @@ from core.trading.order_record import OrderRecord
 from core.trading.plan import FundingPaid, OutsideFill, TradeEnded, TradePlan
 from core.trading.position_book import PositionBook, sellable
 from core.trading.trade import Trade
-from core.trading.trade_course import (
-    closing_all,
-    why_not_closed,
-    why_not_there,
-)
+from core.trading.trade_course import closing_all, why_not_closed, why_not_there
 from core.trading.trade_recovery import recovered, take_in
 from core.trading.trade_report import held, stop_truth, why_ended
 from core.trading.trade_teller import Teller
@@ -399,7 +395,7 @@ class TradeDesk:
         for trade in self._priced(quote.symbol):
             price = quote.bid if trade.side == "BUY" else quote.ask
             if price > 0:
-                trade.price = Decimal(repr(price))
+                trade.price, trade.priced_at = Decimal(repr(price)), self._clock.monotonic()
                 self._best(trade, trade.price)
 
     def _on_mark(self, mark: MarkPrice) -> None:

@@ -33,6 +33,8 @@ from core.venue import Instrument
 
 DEBOUNCE_S = 0.2
 """Fills that come this close together are protected by one change; the first stop waits for nothing."""
+BLIND_S = 30.0
+"""Without a quote for so long the program says that it does not see."""
 LONGEST_CALM_S = 1.0
 """... and fills that do not pause are protected so often all the same."""
 GONE_SETTLE_S = 1.0
@@ -76,6 +78,7 @@ class TradeWatch:
         self._look_for_ends(trade, terms, now)
         self._judge(trade, terms, now)
         if trade.size > ZERO:
+            self._look_for_price(trade, now)
             self._decide(trade, terms, now)
             self._liquidation(trade)
         return True
@@ -139,6 +142,21 @@ class TradeWatch:
                 )
                 self._teller.alarm(trade, "TARGET_GONE", text, "warning")
 
+    def _look_for_price(self, trade: Trade, now: float) -> None:
+        """Without quotes the program sees neither its targets nor a stop that was passed: somebody must know."""
+        blind = now - trade.priced_at > BLIND_S
+        if blind == trade.blind:
+            return
+        trade.blind, symbol = blind, trade.plan.symbol
+        if blind:
+            text = (
+                f"{symbol}: no quote for {BLIND_S:.0f} s: what rests at the venue stands, what the program watches (targets of its "
+                "own, a late stop, the trail) waits; look at the venue's website"
+            )
+            self._teller.alarm(trade, "NO_QUOTE", text, "error")
+        else:
+            self._teller.alarm(trade, "QUOTE_BACK", f"{symbol}: quotes again, its position is looked after", "info")
+
     def _judge(self, trade: Trade, terms: Terms, now: float) -> None:
         """How long it has been without a stop, and what follows."""
         exposure, trading = trade.exposure, self._live.current.trading
@@ -177,6 +195,7 @@ class TradeWatch:
             return
         naked = trade.exposure.given_up or trade.exposure.told
         exits = now >= trade.quiet_until and not self._guarding.halted()
+        seen = exits and not naked and not trade.blind
         if late:
             text = f"{trade.plan.symbol}: the stop was met {trading.escalate_s:.0f} s ago and has not filled; closed at the market"
             self._teller.alarm(trade, "STOP_UNFILLED", text, "error")
@@ -187,7 +206,7 @@ class TradeWatch:
             trade.closing = closing_all("PROGRAM_STOP")
         elif exits and time_is_up(trade, trade.time_ms(now)):
             trade.closing = closing_all("TIME_STOP")
-        elif exits and not naked and (target := target_met(trade, terms)) is not None:
+        elif seen and (target := target_met(trade, terms)) is not None:
             trade.closing = target
         elif not naked and now >= trade.move_after and trade.reverts_to is None:
             move = stop_move(trade, terms, self._features, trading)

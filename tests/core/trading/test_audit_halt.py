@@ -91,6 +91,7 @@ async def test_a_halt_leaves_the_stop_alone_where_the_program_keeps_the_targets(
         assert case.manager.acts == []
         assert case.truth.quantity == d(1)
         case.state_is = "ACTIVE"
+        case.quote(106)
         await case.pass_time(2)
         assert any(act.startswith("place MARKET") for act in case.manager.acts)
 

@@ -102,3 +102,18 @@ async def test_a_stop_seen_by_a_clock_that_was_ahead_is_not_taken_for_verified(f
         assert (case.state(), case.truth.text[:17]) == ("UNVERIFIED", "seen at the venue")
         case.desk.verified([stop.client_id], case.clock.now_ms())  # the next listing, by the clock as it is now
         assert case.state() == "VERIFIED"
+
+
+async def test_a_position_without_quotes_is_told_and_no_target_is_sold_at_an_old_price() -> None:
+    case = Case(SPOT_BYBIT, trail_after_r=0.0)
+    async with case.running():
+        await case.held()
+        await case.pass_time(25)
+        assert "NO_QUOTE" not in case.alarms
+        await case.pass_time(60)
+        assert case.alarms.count("NO_QUOTE") == 1
+        assert case.closed == []
+        case.quote(106)
+        await case.pass_time(2)
+        assert "QUOTE_BACK" in case.alarms
+        assert any(act.startswith("place MARKET") for act in case.manager.acts)
