@@ -261,7 +261,8 @@ class Guarding:
         """A stop was refused: take a move back, read the rules again, do without pairs. The second time it is naked.
 
         A refusal that says nothing of the stop itself is none: it is tried again until the venue has judged it. `code` is the
-        first of the words where it is not given. True: go on at once, the old stop is to be placed again. Else the second try waits a moment.
+        first of the words where it is not given. True: go on at once, the old stop is to be placed again. Else the second try
+        waits a moment.
         """
         if client_id in trade.counted:
             return False
