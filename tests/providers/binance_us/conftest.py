@@ -38,9 +38,9 @@ class Rig:
         return [m for m in self.seen if isinstance(m, kind) and (not symbol or getattr(m, "symbol", "") == symbol)]
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> None:
-        """Wait for a condition, at most 15 real seconds."""
+        """Wait for a condition, at most 30 real seconds."""
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 while not condition():
                     await asyncio.sleep(0.01)
         except TimeoutError:

@@ -73,7 +73,7 @@ class Desk:
         found = [message for message in self.messages[since:] if isinstance(message, kind)]
         return [m for m in found if not symbol or (isinstance(m, SymbolMessage) and m.symbol == symbol)]
 
-    async def until(self, done: Callable[[], Any], within_s: float = 10.0) -> None:
+    async def until(self, done: Callable[[], Any], within_s: float = 30.0) -> None:
         """Wait for a condition, in real seconds; fails with the last messages."""
         try:
             async with asyncio.timeout(within_s):

@@ -137,7 +137,7 @@ def test_order_counters_start_again_with_their_windows_and_count_no_refused_orde
 
 
 async def test_answers_carry_the_order_counters_and_too_many_orders_are_refused(client):
-    await client.place(price=client.price(-5))
+    await client.place(price=client.price(-500))
     assert client.headers["X-MBX-ORDER-COUNT-1D"] == "1"
     oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1", "price": client.price(500)}
     stop = {"stopPrice": client.price(-500), "stopLimitPrice": client.price(-600), "stopLimitTimeInForce": "GTC"}
@@ -146,10 +146,10 @@ async def test_answers_carry_the_order_counters_and_too_many_orders_are_refused(
     client.exchange.venue.orders.desk.counts.day.limit = 4
     await client.ok("GET", "order", symbol="BTCUSDT", orderId=1)
     assert "X-MBX-ORDER-COUNT-1D" not in client.headers
-    await client.place(price=client.price(-5))
+    await client.place(price=client.price(-500))
     status, error = await client.call(
         "POST", "order", symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.1",
-        price=client.price(-5),
+        price=client.price(-500),
     )  # fmt: skip
     assert (status, error["code"]) == (429, -1015)
     assert "retry-after" not in client.headers

@@ -55,6 +55,7 @@ async def test_a_market_order_fills_from_the_book_that_clients_see_and_pays_the_
 
 async def test_a_limit_order_rests_locks_money_and_fills_when_trades_reach_it(client):
     price = client.price(-3)
+    client.market.pause()
     answer = await client.place(price=price, newClientOrderId="rest-1")
     assert answer["status"] == "NEW"
     assert (await client.free("USDT"))[1] == Decimal(price) * Decimal("0.1")
@@ -74,7 +75,7 @@ async def test_a_limit_order_rests_locks_money_and_fills_when_trades_reach_it(cl
 async def test_parameters_in_the_body_count_and_the_query_wins(client):
     answer = await client.ok(
         "POST", "order", body=True, symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.1",
-        price=client.price(-5), newClientOrderId="in-body",
+        price=client.price(-500), newClientOrderId="in-body",
     )  # fmt: skip
     assert answer["clientOrderId"] == "in-body"
     gone = await client.ok("DELETE", "order", body=True, symbol="BTCUSDT", origClientOrderId="in-body")
@@ -82,7 +83,7 @@ async def test_parameters_in_the_body_count_and_the_query_wins(client):
 
 
 async def test_a_cancel_names_both_ids_and_gives_the_money_back(client):
-    await client.place(price=client.price(-5), newClientOrderId="c1")
+    await client.place(price=client.price(-500), newClientOrderId="c1")
     gone = await client.ok("DELETE", "order", symbol="BTCUSDT", origClientOrderId="c1", newClientOrderId="cancel-1")
     assert (gone["origClientOrderId"], gone["clientOrderId"], gone["status"]) == ("c1", "cancel-1", "CANCELED")
     assert await client.free("USDT") == (100_000, 0)
@@ -90,19 +91,19 @@ async def test_a_cancel_names_both_ids_and_gives_the_money_back(client):
     assert (status, error["code"]) == (400, -2011)
     status, error = await client.call("GET", "order", symbol="BTCUSDT", origClientOrderId="never")
     assert (status, error["code"]) == (400, -2013)
-    again = await client.place(price=client.price(-5), newClientOrderId="c1")
+    again = await client.place(price=client.price(-500), newClientOrderId="c1")
     assert again["status"] == "NEW"  # the id is free again once its order is closed
 
 
 async def test_answers_are_as_long_as_they_were_asked_for(client):
-    short = await client.place(price=client.price(-5), newOrderRespType="ACK")
+    short = await client.place(price=client.price(-500), newOrderRespType="ACK")
     assert set(short) == {"symbol", "orderId", "orderListId", "clientOrderId", "transactTime"}
-    middle = await client.place(price=client.price(-5), newOrderRespType="RESULT")
+    middle = await client.place(price=client.price(-500), newOrderRespType="RESULT")
     assert "fills" not in middle
     assert middle["origQty"] == "0.10000000"
-    full = await client.place(price=client.price(-5))
+    full = await client.place(price=client.price(-500))
     assert full["fills"] == []
-    maker = await client.place(price=client.price(-5), type="LIMIT_MAKER")
+    maker = await client.place(price=client.price(-500), type="LIMIT_MAKER")
     assert "status" not in maker
 
 
@@ -143,14 +144,14 @@ async def test_refusals_carry_the_venues_codes_and_leave_no_trace(client):
 
 
 async def test_duplicates_are_refused_only_while_the_first_is_open(client):
-    await client.place(price=client.price(-5), newClientOrderId="twice")
+    await client.place(price=client.price(-500), newClientOrderId="twice")
     status, error = await client.call(
         "POST", "order", symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.1",
-        price=client.price(-5), newClientOrderId="twice",
+        price=client.price(-500), newClientOrderId="twice",
     )  # fmt: skip
     assert (status, error) == (400, {"code": -2010, "msg": "Duplicate order sent."})
     client.exchange.faults.fill("twice")
-    again = await client.place(price=client.price(-5), newClientOrderId="twice")
+    again = await client.place(price=client.price(-500), newClientOrderId="twice")
     assert again["status"] == "NEW"
 
 
@@ -168,7 +169,7 @@ async def test_post_only_that_would_take_is_refused_and_a_test_order_leaves_noth
 
 
 async def test_ioc_and_fok_expire_what_they_do_not_get(client):
-    ioc = await client.place(price=client.price(-5), timeInForce="IOC")
+    ioc = await client.place(price=client.price(-500), timeInForce="IOC")
     assert (ioc["status"], ioc["executedQty"]) == ("EXPIRED", "0.00000000")
     fok = await client.place(price=client.price(3), timeInForce="FOK", quantity="80")
     assert (fok["status"], fok["executedQty"]) == ("EXPIRED", "0.00000000")
@@ -206,8 +207,8 @@ async def test_all_orders_and_trades_are_paged_as_the_venue_does(client):
 
 
 async def test_cancel_restrictions_and_cancel_all(client):
-    await client.place(price=client.price(-5), newClientOrderId="a")
-    await client.place(price=client.price(-6), newClientOrderId="b")
+    await client.place(price=client.price(-500), newClientOrderId="a")
+    await client.place(price=client.price(-600), newClientOrderId="b")
     wanted = {"symbol": "BTCUSDT", "origClientOrderId": "a", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"}
     status, error = await client.call("DELETE", "order", **wanted)
     assert (status, error["code"]) == (400, -2011)
