@@ -128,7 +128,6 @@ class SandboxExchange:
             log_config=None,
             log_level="warning",
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
         )
         config.load()
         server = self._server = uvicorn.Server(config)
@@ -149,23 +148,35 @@ class SandboxExchange:
         if self._server is not None:
             for connection in list(self.hub.connections):
                 connection.close(1001, "going away")
-            await self._hang_up(self._server.server_state.connections)
-            await self._server.shutdown()
+            await self._close(self._server)
             self._server = None
         if self._failure is not None:
             raise self._failure
 
-    @staticmethod
-    async def _hang_up(protocols: Collection[Any]) -> None:
-        """Close every connection; those whose peer does not read are cut after a moment."""
-        for protocol in list(protocols):
+    async def _close(self, server: uvicorn.Server) -> None:
+        """What `uvicorn.Server.shutdown` does without its sleeps: nobody waits here for requests that end well."""
+        for listening in server.servers:
+            listening.close()
+        connections, requests = server.server_state.connections, server.server_state.tasks
+        for protocol in list(connections):
             protocol.transport.close()
+        await self._emptied(connections)
+        for protocol in list(connections):  # its peer does not read
+            protocol.transport.abort()
+        await self._emptied(requests)
+        for request in list(requests):  # one whose answer was never to come
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+        for listening in server.servers:
+            await listening.wait_closed()
+
+    @staticmethod
+    async def _emptied(things: Collection[Any]) -> None:
+        """Wait a moment for all of them to end."""
         for _ in range(HANG_UP_ROUNDS):
-            if not protocols:
+            if not things:
                 return
             await asyncio.sleep(HANG_UP_WAIT_S)
-        for protocol in list(protocols):
-            protocol.transport.abort()
 
     async def start_relay(self) -> Relay:
         """Open a second port through a TCP relay; its faults are scripted on `faults` too."""
