@@ -11,6 +11,8 @@ import pytest
 import core.trading.journal_writer
 from core.trading.journal_writer import Disk
 
+LONGEST_S = 10.0
+"""A stall ends by itself, so that a test that fails amid it ends too."""
 FULL, READ_ONLY = errno.ENOSPC, errno.EROFS
 
 
@@ -30,7 +32,7 @@ class FailingDisk(Disk):
         super().write(fd, data)
 
     def sync(self, fd: int) -> None:
-        self.gate.wait()
+        self.gate.wait(LONGEST_S)
         super().sync(fd)
 
 
