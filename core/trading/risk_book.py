@@ -40,8 +40,18 @@ class RiskBook:
     """One account's. `paper` arms itself: looser limits count with the reset, and resuming measures the drawdown anew."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, path: Path, wanted: RiskSettings, venue: str, category: str, *, paper: bool
+        self,
+        bus: Bus,
+        clock: Clock,
+        path: Path,
+        wanted: RiskSettings,
+        venue: str,
+        category: str,
+        *,
+        paper: bool,
+        begun: bool = False,
     ) -> None:
+        """`begun`: orders were sent before, so that there must be a state already."""
         self._bus = bus
         self._clock = clock
         self._path = path
@@ -52,7 +62,7 @@ class RiskBook:
         self._unsaved = False
         self.state: RiskState = risk_state.fresh(wanted)
         try:
-            self.state = risk_state.load(path) or self.state
+            self.state = risk_state.load(path, must=begun) or self.state
         except RiskStateDamaged as error:
             self.state = self._lost(error, wanted)
             self._save()

@@ -38,7 +38,7 @@ from core.trading.bar_facts import Bars
 from core.trading.broker import AccountSnapshot, Mode, Spent, VenueBalance, VenuePosition
 from core.trading.draft import OrderDraft
 from core.trading.order import ZERO
-from core.trading.order_record import OrderRecord
+from core.trading.order_record import Intent, OrderRecord
 from core.trading.plan import TradePlan
 from core.trading.risk_account import RiskAccount
 from core.trading.risk_book import RiskBook
@@ -76,8 +76,9 @@ class RiskDesk:
         self.market = RiskMarket(bus, clock, live, venue)
         self.account = RiskAccount(live, self.market, category)
         self.book = RiskBook(
-            bus, clock, folder / "risk_state.json", live.current.risk, venue, category, paper=self._paper
-        )
+            bus, clock, folder / "risk_state.json", live.current.risk, venue, category, paper=self._paper,
+            begun=any(isinstance(entry.record, Intent) for entry in journal.entries),
+        )  # fmt: skip
         self._sizing = RiskSizing(live, self.market, self.account, category)
         self._picture = RiskPicture(clock, self.market, self.account, self.book, journal, paper=self._paper)
         self._outcomes: dict[str, float] = {}

@@ -66,11 +66,13 @@ def fresh(limits: RiskSettings) -> RiskState:
     return RiskState(limits=LimitBook(effective=limits, wanted=limits))
 
 
-def load(path: Path) -> RiskState | None:
-    """What was kept, None if nothing ever was. Raises `RiskStateDamaged`."""
+def load(path: Path, *, must: bool = False) -> RiskState | None:
+    """What was kept, None if nothing ever was (unless it `must`). Raises `RiskStateDamaged`."""
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if must:
+            raise RiskStateDamaged("is gone although the journal holds orders") from error
         return None
     except OSError as error:
         raise RiskStateDamaged(f"cannot be read ({error.strerror or error})") from error
