@@ -135,10 +135,11 @@ def terminal(
     *options: str,
     size: tuple[int, int] = (100, 30),
     ignore_hup: bool = False,
+    harness: Path = HARNESS,
     **environment: str,
 ) -> Iterator[Terminal]:
     log = tmp_path / "harness.log"
-    command = [sys.executable, str(HARNESS), str(log), *options]
+    command = [sys.executable, str(harness), str(log), *options]
     running = Terminal(command, log, size, child_environment(**environment), ignore_hup)
     try:
         yield running
