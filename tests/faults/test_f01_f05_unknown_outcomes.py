@@ -9,7 +9,7 @@ import pytest
 
 from core.messages import OrderStatus
 from core.trading.evidence import Moved
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, VENUES, OrderRig, order_rig
 
 READS = {
     "binance_us": ("GET /api/v3/order", "/api/v3/openOrders", "/api/v3/myTrades"),
@@ -33,7 +33,7 @@ async def unknown(rig: OrderRig, client_id: str) -> None:
     )
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f01_an_accepted_order_without_an_answer_is_adopted(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0, answer_s=2.0) as rig:
         rig.faults.lose_answer(f"POST {rig.place}", 1)
@@ -45,7 +45,7 @@ async def test_f01_an_accepted_order_without_an_answer_is_adopted(where: str, tm
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f02_an_accepted_and_filled_order_without_an_answer_is_adopted_with_its_fills(
     where: str, tmp_path: Path
 ) -> None:
@@ -61,7 +61,7 @@ async def test_f02_an_accepted_and_filled_order_without_an_answer_is_adopted_wit
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f03_an_order_that_never_arrived_is_proven_so_by_three_channels(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, reconcile_orders_s=600.0, rate=20.0) as rig:
         rig.faults.lose_request(f"POST {rig.place}", 1)
@@ -80,7 +80,7 @@ async def test_f03_an_order_that_never_arrived_is_proven_so_by_three_channels(wh
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f04_while_nobody_answers_it_stays_unknown_and_the_symbol_locked(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, rate=30.0, answer_s=6.0, unknown_alarm_s=60.0) as rig:
         rig.faults.lose_answer(f"POST {rig.place}", 1)
@@ -102,7 +102,11 @@ async def test_f04_while_nobody_answers_it_stays_unknown_and_the_symbol_locked(w
 
 @pytest.mark.parametrize(
     ("where", "status", "body"),
-    [(where, *error) for where in VENUES for error in SERVER_ERRORS[where.partition("-")[0]]],
+    [
+        pytest.param(where, *error, marks=[pytest.mark.slow] if where == "bybit-spot" else [])
+        for where in VENUES
+        for error in SERVER_ERRORS[where.partition("-")[0]]
+    ],
 )
 async def test_f05_a_servers_error_after_the_order_was_taken_is_no_refusal(
     where: str, status: int, body: str, tmp_path: Path

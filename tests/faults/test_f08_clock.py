@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import OrderAlarm, OrderStatus
-from tests.faults.order_rig import SYMBOL, VENUES, D, OrderRig, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, D, OrderRig, order_rig
 
 TOO_EARLY = {
     "binance_us": (
@@ -40,7 +40,7 @@ def covered(rig: OrderRig) -> bool:
     return 0 < stops <= rig.held() < stops + rig.rule.lot_size
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f08_a_refused_timestamp_is_measured_signed_anew_and_sent_once_more(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         status, body, code = TOO_EARLY[rig.venue]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.bybit.signing import RECV_WINDOW_MS
-from tests.faults.order_rig import VENUES, D, OrderRig, order_rig
+from tests.faults.order_rig import USUAL, D, OrderRig, order_rig
 
 PLACES = ("/api/v3/order", "/api/v3/order/oco", "/v5/order/create")
 
@@ -49,7 +49,7 @@ async def fill_again(rig: OrderRig, began: float) -> None:
         address.take(address.limit)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f09_a_stop_that_waited_for_the_budget_is_signed_when_it_leaves(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, answer_s=15.0, stop_within_s=30.0, naked_alarm_s=60.0) as rig:
         entry = await rig.entered(resting=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import Discrepancy, Execution, OrderAlarm, OrderStatus
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, OrderRig, order_rig
 
 D = Decimal
 
@@ -41,7 +41,7 @@ async def counted_once(rig: OrderRig, client_id: str) -> None:
     await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f11_the_stream_first_then_rest_under_another_id(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         client_id = (await rig.entered(resting=True)).client_id
@@ -58,7 +58,7 @@ async def test_f11_the_stream_first_then_rest_under_another_id(where: str, tmp_p
         await counted_once(rig, client_id)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f11_rest_first_then_the_late_stream_under_another_id(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path) as rig:
         client_id = (await rig.entered(resting=True)).client_id

@@ -8,10 +8,10 @@ import pytest
 
 from core.messages import OrderStatus
 from tests.faults.killed_rig import bought, left_by, recovered
-from tests.faults.order_rig import VENUES
+from tests.faults.order_rig import USUAL, VENUES
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f21_a_resting_entry_is_adopted(where: str, tmp_path: Path) -> None:
     async with left_by(where, tmp_path, resting=True, at=("after", 1)) as rig:
         (theirs,) = rig.orders()
@@ -25,7 +25,7 @@ async def test_f21_a_resting_entry_is_adopted(where: str, tmp_path: Path) -> Non
         await rig.oracle()
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f21_a_filled_entry_is_adopted_and_protected(where: str, tmp_path: Path) -> None:
     async with left_by(where, tmp_path, at=("after", 1)) as rig:
         assert rig.held() > 0

@@ -11,7 +11,7 @@ import pytest
 from core.messages import AccountStatus, Discrepancy, OrderAlarm, TradeClosed
 from tests.faults.order_rig import KEY, SYMBOL, USUAL, OrderRig, order_rig
 
-SPOT = ("binance_us-spot", "bybit-spot")
+SPOT = USUAL[:2]
 D = Decimal
 SOON: dict[str, Any] = {"reconcile_account_s": 5.0, "reconcile_orders_s": 5.0}
 
