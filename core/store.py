@@ -75,7 +75,9 @@ class Store:
             connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
         except (sqlite3.Error, OSError) as error:
             thread.shutdown(wait=False)
-            raise StoreError(f"{path}: cannot be opened ({error}); move the file away or mend the disk") from error
+            raise StoreError(
+                f"{path}: cannot be opened ({error}); {_remedy(error, 'move the file away or mend the disk')}"
+            ) from error
         except StoreError:
             thread.shutdown(wait=False)
             raise
@@ -158,7 +160,13 @@ class Store:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, transaction)
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}; check space and permissions of its folder") from error
+            raise StoreError(
+                f"{self.path}: {error}; {_remedy(error, 'check space and permissions of its folder')}"
+            ) from error
+
+
+def _remedy(error: Exception, otherwise: str) -> str:
+    return "quit the program that holds it" if "locked" in str(error) else otherwise
 
 
 def _change_text(event: Event) -> str | None:

@@ -59,7 +59,7 @@ async def test_f24_no_record_is_lost_while_another_program_locks_the_store(
             await clock.sleep(1.0)
         assert recorder.write_failures > 0, "it waited for nothing"
         said = [fault.message for fault in faults]
-        assert any(str(path) in words and "locked" in words for words in said), said
+        assert any(str(path) in words and "locked; quit the program that holds it" in words for words in said), said
         assert (await asyncio.to_thread(holder.communicate, "\n"))[0] == "free\n"
     finally:
         holder.kill()
