@@ -16,6 +16,7 @@ from typing import Any
 from core.messages import OpenTrade
 from core.trading.opening import Unfit
 from core.trading.order import OrderReport
+from core.venue import VenueError
 from providers.sandbox.order_faults import Number
 from tests.faults.order_rig import SYMBOL, OrderRig, ceil, floor
 from tests.faults.order_witness import Witness
@@ -244,11 +245,12 @@ class Chaos(Witness):
 
     async def closed(self) -> None:
         """The venue halts the symbol for a while."""
-        self.fault("halt_symbol", SYMBOL)
-        await self.rig.rules.refresh()
-        await self.rig.clock.sleep(self.dice.uniform(1.0, 10.0))
-        self.fault("halt_symbol", SYMBOL, False)
-        await self.rig.rules.refresh()
+        seconds = self.dice.uniform(1.0, 10.0)
+        for halted in (True, False):
+            self.fault("halt_symbol", SYMBOL, halted)
+            with contextlib.suppress(VenueError):  # no answer under another fault: the old rules stay
+                await self.rig.rules.refresh()
+            await self.rig.clock.sleep(seconds if halted else 0.0)
 
     async def stranger(self) -> None:
         price = floor(D(repr(self.rig.quotes[SYMBOL].bid)) * D("0.9"), self.rig.rule.tick_size)

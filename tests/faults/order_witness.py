@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 from core.messages import OrderAlarm, TradeClosed
 from core.trading.broker import NotSent
 from core.trading.working import OPEN
+from core.venue import VenueError
 from tests.faults.order_rig import SYMBOL, OrderRig, floor
 
 D = Decimal
@@ -92,7 +94,8 @@ class Witness:
         for order in rig.orders(open_only=True):
             if order.spec.client_id.startswith("web_"):
                 rig.faults.cancel_elsewhere(order.spec.client_id)
-        await rig.provider.sync_clock()
+        await self._until_answered(rig.provider.sync_clock)
+        await self._until_answered(rig.rules.refresh)
         await self._acts_end()
         calm_ms = rig.clock.now_ms()
         await rig.until(
@@ -111,6 +114,16 @@ class Witness:
         assert "TRADE_FAILED" not in rig.alarms(), [m.text for m in rig.of(OrderAlarm) if m.code == "TRADE_FAILED"]
         quarantined = [record.client_id for record in rig.path.manager.orders.values() if record.quarantine]
         assert not quarantined, quarantined
+
+    async def _until_answered(self, request: Callable[[], Awaitable[object]]) -> None:
+        """A ban of before the calm may still stand."""
+        while True:
+            try:
+                await request()
+                return
+            except VenueError as error:
+                self.note(f"not answered: {error}")
+                await self.rig.clock.sleep(1.0)
 
     async def _acts_end(self) -> None:
         """Every act the operator began is over, and none of them broke."""
@@ -158,6 +171,8 @@ class Witness:
             return "no desk"
         lines = []
         for record in self.rig.path.manager.orders.values():
+            if record.intent.at_ms < self.began_ms:
+                continue
             theirs = [f"{order.status} {order.filled}" for order in self.rig.at_exchange(record.client_id)]
             evidence = [
                 f"{type(piece).__name__} {getattr(piece, 'channel', '')} {getattr(piece, 'outcome', '')}".strip()
