@@ -218,7 +218,7 @@ class Guarding:
     async def _replace(self, trade: Trade, step: Replace) -> bool:
         old = step.old.client_ids[0]
         trade.asked.add(old)
-        self._bare(trade)
+        self._taking_off(trade)
         draft = replace(self._draft(trade, step.new, stop=True), replaces=old)
         return await self._judge(trade, step.new, await self._manager.replace(old, draft))
 
@@ -227,9 +227,10 @@ class Guarding:
         for leg in legs:
             trade.asked.update(leg.client_ids)
             if leg.leg.stop:
-                self._bare(trade)
+                self._taking_off(trade)
             answer = await self._manager.cancel(leg.client_ids[0])
             if answer.outcome == "REFUSED":
+                trade.taken_off_at = None
                 return False
         ids = [client_id for leg in legs for client_id in leg.client_ids]
         until = self._clock.monotonic() + PROOF_S
@@ -239,9 +240,9 @@ class Guarding:
             await self._clock.sleep(PROOF_LOOK_S)
         return True
 
-    def _bare(self, trade: Trade) -> None:
+    def _taking_off(self, trade: Trade) -> None:
         if trade.bare_at is None:
-            trade.bare_at = self._clock.monotonic()
+            trade.taken_off_at = self._clock.monotonic()
 
     async def _judge(self, trade: Trade, leg: Leg, submission: Submission) -> bool:
         """Whether the order is on its way or stands."""

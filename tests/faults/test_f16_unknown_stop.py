@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import OrderStatus, PositionStatus
-from tests.faults.order_rig import SYMBOL, VENUES, order_rig
+from tests.faults.order_rig import SYMBOL, order_rig
 from tests.faults.stop_watch import StopWatch, alarm, ended, last, passed, proven, sells, working
 
 D = Decimal
@@ -16,9 +16,9 @@ CREATE = {"binance_us": "POST /api/v3/order", "bybit": "POST /v5/order/create"}
 """Everything that places a stop: pairs too."""
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f16_a_stop_whose_answer_is_lost_is_found_and_not_doubled(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, stop_within_s=40.0, naked_alarm_s=50.0) as rig:
+    async with order_rig(where, tmp_path, rate=20.0, stop_within_s=60.0, naked_alarm_s=90.0) as rig:
         watch, record = StopWatch(rig), await working(rig)
         rig.faults.private_freeze()
         rig.faults.lose_answer(CREATE[rig.venue])
@@ -26,16 +26,16 @@ async def test_f16_a_stop_whose_answer_is_lost_is_found_and_not_doubled(where: s
         await rig.until(lambda: any(one.state == "UNKNOWN" for one in rig.of(OrderStatus)), "the unknown stop")
         await rig.until_protected()
         assert len(rig.stops()) == 1
-        assert watch.longest_s <= 40.0
+        assert watch.longest_s <= 60.0
         assert not [status for status in rig.of(PositionStatus) if status.stop.state == "NAKED"]
         assert "STOP_REFUSED" not in rig.alarms()
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_f16_a_stop_that_never_arrived_leaves_its_position_naked_and_closed(where: str, tmp_path: Path) -> None:
     """On spot nothing is sold while the stop may yet lock the coins; on perpetuals a sale that only reduces is sent at once."""
-    async with order_rig(where, tmp_path, rate=20.0, answer_s=6.0) as rig:
+    async with order_rig(where, tmp_path, rate=20.0) as rig:
         record = await working(rig)
         rig.faults.rest_error(503, 1, CREATE[rig.venue])
         rig.faults.fill(record.client_id)
@@ -56,7 +56,7 @@ async def test_f16_a_stop_that_never_arrived_leaves_its_position_naked_and_close
 
 
 async def test_f16_a_short_position_is_protected_and_stopped_above(tmp_path: Path) -> None:
-    async with order_rig("bybit-linear", tmp_path) as rig:
+    async with order_rig("bybit-linear", tmp_path, rate=20.0) as rig:
         bid = D(repr(rig.quotes[SYMBOL].bid))
         tick = rig.rule.tick_size
         entry, stop, target = (bid * D(part) // tick * tick for part in ("0.998", "1.04", "0.88"))

@@ -16,7 +16,7 @@ from tests.faults.order_rig import KEY, SYMBOL, VENUES, OrderRig, ceil, floor, o
 from tests.faults.stop_watch import StopWatch, alarm, ended, last, passed, protected, proven, resting_targets, sells
 
 D = Decimal
-CALM: dict[str, Any] = {"stop_within_s": 40.0, "naked_alarm_s": 50.0}
+CALM: dict[str, Any] = {"stop_within_s": 60.0, "naked_alarm_s": 90.0, "rate": 15.0}
 READS = {"binance_us": "GET /api/v3/openOrders", "bybit": "GET /v5/order/realtime"}
 
 
@@ -121,9 +121,9 @@ async def test_bybit_spot_the_program_takes_the_targets_one_after_the_other(tmp_
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_a_position_is_closed_when_its_time_is_up(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, rate=20.0, time_stop_min=1.0, **CALM) as rig:
+    async with order_rig(where, tmp_path, time_stop_min=1.0, **CALM) as rig:
         record = await protected(rig)
         filled_ms = min(fill.at_ms for fill in rig.record(record.client_id).fills)
         closed = await ended(rig)
@@ -135,7 +135,7 @@ async def test_a_position_is_closed_when_its_time_is_up(where: str, tmp_path: Pa
 
 
 async def test_stops_of_perpetuals_trigger_on_the_mark_price(tmp_path: Path) -> None:
-    async with order_rig("bybit-linear", tmp_path, escalate_s=60.0) as rig:
+    async with order_rig("bybit-linear", tmp_path, rate=20.0, escalate_s=60.0) as rig:
         await protected(rig)
         (stop,) = rig.stops()
         assert stop.spec.trigger_by == "MARK"
@@ -151,7 +151,7 @@ async def test_stops_of_perpetuals_trigger_on_the_mark_price(tmp_path: Path) -> 
 
 
 async def test_a_mark_near_liquidation_is_told_and_shown(tmp_path: Path) -> None:
-    async with order_rig("bybit-linear", tmp_path) as rig:
+    async with order_rig("bybit-linear", tmp_path, rate=20.0) as rig:
         tell_atr(rig, 0.115)
         await protected(rig)
         await rig.until(lambda: last(rig).liquidation > 0, "the venue's liquidation price")
@@ -165,9 +165,9 @@ async def test_a_mark_near_liquidation_is_told_and_shown(tmp_path: Path) -> None
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", ["binance_us-spot", "bybit-linear"])
 async def test_a_stop_nobody_has_seen_for_long_is_not_called_verified(where: str, tmp_path: Path) -> None:
-    async with order_rig(where, tmp_path, rate=20.0, answer_s=6.0) as rig:
+    async with order_rig(where, tmp_path, **CALM) as rig:
         await protected(rig)
         rig.faults.private_freeze()
         rig.faults.rest_error(503, -1, READS[rig.venue])
