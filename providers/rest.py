@@ -76,6 +76,7 @@ class Rest:
             headers={"User-Agent": "tradetui"},
             trust_env=False,
             transport=httpx.AsyncHTTPTransport(
+                verify=not self.base_url.startswith("http://"),  # without encryption there are no certificates to load
                 proxy=network.proxy or None,
                 local_address="0.0.0.0" if ipv4_only and not network.proxy else None,
                 limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
