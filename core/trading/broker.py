@@ -46,10 +46,10 @@ class NotSent(VenueError):
 NOT_NOW = frozenset(
     {"BANNED", "RATE_BUDGET", "NO_CONNECTION", "CLOCK", "NOT_AUTHORISED", "403", "418", "429", "-1003", "-1015"}
     | {"-1021", "10002", "10006", "10018", "10429", "170005", "170222"}
-    | {"NOT_AMENDABLE", "NOT_REPLACEABLE", "OLD_OVER"}
+    | {"NOT_AMENDABLE", "NOT_REPLACEABLE", "OLD_OVER", "JOURNAL", "VIEW_FAILED"}
 )
-"""Codes of refusals that say nothing of the order itself: it was not sent, or too late, or met a limit, a ban, a clock, or
-what it was to change has changed meanwhile."""
+"""Codes of refusals that say nothing of the order itself: it was not sent, or too late, or met a limit, a ban, a clock, a
+journal that could not be written, or what it was to change has changed meanwhile."""
 
 
 class Features(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from core.trading.draft import OrderDraft, Submission
 from core.trading.order import Fill
 from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
 from tests.core.trading.market import SYMBOL, d
@@ -117,3 +118,25 @@ async def test_a_position_without_quotes_is_told_and_no_target_is_sold_at_an_old
         await case.pass_time(2)
         assert "QUOTE_BACK" in case.alarms
         assert any(act.startswith("place MARKET") for act in case.manager.acts)
+
+
+@ALL
+@pytest.mark.parametrize("code", ["JOURNAL", "VIEW_FAILED"])
+async def test_a_stop_that_could_not_be_written_down_was_not_judged(features, code, monkeypatch) -> None:
+    """A disk that hangs for a moment is no reason to give the stop up, and to sell the position when it is back."""
+    case = Case(features, trail_after_r=0.0)
+    submit, denied = case.manager.submit, [0]
+
+    async def hangs(draft: OrderDraft, authorisation: object = None) -> Submission:
+        if draft.act == "PROTECT" and denied[0] < 3:
+            denied[0] += 1
+            return Submission(sent=False, code=code, words="not now")
+        return await submit(draft, authorisation)
+
+    monkeypatch.setattr(case.manager, "submit", hangs)
+    async with case.running():
+        await case.held(targets=())
+        await case.pass_time(3.5)
+        assert (denied[0], case.state()) == (3, "VERIFIED")
+        await case.pass_time(10)
+        assert case.closed == []
