@@ -51,7 +51,7 @@ class Chaos(Witness):
         self.dice = random.Random(f"{rig.where} {seed}")
         self.steps: list[Callable[[], Awaitable[None]]] = [
             *[self.enter] * 8, self.cancel, self.cancel, self.close, self.close, self.move_stop, self.halt, self.resume, self.resume,
-            self.kill, self.kill, self.start, self.start, self.start, *[self.lose] * 4, self.fail, self.late, self.down,
+            self.kill, self.kill, self.leave, self.start, self.start, self.start, *[self.lose] * 4, self.fail, self.late, self.down,
             self.too_many, self.refuse, self.drop, self.drop, self.freeze, self.skip, self.skip, self.double, self.swap,
             self.late_stream, self.expire, self.steal, self.website, self.website, self.part, self.part, self.part, self.all_of_it,
             self.gap, self.gap, self.hold, self.closed, self.other_ids, self.skew, self.stranger, self.withdraw,
@@ -141,14 +141,21 @@ class Chaos(Witness):
 
     async def kill(self) -> None:
         """The process dies with everything it was at."""
+        await self._end("kill", close=False)
+
+    async def leave(self) -> None:
+        """The operator leaves: entries are cancelled, stops stay."""
+        await self._end("leave", close=True)
+
+    async def _end(self, what: str, *, close: bool) -> None:
         if self.rig.desk is not None:
-            self.note("kill")
+            self.note(what)
             self.up = False
             for act in self.acts:
                 act.cancel()
             await asyncio.gather(*self.acts, return_exceptions=True)
             self.acts.clear()
-            await self.rig.stop_desk(close=False)
+            await self.rig.stop_desk(close=close)
             self.bare_since = None
 
     async def start(self) -> None:
