@@ -9,11 +9,18 @@ from collections.abc import Generator
 import pytest
 
 HARMLESS = ("PATH", "HOME", "LANG", "TERM", "COLORTERM", "PYTEST_XDIST_WORKER", "TEXTUAL_SNAPSHOT_TEMPDIR")
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pytest_configure() -> None:
     """A runner started with nohup ignores SIGHUP, and children inherit that: start from the default."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores (`-n auto`): half of the time a test waits for an exchange's clock or for a terminal."""
+    return CORES + 1
 
 
 @pytest.fixture(autouse=True)
