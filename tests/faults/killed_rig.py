@@ -64,6 +64,7 @@ def _kill_at(rig: OrderRig, process: asyncio.subprocess.Process, moment: Moment,
         seen += 1
         if seen != number:
             return await answer(request, act)
+        rig.faults.private_freeze(10.0)  # the private stream would tell it before it dies
         if moment == "after":
             act()
         process.kill()
