@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import PositionStatus
-from tests.faults.order_rig import VENUES, order_rig
+from tests.faults.order_rig import USUAL, order_rig
 from tests.faults.stop_watch import StopWatch, last, proven, working
 
 D = Decimal
@@ -17,7 +17,7 @@ WITHIN_S = 60.0
 RATE = 15.0
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f14_a_rest_that_fills_while_disconnected_is_protected_after_it(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, rate=RATE, stop_within_s=WITHIN_S, naked_alarm_s=WITHIN_S) as rig:
         watch = StopWatch(rig)

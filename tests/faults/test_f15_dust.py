@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import TradeClosed
-from tests.faults.order_rig import KEY, SYMBOL, VENUES, order_rig
+from tests.faults.order_rig import KEY, SYMBOL, USUAL, order_rig
 from tests.faults.stop_watch import last, passed, protected, proven, sells, working
 
 D = Decimal
@@ -73,7 +73,7 @@ async def test_f15_a_stop_that_leaves_dust_is_taken_away(tmp_path: Path) -> None
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f15_dust_waits_for_an_entry_that_still_works(where: str, tmp_path: Path) -> None:
     """A first fill too small for a stop is covered together with what fills next."""
     async with order_rig(where, tmp_path, rate=20.0) as rig:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.messages import AccountStatus, PositionStatus
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, ceil, floor, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, VENUES, OrderRig, ceil, floor, order_rig
 from tests.faults.stop_watch import REFUSALS, StopWatch, alarm, ended, last, passed, proven, sells, working
 
 D = Decimal
@@ -34,7 +34,7 @@ async def refused_twice(rig: OrderRig) -> int:
     return filled_ms
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f16_a_stop_refused_once_rests_by_fresh_rules(where: str, tmp_path: Path) -> None:
     """The tick has changed meanwhile: the venue refuses the stop, and takes the one that is made by its new rules."""
     async with order_rig(where, tmp_path, target_shares=[0.5], trail_after_r=1.0, **CALM) as rig:

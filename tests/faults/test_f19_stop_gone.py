@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import PositionStatus
-from tests.faults.order_rig import SYMBOL, VENUES, OrderRig, floor, order_rig
+from tests.faults.order_rig import SYMBOL, USUAL, OrderRig, floor, order_rig
 from tests.faults.stop_watch import alarm, ended, last, passed, protected, proven, sells
 
 D = Decimal
@@ -33,7 +33,7 @@ async def gone(rig: OrderRig) -> int:
     return begun
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f19_it_is_shown_with_a_countdown_and_closed(where: str, tmp_path: Path) -> None:
     async with order_rig(where, tmp_path, rate=20.0, naked_alarm_s=30.0) as rig:
         await protected(rig)
@@ -53,7 +53,7 @@ async def test_f19_it_is_shown_with_a_countdown_and_closed(where: str, tmp_path:
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_f19_the_poll_finds_it_where_the_stream_says_nothing_and_held_it_waits_for_the_operator(
     where: str, tmp_path: Path
 ) -> None:

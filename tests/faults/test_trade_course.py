@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.messages import Metrics, PositionStatus
-from tests.faults.order_rig import KEY, SYMBOL, VENUES, OrderRig, ceil, floor, order_rig
+from tests.faults.order_rig import KEY, SYMBOL, USUAL, VENUES, OrderRig, ceil, floor, order_rig
 from tests.faults.stop_watch import StopWatch, alarm, ended, last, passed, protected, proven, resting_targets, sells
 
 D = Decimal
@@ -68,7 +68,7 @@ async def test_after_the_first_target_the_stop_goes_to_break_even(where: str, tm
         await proven(rig)
 
 
-@pytest.mark.parametrize("where", VENUES)
+@pytest.mark.parametrize("where", USUAL)
 async def test_the_stop_trails_behind_the_best_price_and_never_back(where: str, tmp_path: Path) -> None:
     trading: dict[str, Any] = {"target_shares": [0.5], "trail_after_r": 1.0, "trail_atr": 3.0, "break_even_after": 0}
     async with order_rig(where, tmp_path, **trading, **CALM) as rig:
