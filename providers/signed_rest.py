@@ -110,7 +110,8 @@ class SignedRest:
     """One small HTTP client for one account. Raises `Fatal` at once for a host that keys may not go to.
 
     `server_time` reads the venue's time (Unix ms) from the answer of `time_path`. `answer_s`: how long a change may wait for
-    the budget; the HTTP timeout is longer, so that late answers are still told. `folder` keeps a ban across a restart.
+    the budget; the HTTP timeout is longer, so that late answers are still told. A read without an answer is given up after
+    twice that and asked again: while one waits, what it would tell is not known. `folder` keeps a ban across a restart.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class SignedRest:
         self._server_time = server_time
         self._patience_s = answer_s
         self._timeout_s = max(network.rest_timeout_s, 3 * answer_s)
+        self._read_timeout_s = min(network.rest_timeout_s, 2 * answer_s)
         self._json_bodies = json_bodies
         self._queues = {kind: asyncio.Lock() for kind in ("safety", "change", "read")}
         self._reads = asyncio.Semaphore(READS_IN_FLIGHT)
@@ -350,8 +352,9 @@ class SignedRest:
         where = f"{self._venue} {call.method} {call.path}"
         signed = self._sign(call.method, call.path, call.query, call.body, self.time.now_ms())
         target = f"{self.base_url}{call.path}?{signed.query}" if signed.query else f"{self.base_url}{call.path}"
+        timeout_s = self._timeout_s if call.changes else self._read_timeout_s
         request = self._client.build_request(
-            call.method, target, headers=signed.headers, content=signed.body if signed.body else None
+            call.method, target, headers=signed.headers, content=signed.body if signed.body else None, timeout=timeout_s
         )
         if str(request.url) != target:
             raise Unclear("UNREADABLE", f"{where}: the address would be changed on its way; not sent", sent=False)
@@ -359,14 +362,14 @@ class SignedRest:
             call.at_send()
         self.requests += 1
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
+            async with asyncio.timeout(2 * timeout_s):
                 answer = await self._client.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             self.errors += 1
             raise Unclear("DISCONNECT", f"{where}: no connection ({_words(error)})", sent=False) from error
         except (httpx.TimeoutException, TimeoutError) as error:
             self.errors += 1
-            raise Unclear("TIMEOUT", f"{where}: no answer within {self._timeout_s:g} s") from error
+            raise Unclear("TIMEOUT", f"{where}: no answer within {timeout_s:g} s") from error
         except (httpx.HTTPError, OSError) as error:
             self.errors += 1
             why: Unknown = "UNREADABLE" if isinstance(error, httpx.DecodingError) else "DISCONNECT"

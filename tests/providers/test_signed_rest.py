@@ -50,7 +50,15 @@ class Bench:
         return len(self.venue.asked(ORDER))
 
 
-def client(url: str, clock: LiveClock, bus: Bus, *, answer_s: float = 0.2, recv_window_ms: int = 5000) -> SignedRest:
+def client(
+    url: str,
+    clock: LiveClock,
+    bus: Bus,
+    *,
+    answer_s: float = 0.2,
+    recv_window_ms: int = 5000,
+    rest_timeout_s: float = 0.5,
+) -> SignedRest:
     time = VenueTime(clock, bus, "binance_us")
     return SignedRest(
         url,
@@ -59,7 +67,7 @@ def client(url: str, clock: LiveClock, bus: Bus, *, answer_s: float = 0.2, recv_
         environment="live",
         clock=clock,
         bus=bus,
-        network=Network(rest_timeout_s=0.5),
+        network=Network(rest_timeout_s=rest_timeout_s),
         budget=first_budget(time.now_ms),
         sign=Signer(Credentials(KEY, SECRET), recv_window_ms),
         judge=judge,
@@ -343,6 +351,12 @@ async def test_reads_are_tried_again_and_measure_a_refused_clock() -> None:
     async with bench(ordered(Reply(500), REFUSED_CLOCK, OK), clock) as on:
         assert await on.rest.request("GET", ORDER, changes=False) == b'{"ok":1}'
         assert on.sent == 3
+
+
+async def test_a_read_without_an_answer_is_asked_again_long_before_the_longest_wait() -> None:
+    async with bench(ordered(HANG, OK), rest_timeout_s=120.0) as on:
+        assert await on.rest.request("GET", ORDER, changes=False) == b'{"ok":1}'
+        assert on.sent == 2
 
 
 @pytest.mark.parametrize(
