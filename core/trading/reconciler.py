@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -86,6 +86,8 @@ class Reconciler:
         self._hint_again_at = 0.0
         self._wanted = asyncio.Event()
         self._failures = 0
+        self._unlisted: frozenset[str] = frozenset()
+        """Orders of ours that may fill and that the venue did not list the last time."""
         self._refused = False
         self._bus = bus
         bus.subscribe(Replay, lambda _: self.differences.replay(), name="reconciler.replay")
@@ -156,6 +158,8 @@ class Reconciler:
             return ""
         if not here or here * there < ZERO or abs(there) >= abs(here):
             return f"{difference.text}; what is more at the venue than here is not ours and cannot be adopted: close that on its website"
+        if open_end := self._open_end(held):
+            return f"{difference.text}; order {open_end} may have filled what differs, and the venue is being asked: wait for its answer"
         if len(held) > 1:
             return f"{difference.text}; {' and '.join(sorted(held))} hold it: close one of them first"
         symbol, best = next(iter(held)), self._risk.market.best(next(iter(held)))
@@ -166,6 +170,14 @@ class Reconciler:
             fee=ZERO, fee_asset="", maker=False, at_ms=self._clock.now_ms(),
         )  # fmt: skip
         return self._watcher.outside(symbol, fill, "adopted by the operator")
+
+    def _open_end(self, symbols: Collection[str]) -> str:
+        """An order of ours in these symbols whose fills are not known for certain; empty: none. What it filled would count twice."""
+        for record in self._manager.orders.values():
+            sought = record.state in ("SENT", "UNKNOWN", "CANCEL_PENDING") or record.client_id in self._unlisted
+            if record.intent.spec.symbol in symbols and record.state in MAYBE_LIVE and sought:
+                return record.client_id
+        return ""
 
     def _base(self, symbol: str) -> str:
         rule = self._rules(symbol)
@@ -262,6 +274,9 @@ class Reconciler:
                     client_id=record.client_id, at_ms=now_ms, report=report, channel="OPEN_ORDERS", asked_ms=asked_ms
                 )
             )
+        self._unlisted = (
+            frozenset(record.client_id for record in self._manager.orders.values() if record.state in MAYBE_LIVE) - ours
+        )
         for record in list(self._manager.orders.values()):
             young = asked_ms - record.sent_ms < GRACE_MS
             if record.state in MAYBE_LIVE and record.client_id not in ours and not young:

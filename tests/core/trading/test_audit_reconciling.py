@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from core.trading.broker import AccountSnapshot, Features, VenuePosition
 from core.trading.order import Fill
+from core.venue import Retryable
 from tests.core.risk.views import SYMBOL
 from tests.core.trading.order_office import Office
 from tests.core.trading.test_reconciler import Bench
@@ -125,3 +126,29 @@ async def test_a_busy_stranger_does_not_use_up_our_requests(tmp_path: Path) -> N
         assert office.broker.count("snapshot") <= 6
     finally:
         await office.close()
+
+
+async def test_what_an_order_of_ours_may_have_filled_is_not_adopted_before_that_is_known(tmp_path: Path) -> None:
+    bench, desk = await differing(tmp_path, perpetual=True)
+    office = bench.office
+    try:
+        (parent,) = office.manager.orders
+        submission = await office.manager.submit(office.exit(parent, "6"))
+        assert submission.record is not None
+        name = submission.record.client_id
+        for kind in ("query", "trades"):
+            office.broker.always(kind, error=Retryable("down"))
+        office.broker.fill(name, "6")
+        bench.account = bench.of({}, position(4))
+        await bench.reconciler.compare_orders()
+        await bench.compare_account()
+        assert f"order {name} may have filled" in bench.reconciler.adopt(f"POSITION {SYMBOL}")
+        assert desk.fills == []
+        office.broker.heal()
+        for _ in range(200):
+            await office.clock.advance(0.5)
+        assert office.state(name) == "FILLED"
+        await bench.compare_account()
+        assert bench.told()[-1] == (f"POSITION {SYMBOL}", True)
+    finally:
+        await bench.office.close()
