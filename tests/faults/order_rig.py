@@ -75,6 +75,8 @@ __all__ = [
 
 RATE = 10.0
 """Market seconds a second."""
+READ_S = 2.0
+"""Real seconds until a read without an answer is given up."""
 START_MS = 1_700_000_400_000
 VENUES = ("binance_us-spot", "bybit-spot", "bybit-linear")
 USUAL = ("binance_us-spot", pytest.param("bybit-spot", marks=pytest.mark.slow), "bybit-linear")
@@ -124,7 +126,12 @@ class OrderRig(OrderJudge):
             ),
             feed=msgspec.convert(CALM, Feed),
             network=msgspec.convert(
-                {f"{self.venue}_rest": exchange.rest_url, f"{self.venue}_stream": exchange.stream_url}, Network
+                {
+                    f"{self.venue}_rest": exchange.rest_url,
+                    f"{self.venue}_stream": exchange.stream_url,
+                    "rest_timeout_s": READ_S,
+                },
+                Network,
             ),
             trading=msgspec.convert({"answer_s": 5.0, "trail_after_r": 0.0, "target_shares": [1.0]} | trading, Trading),
             risk=msgspec.convert(

@@ -134,7 +134,9 @@ class Witness:
 
     def _safe(self) -> bool:
         """Covered at the exchange, or less than the venue's filters take."""
-        return self.bare() == 0 or not self.rig.path.trades.held()
+        price = D(repr(self.rig.quotes[SYMBOL].bid))
+        least = max(self.rig.rule.min_notional, self.rig.rule.min_qty * price, self.rig.rule.lot_size * price)
+        return self.bare() * price < least
 
     @property
     def figures(self) -> str:
