@@ -323,6 +323,9 @@ class Guarding:
             return
         amount = sellable(trade.size - closing.until, trade.worth, rules)
         if amount == ZERO:
+            if trade.entry_open and closing.until == ZERO and closing.why != "TARGET":
+                closing.wait_until = now + PAUSE_S  # what it fills before its cancel is proven is sold, too
+                return
             trade.closing, trade.selling = None, ZERO
             return
         if not self._features.perpetual:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.trading.broker import Cancelled
 from core.trading.trade_desk import TradeExists
 from tests.core.trading.fake_manager import SPOT_US, Case
 from tests.core.trading.market import SYMBOL, d
@@ -162,6 +163,32 @@ async def test_a_part_of_nothing_is_not_closed() -> None:
         await case.pass_time(1)
         assert not case.manager.orders[entry].may_fill
         assert not case.desk.planned()
+
+
+async def test_an_entry_that_fills_after_all_was_to_be_closed_is_sold() -> None:
+    """The cancel of the entry is lost: what it fills then is closed, too, as the operator asked."""
+    case = Case(SPOT_US)
+    async with case.running():
+        entry = await case.enter()
+        cancel = case.manager.cancel
+        lost: list[str] = []
+
+        async def losing(client_id: str) -> Cancelled:
+            if lost:
+                return await cancel(client_id)
+            lost.append(client_id)
+            return Cancelled(outcome="UNKNOWN")
+
+        case.manager.cancel = losing  # type: ignore[method-assign]
+        assert await case.desk.close_position(SYMBOL, d(0), "OPERATOR") == ""
+        await case.pass_time(0.5)
+        assert lost == [entry]
+        case.quote(100)
+        case.manager.fill(entry, "1")
+        await case.pass_time(2)
+        assert case.closed[0].why == "OPERATOR"
+        assert not case.desk.planned()
+        assert case.manager.broken == []
 
 
 async def test_a_fill_after_the_end_opens_the_trade_again() -> None:
