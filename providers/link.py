@@ -235,12 +235,16 @@ class Link:
         """Wait on the clock, or until a reader ends or a rotation is wanted."""
         self._wake.clear()
         ticker = asyncio.get_running_loop().create_task(self._clock.sleep(seconds))
-        ticker.add_done_callback(lambda _: self._wake.set())
+        ticker.add_done_callback(self._ticked)
         try:
             if not self._rotate_reason:
                 await self._wake.wait()
         finally:
             ticker.cancel()
+
+    def _ticked(self, ticker: asyncio.Task[None]) -> None:
+        if not ticker.cancelled():  # a cancelled one ends only within the next pause, and would end that at once
+            self._wake.set()
 
     async def _send_ping(self, socket: FrameConnection) -> None:
         try:

@@ -107,11 +107,17 @@ class Shard:
                 except Retryable as error:
                     log.debug("shard %s: %s", self.name, error)
             beat = asyncio.get_running_loop().create_task(self._clock.sleep(BEAT_S))
-            beat.add_done_callback(lambda _: self._changed.set())
+            beat.add_done_callback(self._beaten)
             try:
                 await self._changed.wait()
             finally:
                 beat.cancel()
+
+    def _beaten(self, beat: asyncio.Task[None]) -> None:
+        if (
+            not beat.cancelled()
+        ):  # a cancelled one ends only after the next pass has begun, and would end its wait at once
+            self._changed.set()
 
     async def reconcile(self) -> None:
         """Send what is missing between wanted and confirmed. Raises `Retryable` when the link is down."""

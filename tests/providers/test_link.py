@@ -19,12 +19,15 @@ from providers.link import Link
 
 Serve = Callable[[ServerConnection], Awaitable[None]]
 FEED = Feed(backoff_first_s=1, backoff_cap_s=8, silence_s=10, ping_s=20, connect_timeout_s=2)
+LOOK_S = 1.0
+"""How often a link looks at a socket that lives."""
 
 
 class Rig:
     """A link with everything it said and got."""
 
     def __init__(self, url: str, feed: Feed, clock: Clock, on_up: Callable[[Link], Awaitable[None]] | None) -> None:
+        self.clock = clock
         self.bus = Bus(clock)
         self.frames: list[bytes] = []
         self.states: list[LinkStatus] = []
@@ -205,6 +208,16 @@ async def test_an_old_socket_is_replaced_while_it_still_delivers() -> None:
         assert not rig.downs
         assert rig.said("rotating")[0].reason == "serverShutdown"
         assert rig.link.is_up
+        looks, pause, began = [0], rig.link._pause, rig.clock.monotonic()
+
+        async def counted(seconds: float) -> None:
+            looks[0] += 1
+            await pause(seconds)
+
+        rig.link._pause = counted  # type: ignore[method-assign]
+        rig.link._wake.set()  # as the reader of an old socket does that ends late
+        await until(lambda: looks[0] > 1 and rig.clock.monotonic() > began + 20 * LOOK_S)
+        assert looks[0] <= 22, "the old socket's end must not keep it looking without rest"
 
 
 async def test_a_socket_is_replaced_when_its_time_is_over() -> None:

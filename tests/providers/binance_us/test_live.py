@@ -64,6 +64,15 @@ async def test_symbols_change_without_a_reconnect(start: Start) -> None:
         await rig.until(lambda: rig.of(Quote, second) and rig.of(Quote, third), "both symbols")
         assert not rig.of(Quote, first)
         assert shard.link.connects == 1
+        passes, reconcile, began = [0], shard.reconcile, rig.clock.monotonic()
+
+        async def counted() -> None:
+            passes[0] += 1
+            await reconcile()
+
+        shard.reconcile = counted
+        await rig.until(lambda: rig.clock.monotonic() > began + 10.0, "ten seconds")
+        assert passes[0] <= 12, "a change must not keep it looking for another without rest"
 
 
 async def test_a_screen_that_starts_late_is_told_the_state_of_links_and_books(start: Start) -> None:
