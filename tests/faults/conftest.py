@@ -27,6 +27,7 @@ from core.settings_live import LiveSettings
 from core.venue import TIMEFRAME_MS, MarketProvider
 from providers.sandbox.seeded import SeededMarket
 from providers.sandbox.server import SandboxExchange
+from tests.patience import patient_connections  # noqa: F401 - a fixture of every test here
 from tui.compose import make_provider
 from tui.store import ViewStore
 from tui.widgets.market_facts import Facts, derive

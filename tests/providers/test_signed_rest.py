@@ -23,6 +23,7 @@ from providers.binance_us.wire import decode_time
 from providers.bybit import signing as bybit_signing
 from providers.signed_rest import Refusal, SignedRest
 from providers.venue_time import VenueTime
+from tests.patience import USUAL_LEAVE_S, patient_connections  # noqa: F401 - a fixture of every test here
 from tests.providers.signed_venue import DROP, HANG, Answer, Reply, Request, SignedVenue, ordered, signed_venue
 
 KEY, SECRET = (
@@ -302,7 +303,7 @@ async def test_what_waited_longer_than_the_window_is_signed_when_it_leaves() -> 
 async def test_what_finds_no_connection_while_its_signature_is_good_does_not_leave(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert min(binance_us_signing.RECV_WINDOW_MS, bybit_signing.RECV_WINDOW_MS) > 3 * signed_client.LEAVE_S * 1000
+    assert min(binance_us_signing.RECV_WINDOW_MS, bybit_signing.RECV_WINDOW_MS) > 3 * USUAL_LEAVE_S * 1000
     monkeypatch.setattr(signed_client, "CONNECTIONS", 1)
     monkeypatch.setattr(signed_client, "LEAVE_S", 0.05)
     async with bench(ordered(OK)) as on:

@@ -17,6 +17,7 @@ from core.settings import Feed, Network, Settings
 from providers.binance_us.market import BinanceUsMarket
 from providers.sandbox.seeded import SeededMarket
 from providers.sandbox.server import SandboxExchange
+from tests.patience import patient_connections  # noqa: F401 - a fixture of every test here
 
 M = TypeVar("M", bound=Message)
 RATE = 10.0

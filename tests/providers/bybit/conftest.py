@@ -16,6 +16,7 @@ from core.messages import BookStatus, Message, SymbolMessage
 from core.settings import Feed, Market, Network, Settings
 from providers.bybit.market import BybitMarket
 from providers.sandbox.server import SandboxExchange
+from tests.patience import patient_connections  # noqa: F401 - a fixture of every test here
 from tests.providers.sandbox.tiny_market import TinyMarket
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")

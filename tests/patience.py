@@ -1,0 +1,15 @@
+"""A loaded machine may keep a connection waiting longer than a signature may: tests that do not look at that wait longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers import signed_client
+
+USUAL_LEAVE_S = signed_client.LEAVE_S
+
+
+@pytest.fixture(autouse=True)
+def patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new connection may take its time."""
+    monkeypatch.setattr(signed_client, "LEAVE_S", 15.0)
