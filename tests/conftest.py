@@ -8,6 +8,8 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.second_try import run_again
+
 HARMLESS = ("PATH", "HOME", "LANG", "TERM", "COLORTERM", "PYTEST_XDIST_WORKER", "TEXTUAL_SNAPSHOT_TEMPDIR")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -21,6 +23,12 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many workers as cores (`-n auto`): most of the time a test waits for an exchange's clock or for a terminal."""
     return CORES * 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """See `tests/second_try.py`."""
+    return run_again(item, nextitem)
 
 
 @pytest.fixture(autouse=True)
