@@ -331,3 +331,22 @@ def usual_collections() -> Any:
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
+
+
+BOTH_RULES = (
+    "test_f00_order_path", "test_connections", "test_event_rules", "test_requests", "test_f25_sequence_gap",
+    "test_f26_frozen_channel", "test_f27_late_candles", "test_f28_absurd_values", "test_f29_reconnect_storm",
+    "test_f11_two_ids_one_fill", "test_f16_unknown_stop", "test_f13_over_fill",
+)  # fmt: skip
+"""Files of rows that run on both venues every time. Of the others the Bybit rows run in the slow lane, to keep the rest quick."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """See `BOTH_RULES`. A row that has no sister on Binance.US stays."""
+    rows = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent]
+    on_binance = {(item.path.stem, item.originalname) for item in rows if "binance_us" in item.name}
+    for item in rows:
+        sister = (item.path.stem, item.originalname) in on_binance
+        if "bybit" in item.name and sister and item.path.stem not in BOTH_RULES:
+            item.add_marker(pytest.mark.slow)

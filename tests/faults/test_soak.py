@@ -9,6 +9,7 @@ SEEDS = ((201, 228), (229, 265), (224, 230))
 """For each venue: sequences that have found something, or that do much."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", SEEDS, ids=VENUES)
 async def test_whatever_happens_both_sides_tell_the_same_in_the_end(seeds: tuple[int, ...]) -> None:
     assert [where_of(seed) for seed in seeds] == [VENUES[SEEDS.index(seeds)]] * len(seeds)

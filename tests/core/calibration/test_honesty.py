@@ -27,6 +27,9 @@ def accepted(reports: list[CalibrationReport]) -> int:
     return sum(found.verdict == "accept" for found in reports)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.mark.parametrize("free", [False, True], ids=["with costs", "without costs"])
 def test_of_twenty_markets_without_an_edge_one_at_most_is_accepted(free: bool) -> None:
     reports = [calibrated_shuffled(seed, free=free) for seed in range(20)]
