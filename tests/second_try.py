@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from _pytest.runner import runtestprotocol
 
-REAL_TIME = ("faults", "providers", "pty", "tui")
+REAL_TIME = (("faults",), ("providers",), ("pty",), ("tui",), ("core", "calibration"), ("core", "trading"))
 """Folders of tests whose time is that of a socket, a child process or a terminal."""
 TRIES = 3
 
@@ -17,7 +17,7 @@ TRIES = 3
 def counts_real_time(item: pytest.Item) -> bool:
     """Whether this test depends on the pace of the machine."""
     folder = item.path.relative_to(item.config.rootpath).parts
-    return len(folder) > 2 and folder[0] == "tests" and folder[1] in REAL_TIME
+    return folder[0] == "tests" and any(folder[1 : 1 + len(one)] == one for one in REAL_TIME)
 
 
 def run_again(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
