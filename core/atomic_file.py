@@ -5,6 +5,33 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class DamagedFile(Exception):
+    """What is there cannot be used; the words say why. It is never replaced unasked."""
+
+
+def read_struct(path: Path, kind: type[T], known_format: int) -> T | None:
+    """The JSON file as a struct with a field `format`; None if there is none. Raises `DamagedFile`."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DamagedFile(f"cannot be read ({error.strerror or error})") from error
+    try:
+        value = msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
+        raise DamagedFile(f"is damaged ({error})") from error
+    found = getattr(value, "format", None)
+    if found != known_format:
+        raise DamagedFile(f"has format {found}, this version knows {known_format}")
+    return value
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -144,6 +144,10 @@ class Bus:
             except Exception as error:
                 self._report(subscription, error)
 
+    def scope(self) -> BusScope:
+        """The same bus for parts that end before the program does: `close` ends all their subscriptions at once."""
+        return BusScope(self, self._clock)
+
     def _report(self, subscription: Subscription, error: Exception) -> None:
         """Fallback of a failing handler: the others still run, the failure is counted and now and then told as a `Fault`."""
         subscription.errors += 1
@@ -165,3 +169,47 @@ class Bus:
             )
         finally:
             self._reporting = False
+
+
+class BusScope(Bus):
+    """A bus whose subscriptions are remembered. Once closed, nothing of it is heard or said any more."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        super().__init__(clock)
+        self._bus = bus
+        self._subscriptions: list[Subscription] = []
+        self._closed = False
+
+    def subscribe(self, message_type: type[M], handler: Callable[[M], None], name: str = "") -> Subscription:
+        """See `Bus`."""
+        subscription = self._bus.subscribe(message_type, handler, name)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """See `Bus`."""
+        self._bus.unsubscribe(subscription)
+
+    def mailbox(
+        self,
+        *message_types: type[M],
+        key: Callable[[M], Hashable] | None = None,
+        maxlen: int | None = 10_000,
+        name: str = "",
+    ) -> Mailbox[M]:
+        """See `Bus`."""
+        box = super().mailbox(*message_types, key=key, maxlen=maxlen, name=name)
+        self._bus.mailboxes.append(box)
+        return box
+
+    def publish(self, message: Message) -> None:
+        """See `Bus`."""
+        if not self._closed:
+            self._bus.publish(message)
+
+    def close(self) -> None:
+        """End every subscription and mailbox; what its parts still say is lost."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            self._bus.unsubscribe(subscription)
+        self._bus.mailboxes = [box for box in self._bus.mailboxes if box not in self.mailboxes]

@@ -10,7 +10,7 @@ secret must pass through a call it is wrapped, so that a report of an error with
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ class _Variables:
 
     def __repr__(self) -> str:
         return "<environment>"
+
+
+class _Taken(dict[str, str]):
+    """Variables that do not show themselves where something fails."""
+
+    def __repr__(self) -> str:
+        return "<variables>"
 
 
 def load_credentials(venue: str, environment: str, environ: Mapping[str, str], folder: Path) -> Credentials:
@@ -142,6 +149,17 @@ def variables(section: str) -> tuple[str, str]:
     """The environment variables of key and secret."""
     stem = VARIABLE_PREFIX + section.upper()
     return f"{stem}_KEY", f"{stem}_SECRET"
+
+
+def take_variables(environ: MutableMapping[str, str]) -> Mapping[str, str]:
+    """Every variable with keys, taken out of the environment: processes started from now on do not have them."""
+    names = [
+        name
+        for venue, places in ENVIRONMENTS.items()
+        for place in places
+        for name in variables(section_of(venue, place))
+    ]
+    return _Taken({name: environ.pop(name) for name in names if name in environ})
 
 
 def ending(key: str) -> str:

@@ -30,10 +30,13 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
 from core.supervise import Supervisor
+from core.trading.arming import NOWHERE, Surroundings
+from core.trading.broker import Mode
 from core.trading.commands import refuse_all
-from core.trading.desk import MakeBroker, TradingDesk
+from core.trading.desk import TradingDesk
 from core.trading.journal_errors import JournalError, JournalLocked
 from core.trading.rules_book import RulesBook
+from core.trading.session import MakeBroker, TradingSession
 from core.venue import CandleBlock, MarketProvider, VenueError
 from core.volatility_sampler import VolatilitySampler
 
@@ -66,18 +69,24 @@ class Engine:
         *,
         data_folder: Path,
         make_broker: MakeBroker | None = None,
+        mode: Mode = "PAPER",
+        resumes: bool = False,
+        surroundings: Surroundings = NOWHERE,
         on_trading: Callable[[TradingDesk], None] = lambda desk: None,
         watch: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         """`watch` runs beside the parts: it looks after the settings files. Without `make_broker` there are no orders.
 
-        `on_trading` is handed the order path once it stands.
+        `mode`: the account it starts on; `resumes`: on the real one, too, when the last run ended with something open there.
+        `on_trading` is handed every order path once it stands.
         """
         self._make_broker = make_broker
+        self._mode: Mode = mode
+        self._resumes = resumes
+        self._surroundings = surroundings
         self._on_trading = on_trading
         self._rules = RulesBook(clock, provider)
-        self.trading: TradingDesk | None = None
-        self._mode: Literal["PAPER", "LIVE"] = "PAPER"
+        self.trading: TradingSession | None = None
         self._without = ""
         self._watch = watch
         self._live = live
@@ -164,8 +173,9 @@ class Engine:
         self._rules.take(keeper.instruments.values())
         self._supervisor.start("rules", self._rules.run)
         await self._start_trading(desk)
-        if self.trading is not None:
-            keeper.held = self.trading.trades.planned
+        trading = self.trading
+        if trading is not None:
+            keeper.held = lambda: trading.planned
             keeper.choose_again("positions")
             symbols = keeper.symbols
         self._supervisor.start("streams", provider.run)
@@ -184,34 +194,38 @@ class Engine:
         """The order path. When its journal cannot be used the markets run on, and nothing is sent."""
         if self._make_broker is None:
             return
-        desk = TradingDesk(
+        provider = self._provider
+        session = TradingSession(
             self._bus,
             self._clock,
             self._live,
-            self._make_broker(self._rules),
+            self._make_broker,
             self._rules,
             self._data_folder,
+            venue=provider.venue,
+            category=provider.category,
+            mode=self._mode,
+            resumes=self._resumes,
+            surroundings=self._surroundings,
+            on_trading=self._on_trading,
             bars=market.window,
-            ladder=self._provider.ladder,
+            ladder=provider.ladder,
         )
         try:
-            await desk.open()
+            await session.open()
         except JournalLocked:
             raise  # another program trades this account: there must not be two
         except JournalError as error:
-            self._no_orders(desk, f"no orders: {error}")
-            await desk.broker.close()
+            self._no_orders(f"no orders: {error}")
             return
-        self.trading, self._mode = desk, desk.broker.mode
-        desk.start(self._supervisor)
-        self._on_trading(desk)
+        self.trading = session
 
-    def _no_orders(self, desk: TradingDesk, words: str) -> None:
+    def _no_orders(self, words: str) -> None:
         """Said once, in every state of the engine, and in answer to every command about orders."""
         log.error("%s", words)
-        self._mode, self._without = desk.broker.mode, "; no orders are taken, see the events"
+        self._without = "; no orders are taken, see the events"
         self._bus.publish(Fault(source="orders", message=words, at_ms=self._clock.now_ms()))
-        refuse_all(self._bus, self._clock, desk.venue, desk.category, words)
+        refuse_all(self._bus, self._clock, self._provider.venue, self._provider.category, words)
 
     async def _persist(self, what: str, request: Callable[[], Awaitable[T]]) -> T:
         """Repeat a venue request until it succeeds, saying each time what is wrong and when the next try is."""
@@ -295,7 +309,7 @@ class Engine:
             category=provider.category,
             host=provider.host,
             host_kind=provider.host_kind,
-            mode=self._mode,
+            mode=self.trading.mode if self.trading is not None else self._mode,
             at_ms=self._clock.now_ms(),
         )
         self._bus.publish(self._status)

@@ -55,6 +55,20 @@ StopState = Literal["VERIFIED", "UNVERIFIED", "PLACING", "NAKED", "PROGRAM", "NO
 way, within its limit. NAKED: there is none. PROGRAM: kept by the program, gone with it. NONE: nothing to protect."""
 Resolution = Literal["FAILED_CONFIRMED", "CANCELLED", "EXPIRED", "REJECTED", "RELEASE"]
 """What a person may say of an order: how it ended, or (RELEASE) only that its quarantine is over. Never a fill."""
+TicketStep = Literal["REVIEW", "CONSEQUENCES", "AUTHORISE", "SENDING", "SENT", "EXPIRED", "REFUSED", "CLOSED"]
+"""REVIEW, CONSEQUENCES, AUTHORISE: waits for the operator (on paper REVIEW alone). SENDING: confirmed, on its way. SENT: the
+order lives, its own messages tell the rest. EXPIRED: something changed, or too late; nothing was sent. REFUSED: confirmed,
+and refused by gate, journal or venue. CLOSED: given up. From EXPIRED and REFUSED it can be reviewed anew."""
+TicketKind = Literal["TRADE", "CANARY", "AMEND"]
+"""CANARY: the first order with new keys, of the least size. AMEND: in place of an entry that works, which is cancelled first."""
+TicketField = Literal["side", "type", "entry", "stop", "target", "quantity"]
+ItemKind = Literal["PROPOSAL", "FILL", "ALARM"]
+ItemState = Literal["WAITING", "SNOOZED", "ACKNOWLEDGED", "DISMISSED", "EXPIRED", "TAKEN"]
+Answer = Literal["ACKNOWLEDGED", "DISMISSED", "SNOOZED"]
+SessionPhase = Literal["PAPER", "CONNECTING", "DISARMED", "ARMED", "LEAVING"]
+"""PAPER: the simulated account. CONNECTING: the real one is opened. DISARMED, ARMED: the real account, without and with
+entries. LEAVING: disarmed, and back on paper as soon as nothing of ours is open at the venue."""
+UseLevel = Literal["ok", "near", "over", "unknown"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True, gc=False):
@@ -1252,6 +1266,211 @@ class Refused(VenueMessage, frozen=True, kw_only=True):
     at_ms: int
 
 
+class AccountOpened(VenueMessage, frozen=True, kw_only=True):
+    """Another account is in force from now on: what was told of orders and positions before is no longer of interest."""
+
+    mode: Literal["PAPER", "LIVE"]
+    account: str
+    host: str
+    host_kind: HostKind
+    at_ms: int
+
+
+class SessionCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of arming: a stable code, a short name, whether it holds, and what was found, with the remedy."""
+
+    code: str
+    label: str
+    holds: bool
+    words: str
+
+
+class RecordSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What closed trades come to. Rates are shares, `expectancy` the mean R, `profit_factor` wins over losses (NaN: none).
+
+    `drawdown` is the deepest fall of the summed result from its height, `result` the sum; both in the quote currency.
+    """
+
+    trades: int
+    wins: int
+    win_rate: float
+    expectancy: float
+    profit_factor: float
+    result: Decimal
+    fees: Decimal
+    drawdown: Decimal
+    drawdown_r: float
+    since_ms: int
+
+
+class SessionStatus(VenueMessage, frozen=True, kw_only=True):
+    """Paper or real money, and what stands before real orders. Published at every change and on `Replay`.
+
+    `nonce` must come back in `ArmLive`. `checks` are filled once the real account is open. `paper` is the record of the
+    simulated account. `program_only`: protections that end with this program. `canary`: the first real order will be one.
+    `armed_until_ms` 0: not armed. `words`: why the newest request was refused, empty for none.
+    """
+
+    phase: SessionPhase
+    mode: Literal["PAPER", "LIVE"]
+    account: str
+    host: str
+    host_kind: HostKind
+    nonce: str = ""
+    checks: tuple[SessionCheck, ...] = ()
+    paper: RecordSummary | None = None
+    program_only: tuple[str, ...] = ()
+    canary: bool = False
+    armed_until_ms: int = 0
+    words: str = ""
+    at_ms: int
+
+
+class Consequences(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order can cost. Money in the quote currency, shares of equity; NaN and None: not known.
+
+    `worst` is the loss at the stop with fees and slippage. `exposure` and `heat` are of everything held and pending after
+    the order. `gap` is the loss should the price leap `gap_share` through the stop. `stop_fails` and `program_only`: sentences.
+    """
+
+    worst: Decimal | None
+    worst_share: float
+    fees: Decimal | None
+    notional: Decimal
+    exposure: Decimal | None
+    exposure_share: float
+    heat_share: float
+    heat_limit: float
+    liquidation: Decimal | None
+    gap: Decimal | None
+    gap_share: float
+    stop_fails: tuple[str, ...] = ()
+    program_only: tuple[str, ...] = ()
+
+
+class TicketStatus(SymbolMessage, frozen=True, kw_only=True):
+    """An order ticket as it stands; at most one is open. Published at every change, every second while open, on `Replay`.
+
+    `nonce` is new with every step and every change of the order, and must come back in `ConfirmTicket`. `entry` is the limit
+    price, 0: at the market. `targets`: price and share. `proposed_price` and `reviewed_price` are mids (NaN: none). `why`: the
+    argument at this moment; `contrary`: what speaks against it; `thresholds`: whose. `gates` are judged anew while it is open;
+    `allowed`: all let it pass. `token` is what must be typed to authorise, `""` before that step. `changes`: what made it
+    expire. `words`: what was wrong with the newest answer. `replaces`: the entry it stands in for.
+    """
+
+    ticket_id: str
+    kind: TicketKind
+    step: TicketStep
+    nonce: str
+    mode: Literal["PAPER", "LIVE"]
+    account: str
+    host: str
+    host_kind: HostKind
+    by: Literal["PROPOSAL", "OPERATOR", "PROGRAM"]
+    side: Side
+    order_type: Literal["LIMIT", "MARKET"]
+    quantity: Decimal
+    entry: Decimal
+    stop: Decimal
+    targets: tuple[tuple[Decimal, float], ...]
+    ratio: float
+    probability: float
+    proposed_price: float
+    reviewed_price: float
+    why: tuple[str, ...]
+    contrary: tuple[str, ...]
+    thresholds: str
+    gates: tuple[GateAnswer, ...]
+    allowed: bool
+    consequences: Consequences | None
+    token: str = ""
+    changes: tuple[str, ...] = ()
+    words: str = ""
+    replaces: str = ""
+    client_id: str = ""
+    opened_ms: int
+    expires_ms: int
+    at_ms: int
+
+
+class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that waits for the operator. Proposals have a rank (1: best), side, confidence, reward to risk and an end.
+
+    `entry` low and high, `stop`, `targets` of a proposal as recommended. `until_ms`: snoozed so long. `client_id`: of a fill.
+    """
+
+    item_id: str
+    kind: ItemKind
+    state: ItemState
+    symbol: str
+    text: str
+    severity: Severity = "info"
+    side: Side | None = None
+    rank: int = 0
+    confidence: float = float("nan")
+    ratio: float = float("nan")
+    entry: tuple[Decimal, Decimal] | None = None
+    stop: Decimal = Decimal(0)
+    targets: tuple[Decimal, ...] = ()
+    client_id: str = ""
+    created_ms: int
+    expires_ms: int = 0
+    until_ms: int = 0
+
+
+class Inbox(VenueMessage, frozen=True, kw_only=True):
+    """Everything that waits, best and most urgent first, and what was answered a moment ago. Published at every change.
+
+    `opens_itself`: on paper the best proposals are opened without being asked for; `note` says how far that goes.
+    """
+
+    items: tuple[InboxItem, ...]
+    opens_itself: bool = False
+    note: str = ""
+    at_ms: int
+
+
+class TradeHistory(VenueMessage, frozen=True, kw_only=True):
+    """Closed trades of the account in force, oldest first, the newest at most, and what all of them come to."""
+
+    mode: Literal["PAPER", "LIVE"]
+    account: str
+    asset: str
+    trades: tuple[TradeClosed, ...]
+    summary: RecordSummary
+    at_ms: int
+
+
+class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit: how much of it is used. `used` and `limit` as text in one unit; `share` used of it (NaN: not known).
+
+    `words`: what follows when it is reached, or why it is not known.
+    """
+
+    code: str
+    label: str
+    group: str
+    used: str
+    limit: str
+    share: float
+    level: UseLevel
+    words: str
+
+
+class RiskStatus(VenueMessage, frozen=True, kw_only=True):
+    """Every limit with its present use, and what else keeps entries away. Published when it changed, once a second at most.
+
+    `locks`: symbols and why, until when. `waiting`: looser limits that are not in force yet, and from when.
+    """
+
+    state: TradingState
+    causes: tuple[str, ...]
+    uses: tuple[LimitUse, ...]
+    locks: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    at_ms: int
+
+
 # --- core.engine, core.settings, core.events -------------------------------------------------------------------------
 
 
@@ -1513,3 +1732,76 @@ class Reconcile(Command, frozen=True, kw_only=True):
 
 class ResetPaper(Command, frozen=True, kw_only=True):
     """Start the simulated account anew with the settings' balance. Refused while a position or order is open."""
+
+
+class OpenTicket(Command, frozen=True, kw_only=True):
+    """Open an order ticket, or come back to the one that is open. Nothing is sent by it.
+
+    With `proposal` (id of an inbox item) prices are the recommendation's. What is left out (None, 0, empty) is filled in: side
+    and prices from the newest recommendation of the symbol, else from its volatility. `replaces`: client id of a working entry.
+    """
+
+    symbol: str
+    side: Side | None = None
+    proposal: str = ""
+    entry: Decimal = Decimal(0)
+    stop: Decimal = Decimal(0)
+    targets: tuple[Decimal, ...] = ()
+    quantity: Decimal = Decimal(0)
+    replaces: str = ""
+
+
+class EditTicket(Command, frozen=True, kw_only=True):
+    """Change one part of the open ticket, as typed; it is reviewed from the beginning. `type` takes LIMIT or MARKET."""
+
+    ticket_id: str
+    part: TicketField
+    value: str
+
+
+class RefreshTicket(Command, frozen=True, kw_only=True):
+    """Plan the ticket anew with the prices and limits of now; it is reviewed from the beginning."""
+
+    ticket_id: str
+
+
+class ConfirmTicket(Command, frozen=True, kw_only=True):
+    """Yes to the step that is shown. `typed`: the quantity, or the token, where the step asks for it."""
+
+    ticket_id: str
+    step: TicketStep
+    nonce: str
+    typed: str = ""
+
+
+class CloseTicket(Command, frozen=True, kw_only=True):
+    """Give the ticket up. Nothing was sent, or what was sent lives on as an order."""
+
+    ticket_id: str
+
+
+class AnswerItem(Command, frozen=True, kw_only=True):
+    """The operator has seen an item of the inbox. SNOOZED: it comes back after `minutes` (0: as the settings say)."""
+
+    item_id: str
+    answer: Answer
+    minutes: float = 0.0
+
+
+class ConnectLive(Command, frozen=True, kw_only=True):
+    """Open the real account: read keys, connect, compare. Nothing may be sent yet. The simulated account stands still."""
+
+
+class CheckLive(Command, frozen=True, kw_only=True):
+    """Look anew at everything that must hold before real orders."""
+
+
+class ArmLive(Command, frozen=True, kw_only=True):
+    """Allow real entries for a limited time. `typed` is the word, `nonce` that of the checks that were shown."""
+
+    nonce: str
+    typed: str
+
+
+class GoPaper(Command, frozen=True, kw_only=True):
+    """No real entries from this moment on; the simulated account as soon as nothing of ours is open at the venue."""

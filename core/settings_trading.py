@@ -64,6 +64,14 @@ class Trading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["cancel", "leave"], about("Working entries when the program ends. Protective stops always stay.")
     ] = "cancel"
     armed_min: Annotated[float, about("Live trading stays armed for this long.", ge=1, le=1440)] = 60.0
+    outside_tmux: Annotated[
+        Literal["refuse", "allow"],
+        about("Arming where a dropped connection ends the program: not under tmux, screen or systemd."),
+    ] = "refuse"
+    ticket_s: Annotated[float, about("An order ticket expires after this long.", ge=10, le=60)] = 60.0
+    proposals: Annotated[int, about("Proposals kept in the inbox, the best ones.", ge=1, le=50)] = 5
+    proposal_confidence: Annotated[float, about("Proposals below this confidence are not shown.", ge=0, le=1)] = 0.5
+    snooze_min: Annotated[float, about("A snoozed item comes back after this long.", ge=1, le=1440)] = 10.0
 
 
 class Paper(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,3 +85,9 @@ class Paper(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     taker_fee_percent: Annotated[float, about("Fee of an order that took, in percent.", ge=0, le=5)] = 0.10
     latency_ms: Annotated[int, about("How long an order takes to reach the market.", ge=0, le=10_000)] = 60
     jitter_ms: Annotated[int, about("... and up to this much more.", ge=0, le=10_000)] = 40
+    open_top: Annotated[
+        int, about("So many of the best proposals open themselves, to grow a track record; 0: none does.", ge=0, le=50)
+    ] = 0
+    min_confidence_trade: Annotated[
+        float, about("... of those with at least this confidence.", ge=0, le=1)
+    ] = 0.75

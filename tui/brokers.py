@@ -10,53 +10,70 @@ from core.clock import Clock
 from core.paths import config_folder
 from core.settings import Settings
 from core.settings_live import LiveSettings
-from core.settings_load import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from core.trading.broker import Broker
-    from core.trading.desk import MakeBroker
+    from core.credentials import Credentials
+    from core.credentials_file import KeyPair
+    from core.trading.broker import Broker, Mode
     from core.trading.rules_book import RulesBook
+    from core.trading.session import MakeBroker
     from core.venue import MarketProvider
 
 
 def broker_maker(
-    bus: Bus, clock: Clock, live: LiveSettings, provider: MarketProvider, folder: Path, *, real: bool
+    clock: Clock, live: LiveSettings, provider: MarketProvider, folder: Path, *, practice: KeyPair | None = None
 ) -> MakeBroker:
-    """Builds the simulated account's broker, or (`real`) the venue's with the operator's keys.
+    """Builds the simulated account's broker, or the venue's with the operator's keys.
 
-    Keys are read when the broker is built and live in it alone. Raises `SettingsError` for a venue without orders.
+    Variables with keys leave the environment now: workers and programs of event rules need none. Keys are read when the real
+    broker is built. `practice`: keys of the embedded exchange, in place of the operator's.
     """
-    settings = live.current
-    if real and settings.market.venue not in ("binance_us", "bybit"):
-        raise SettingsError([f'market.venue = "{settings.market.venue}" takes no real orders; use binance_us or bybit'])
+    from core.credentials import take_variables
 
-    def make(rules: RulesBook) -> Broker:
-        if not real:
+    given = take_variables(os.environ)
+
+    def make(rules: RulesBook, mode: Mode, bus: Bus) -> Broker:
+        if mode == "PAPER":
             from core.trading.paper import PaperBroker
 
             return PaperBroker(bus, clock, live, provider, folder, rules.get)
-        return _live_broker(bus, clock, settings, rules, folder)
+        return _live_broker(bus, clock, live.current, rules, folder, lambda: _keys(live.current, given, practice))
 
     return make
 
 
-def _live_broker(bus: Bus, clock: Clock, settings: Settings, rules: RulesBook, folder: Path) -> Broker:
-    """Raises `CredentialsError` when there are no keys, `Fatal` when the settings name a host keys may not go to."""
-    from core.credentials import load_credentials, section_of, variables
+def _keys(settings: Settings, given: Mapping[str, str], practice: KeyPair | None) -> Credentials:
+    """Raises `CredentialsError` when there are no keys."""
+    from core.credentials import Credentials, load_credentials
 
-    venue, place = settings.market.venue, _environment(settings)
-    keys = load_credentials(venue, place, os.environ, config_folder())
-    for name in variables(section_of(venue, place)):
-        os.environ.pop(name, None)  # children (workers, programs of event rules) need no keys
-    if settings.market.venue == "binance_us":
-        from providers.binance_us.trading import BinanceUsBroker
+    if practice is not None:
+        return Credentials(practice.key, practice.secret())
+    return load_credentials(settings.market.venue, _environment(settings), given, config_folder())
 
-        return BinanceUsBroker(bus, clock, settings, keys, rules.get, folder=folder)
-    from providers.bybit.trading import BybitBroker
 
-    return BybitBroker(bus, clock, settings, keys, rules.get, folder=folder)
+def _live_broker(
+    bus: Bus, clock: Clock, settings: Settings, rules: RulesBook, folder: Path, keys: Callable[[], Credentials]
+) -> Broker:
+    """Raises `CannotConnect`: no keys, a venue without orders, a host that keys may not go to."""
+    from core.credentials_file import CredentialsError
+    from core.trading.session import CannotConnect
+    from core.venue import Fatal
+
+    try:
+        if settings.market.venue == "binance_us":
+            from providers.binance_us.trading import BinanceUsBroker
+
+            return BinanceUsBroker(bus, clock, settings, keys(), rules.get, folder=folder)
+        if settings.market.venue == "bybit":
+            from providers.bybit.trading import BybitBroker
+
+            return BybitBroker(bus, clock, settings, keys(), rules.get, folder=folder)
+    except (CredentialsError, Fatal) as error:
+        raise CannotConnect(str(error)) from error
+    raise CannotConnect(f'market.venue = "{settings.market.venue}" takes no real orders; use binance_us or bybit')
 
 
 def _environment(settings: Settings) -> str:

@@ -65,9 +65,9 @@ def act_canary(arguments: argparse.Namespace) -> int:
 
 async def fly_canary(run: Run, symbol: str, *, keep: bool) -> int:
     """Run the engine until the canary is back."""
-    from core.credentials_file import CredentialsError
     from core.messages import Quote
     from core.trading.canary import CanaryFailed, fly
+    from core.trading.session import CannotConnect
     from core.venue import VenueError
 
     clock = LiveClock()
@@ -88,7 +88,7 @@ async def fly_canary(run: Run, symbol: str, *, keep: bool) -> int:
             return Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
 
         await fly(desk, clock, rule, prices, lambda line: print(line, file=sys.stderr), keep=keep)
-    except (CanaryFailed, CredentialsError, VenueError) as error:
+    except (CanaryFailed, CannotConnect, VenueError) as error:
         print(f"canary: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -28,6 +29,7 @@ from tui.brokers import broker_maker
 from tui.deadline import end_by
 
 if TYPE_CHECKING:
+    from core.credentials_file import KeyPair
     from core.trading.desk import TradingDesk
     from core.venue import MarketProvider
     from providers.sandbox.child import SandboxChild
@@ -58,12 +60,13 @@ def make_provider(settings: Settings, bus: Bus, clock: Clock) -> MarketProvider:
     return RecordedMarket(bus, clock, settings)
 
 
-def sandbox_child(settings: Settings) -> SandboxChild:
-    """The embedded exchange, not yet started: it would compete with the first frame for the processor."""
+def sandbox_child(settings: Settings, keys: KeyPair) -> SandboxChild:
+    """The embedded exchange, not yet started: it would compete with the first frame for the processor. It takes these keys."""
     from providers.sandbox.child import SandboxChild
 
     sandbox = settings.sandbox
     arguments = ["--venue", sandbox.venue, "--seed", str(sandbox.seed), "--symbols", str(sandbox.symbols)]
+    arguments += ["--api-key", keys.key, "--api-secret", keys.secret()]
     return SandboxChild(arguments, state_folder() / "sandbox.log")
 
 
@@ -94,7 +97,7 @@ def at_sandbox(settings: Settings, rest: str, stream: str) -> Settings:
 class Run(NamedTuple):
     """What one run works with. `files` are settings and live edits, `read` loads all layers again when one was saved.
 
-    `real`: orders go to the venue, with the operator's keys.
+    `real`: it starts on the venue's account. `practice`: keys of the embedded exchange. `environ`: the environment at start.
     """
 
     settings: Settings
@@ -104,6 +107,8 @@ class Run(NamedTuple):
     read: Callable[[], Settings]
     child: SandboxChild | None = None
     real: bool = False
+    practice: KeyPair | None = None
+    environ: Mapping[str, str] = {}
 
 
 def own_file() -> Path:
@@ -119,7 +124,7 @@ def load_run(path: Path | None, environ: Mapping[str, str]) -> Run:
     def read() -> Settings:
         return load(path, environ, overrides)
 
-    return Run(read(), overrides, data_folder(), (file or own_file(), overrides), read)
+    return Run(read(), overrides, data_folder(), (file or own_file(), overrides), read, environ=where_it_runs(environ))
 
 
 def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
@@ -132,8 +137,29 @@ def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
     def read() -> Settings:
         return demo_settings(load(path, environ, overrides if overrides.exists() else Path(os.devnull)))
 
-    settings = read()
-    return Run(settings, overrides, folder, (file or own_file(), overrides), read, sandbox_child(settings))
+    settings, keys = read(), practice_keys()
+    return Run(
+        settings,
+        overrides,
+        folder,
+        (file or own_file(), overrides),
+        read,
+        sandbox_child(settings, keys),
+        practice=keys,
+        environ=where_it_runs(environ),
+    )
+
+
+def practice_keys() -> KeyPair:
+    """Made up for one run of the embedded exchange: with them the ceremony of real orders can be practised for nothing."""
+    from core.credentials_file import KeyPair
+
+    return KeyPair(secrets.token_hex(16), secrets.token_hex(16))
+
+
+def where_it_runs(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that tell of a terminal multiplexer or a service; nothing else of the environment is kept."""
+    return {name: environ[name] for name in ("TMUX", "STY", "INVOCATION_ID") if environ.get(name)}
 
 
 async def engine_main(
@@ -159,7 +185,9 @@ async def engine_main(
     provider = await asyncio.to_thread(make_provider, settings, bus, clock)
     if child is None:  # an embedded exchange is a new one each time
         keep_bans(run.folder, clock, bus, provider)
-    make_broker = broker_maker(bus, clock, live, provider, run.folder, real=run.real)
+    from core.trading.arming import Surroundings
+
+    make_broker = broker_maker(clock, live, provider, run.folder, practice=run.practice)
     engine = engine_module.Engine(
         live,
         bus,
@@ -167,6 +195,9 @@ async def engine_main(
         provider,
         data_folder=run.folder,
         make_broker=make_broker,
+        mode="LIVE" if run.real else "PAPER",
+        resumes=child is None,
+        surroundings=Surroundings(environ=run.environ, folder=run.folder),
         watch=watch.run,
         on_trading=on_trading,
     )

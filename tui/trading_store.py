@@ -11,18 +11,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from core.messages import (
+    AccountOpened,
     AccountStatus,
     Discrepancy,
     Execution,
     GateReport,
     HaltReport,
+    Inbox,
     Message,
     OrderAlarm,
     OrderState,
     OrderStatus,
     PositionStatus,
     Refused,
+    RiskStatus,
+    SessionStatus,
+    TicketStatus,
     TradeClosed,
+    TradeHistory,
 )
 
 Say = Callable[[str, str, int], None]
@@ -59,7 +65,15 @@ class TradingStore:
         self.closed: deque[TradeClosed] = deque(maxlen=50)
         self.away: list[OrderAlarm] = []
         """What happened while the program did not run, as told at start."""
+        self.ticket: TicketStatus | None = None
+        """The newest ticket, closed or not."""
+        self.inbox: Inbox | None = None
+        self.session: SessionStatus | None = None
+        self.risk: RiskStatus | None = None
+        self.history: TradeHistory | None = None
         self.version = 0
+        self.ticket_version = 0
+        """Counts what is worth painting on a ticket or while going live."""
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -94,6 +108,39 @@ class TradingStore:
         ]
 
     # --- writing: one tiny handler per message -----------------------------------------------------------------------
+
+    def on_opened(self, message: AccountOpened) -> None:
+        """Another account: nothing that is known of the one before is true of it."""
+        self.account = None
+        for known in (self.orders, self.positions, self.discrepancies, self.gates):
+            known.clear()
+        for heard in (self.alarms, self.executions, self.closed):
+            heard.clear()
+        self.halt = self.ticket = self.inbox = self.risk = self.history = None
+        self.version += 1
+        self.ticket_version += 1
+
+    def on_ticket(self, message: TicketStatus) -> None:
+        self.ticket = message
+        self.version += 1
+        self.ticket_version += 1
+
+    def on_inbox(self, message: Inbox) -> None:
+        self.inbox = message
+        self.version += 1
+
+    def on_session(self, message: SessionStatus) -> None:
+        self.session = message
+        self.version += 1
+        self.ticket_version += 1
+
+    def on_risk(self, message: RiskStatus) -> None:
+        self.risk = message
+        self.version += 1
+
+    def on_history(self, message: TradeHistory) -> None:
+        self.history = message
+        self.version += 1
 
     def on_account(self, message: AccountStatus) -> None:
         self.account = message
@@ -171,6 +218,12 @@ class TradingStore:
             GateReport: self.on_gates,
             HaltReport: self.on_halt,
             Refused: self.on_refused,
+            AccountOpened: self.on_opened,
+            TicketStatus: self.on_ticket,
+            Inbox: self.on_inbox,
+            SessionStatus: self.on_session,
+            RiskStatus: self.on_risk,
+            TradeHistory: self.on_history,
         }
 
 

@@ -82,6 +82,7 @@ async def fly(
     )
     truth = desk.trades.truth(rule.symbol)
     tell(f"stop {truth.price:f} for {truth.quantity:f} rests at the venue, order {truth.order_id}")
+    desk.canary_flown(f"{spec.symbol}: filled {record.filled:f}, stop {truth.price:f} seen at the venue")
     if keep:
         tell("the position and its stop stay, as asked")
         return

@@ -5,20 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
 
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import (
     Adopt,
+    AnswerItem,
     CancelOrder,
     ClosePosition,
+    CloseTicket,
     Command,
+    ConfirmTicket,
+    EditTicket,
     Flatten,
     Halt,
     MoveStop,
+    OpenTicket,
     OpenTrade,
     Reconcile,
+    RefreshTicket,
     Refused,
     ResetPaper,
     Resolution,
@@ -29,6 +37,10 @@ from core.supervise import Supervisor
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_records import KeyPressed
+
+if TYPE_CHECKING:
+    from core.trading.ceremony import Ceremony
+    from core.trading.inbox import InboxKeeper
 
 ORDER_COMMANDS = (
     OpenTrade,
@@ -42,6 +54,12 @@ ORDER_COMMANDS = (
     Adopt,
     Reconcile,
     ResetPaper,
+    OpenTicket,
+    EditTicket,
+    RefreshTicket,
+    ConfirmTicket,
+    CloseTicket,
+    AnswerItem,
 )
 """Every command about orders."""
 
@@ -73,6 +91,8 @@ class Carries(Protocol):
 
     venue: str
     category: str
+    ceremony: Ceremony
+    inbox: InboxKeeper
 
     async def open_trade(self, wanted: OpenTrade) -> str:
         """Plan, confirm and send an entry."""
@@ -130,6 +150,12 @@ class Commands:
             Adopt: lambda c: desk.adopt(c.key),
             Reconcile: lambda c: desk.compare(),
             ResetPaper: lambda c: desk.reset_paper(),
+            OpenTicket: lambda c: desk.ceremony.open(c),
+            EditTicket: lambda c: desk.ceremony.edit(c),
+            RefreshTicket: lambda c: desk.ceremony.refresh(c.ticket_id),
+            ConfirmTicket: lambda c: desk.ceremony.confirm(c),
+            CloseTicket: lambda c: desk.ceremony.give_up(c.ticket_id),
+            AnswerItem: lambda c: desk.inbox.answer(c.item_id, c.answer, c.minutes),
         }
         self._subscriptions = [
             bus.subscribe(kind, lambda command, act=act: self._begin(command, act), name="trading.commands")  # type: ignore[misc]
@@ -152,7 +178,7 @@ class Commands:
         symbol, client_id = getattr(command, "symbol", ""), getattr(command, "client_id", "")
         try:
             self._journal.keep(
-                KeyPressed(at_ms=self._clock.now_ms(), action=name, client_id=client_id, details=str(command))
+                KeyPressed(at_ms=self._clock.now_ms(), action=name, client_id=client_id, details=_details(command))
             )
         except JournalError as error:  # closed: only while the program ends
             log.warning("%s not journalled: %s", name, error)
@@ -168,3 +194,8 @@ class Commands:
                     at_ms=self._clock.now_ms(),
                 )
             )
+
+
+def _details(command: Command) -> str:
+    """What was asked; never what was typed to authorise it."""
+    return str(replace(command, typed="") if isinstance(command, ConfirmTicket) else command)

@@ -20,19 +20,22 @@ from core.messages import Ladder, OpenTrade, OrderAlarm, Resolution, Severity
 from core.settings_live import LiveSettings
 from core.supervise import Supervisor
 from core.trading.account_status import AccountPublisher
-from core.trading.authority import Authorisation, authorise
+from core.trading.authority import Authorisation
 from core.trading.bar_facts import Bars
 from core.trading.broker import Broker, StreamState, TellsFunding, VenueBalance, VenuePosition
+from core.trading.ceremony import Ceremony
 from core.trading.commands import Commands
-from core.trading.draft import OrderDraft, Submission
+from core.trading.draft import Submission
 from core.trading.evidence import Effect, NewFill
 from core.trading.halting import Halting
+from core.trading.inbox import InboxKeeper
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_lock import FolderLock
 from core.trading.journal_records import Note
+from core.trading.limit_use import LimitUses
 from core.trading.manager import OrderManager
-from core.trading.opening import Opening, Proposal, Unfit
+from core.trading.opening import Opening, Proposal
 from core.trading.order import OrderReport
 from core.trading.order_record import OrderRecord
 from core.trading.paper import PaperBroker
@@ -41,8 +44,11 @@ from core.trading.reconciler import Reconciler
 from core.trading.risk_desk import RiskDesk
 from core.trading.rules_book import RulesBook
 from core.trading.trade_desk import TradeDesk, TradeExists
+from core.trading.trade_history import TradeHistoryBook
 from core.trading.while_away import WhileAway
 
+CANARY = "CANARY"
+"""Code of the journal's note that a first order with these keys has held."""
 AWAY_LOOK_S = 0.2
 AWAY_WAIT_S = 10.0
 """Orders whose fate is still being asked about are told as unknown after this."""
@@ -113,6 +119,24 @@ class TradingDesk:
         self.opening = Opening(
             bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders
         )
+        self.ceremony = Ceremony(bus, clock, live, self)
+        self.inbox = InboxKeeper(
+            bus, clock, live, self.journal, self.venue, self.category, broker.mode, self.ceremony.send_now
+        )
+        self.history = TradeHistoryBook(
+            bus,
+            clock,
+            self.journal,
+            self.venue,
+            self.category,
+            broker.mode,
+            broker.account,
+            lambda: self.risk.account.asset,
+        )
+        self.limit_uses = LimitUses(bus, clock, live, self.risk, self.venue, self.category)
+        self._canary_flown = any(
+            isinstance(entry.record, Note) and entry.record.code == CANARY for entry in self.journal.entries
+        )
         self.status = AccountPublisher(bus, clock, broker, self.manager, self.trades, self.risk, self.reconciler)
         await self.manager.open()
         self._away = WhileAway(self.manager.orders)
@@ -131,6 +155,9 @@ class TradingDesk:
         supervisor.start("reconciliation", self.reconciler.run)
         supervisor.start("account status", self.status.run)
         supervisor.start("risk", self.risk.run)
+        supervisor.start("order ticket", self.ceremony.run)
+        supervisor.start("inbox", self.inbox.run)
+        supervisor.start("limits", self.limit_uses.run)
         supervisor.start("while away", self._tell_while_away)
         self._commands = Commands(self._bus, self._clock, self.journal, self, supervisor)
 
@@ -212,15 +239,22 @@ class TradingDesk:
 
     # --- what the operator asks --------------------------------------------------------------------------------------
 
+    @property
+    def needs_canary(self) -> bool:
+        """Whether the next entry must be one: with these keys none was seen to fill, be protected and hold."""
+        return self.broker.mode == "LIVE" and not self._canary_flown
+
+    def canary_flown(self, text: str) -> None:
+        """Entry, fill and stop at the venue were seen to hold with these keys."""
+        self._canary_flown = True
+        try:
+            self.journal.keep(Note(at_ms=self._clock.now_ms(), code=CANARY, text=text))
+        except JournalError as error:  # fallback: known until the program ends; the next start asks for another one
+            log.error("the canary was not journalled: %s", error)
+
     async def open_trade(self, wanted: OpenTrade) -> str:
         """Paper only: with real money an entry takes the ceremony, which is not this command's to give."""
-        if self.broker.mode != "PAPER":
-            return "real orders need their confirmation steps; this command opens trades on paper alone"
-        try:
-            proposal = self.propose(wanted)
-        except Unfit as error:
-            return str(error)
-        submission = await self.send_entry(proposal, self._confirm(proposal.draft))
+        submission = await self.ceremony.send_now(wanted)
         return "" if submission.sent else submission.words
 
     def propose(self, wanted: OpenTrade, by: str = "operator") -> Proposal:
@@ -237,10 +271,6 @@ class TradingDesk:
         if not submission.sent:
             self.trades.dropped(proposal.plan.trade_id)
         return submission
-
-    def _confirm(self, draft: OrderDraft) -> Authorisation:
-        """On paper the command is the confirmation."""
-        return authorise(draft.spec, self._clock.now_ms())
 
     async def cancel_order(self, client_id: str) -> str:
         """Cancel an entry or an exit of ours."""
@@ -337,7 +367,3 @@ class TradingDesk:
                 at_ms=self._clock.now_ms(),
             )
         )
-
-
-MakeBroker = Callable[[RulesBook], Broker]
-"""Builds the broker once the venue's rules are known."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.atomic_file import set_aside
+from core.atomic_file import DamagedFile, set_aside
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import Fault, HostKind, OrderAlarm
@@ -42,7 +42,7 @@ from core.trading.market_events import FundingPayment
 from core.trading.matching import MatchingEngine
 from core.trading.order import OrderReport, OrderSpec
 from core.trading.paper_exchange import KEEP_ORDERS, Call, PaperExchange
-from core.trading.paper_state import PaperDamaged, PaperState
+from core.trading.paper_state import PaperState
 from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, FEATURES
 from core.trading.working import OPEN
 from core.venue import Fatal, Instrument, MarketProvider, Rejected, VenueError
@@ -120,7 +120,7 @@ class PaperBroker:
                 return
             try:
                 kept = paper_state.load(self._path, self.venue, self.category)
-            except PaperDamaged as error:
+            except DamagedFile as error:
                 self._give_up(str(error))
                 raise Fatal(self._trouble) from error
             paper = self._live.current.paper

@@ -8,15 +8,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from core.atomic_file import write_atomic
+from core.atomic_file import DamagedFile, read_struct, write_atomic
 from core.trading.matching_state import State
 from core.venue import Instrument
 
 FORMAT = 1
-
-
-class PaperDamaged(Exception):
-    """The state file cannot be used; the words say why. It is never replaced by a fresh account unasked."""
 
 
 class PaperState(Struct, kw_only=True):
@@ -39,21 +35,12 @@ class PaperState(Struct, kw_only=True):
 
 
 def load(path: Path, venue: str, category: str) -> PaperState | None:
-    """The account kept there, None if there is none yet. Raises `PaperDamaged`."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+    """The account kept there, None if there is none yet. Raises `DamagedFile`."""
+    state = read_struct(path, PaperState, FORMAT)
+    if state is None:
         return None
-    except OSError as error:
-        raise PaperDamaged(f"cannot be read ({error.strerror or error})") from error
-    try:
-        state = msgspec.json.decode(raw, type=PaperState)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
-        raise PaperDamaged(f"is damaged ({error})") from error
-    if state.format != FORMAT:
-        raise PaperDamaged(f"has format {state.format}, this version knows {FORMAT}")
     if (state.venue, state.category) != (venue, category):
-        raise PaperDamaged(f"belongs to {state.venue} {state.category}, not to {venue} {category}")
+        raise DamagedFile(f"belongs to {state.venue} {state.category}, not to {venue} {category}")
     return state
 
 

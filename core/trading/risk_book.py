@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.atomic_file import set_aside
+from core.atomic_file import DamagedFile, set_aside
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import Fault, OrderAlarm, TradingState
@@ -26,7 +26,7 @@ from core.risk.trading_state import Refused, Standing
 from core.settings_risk import RiskSettings
 from core.trading import risk_state
 from core.trading.order import ZERO
-from core.trading.risk_state import DAMAGED, DRAWDOWN, HALTED_BY, RiskState, RiskStateDamaged, Sent
+from core.trading.risk_state import DAMAGED, DRAWDOWN, HALTED_BY, RiskState, Sent
 
 CLOSED_KEPT = 500
 RECENT_MS = 60_000
@@ -63,7 +63,7 @@ class RiskBook:
         self.state: RiskState = risk_state.fresh(wanted)
         try:
             self.state = risk_state.load(path, must=begun) or self.state
-        except RiskStateDamaged as error:
+        except DamagedFile as error:
             self.state = self._lost(error, wanted)
             self._save()
         self.want(wanted)
@@ -261,7 +261,7 @@ class RiskBook:
             text = f"{self._path} cannot be written ({error.strerror or error}): free the disk, a restart would forget limits"
             self._bus.publish(Fault(source="risk", message=text, count=self._save_failures, at_ms=self._clock.now_ms()))
 
-    def _lost(self, error: RiskStateDamaged, wanted: RiskSettings) -> RiskState:
+    def _lost(self, error: DamagedFile, wanted: RiskSettings) -> RiskState:
         """What the day lost and how far equity fell is not known any more: halted until a person has looked."""
         try:
             place = f"it was set aside as {set_aside(self._path, self._clock.now_ms()).name}"

@@ -187,6 +187,11 @@ class RiskDesk:
         """No real entries from now on."""
         self._picture.armed_until = 0.0
 
+    @property
+    def armed_s(self) -> float:
+        """Seconds for which real entries may still be sent; 0: not armed."""
+        return self._picture.armed_s
+
     def lock(self, lock: Lock) -> None:
         """Keep entries away."""
         self.book.locks_are((*self.book.state.locks, lock))

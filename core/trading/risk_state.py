@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.atomic_file import write_atomic
+from core.atomic_file import DamagedFile, read_struct, write_atomic
 from core.risk.drawdown import HighWater
 from core.risk.limits import LimitBook
 from core.risk.locks import Lock, Streak
@@ -26,10 +26,6 @@ DRAWDOWN = "the drawdown limit was reached"
 DAMAGED = "the risk state was lost"
 OWN = (HALTED_BY, DRAWDOWN, DAMAGED)
 """How causes of this part begin. Other parts find theirs again after a restart, or they no longer stand."""
-
-
-class RiskStateDamaged(Exception):
-    """The file cannot be used; the words say why."""
 
 
 class Sent(Struct, frozen=True):
@@ -67,21 +63,12 @@ def fresh(limits: RiskSettings) -> RiskState:
 
 
 def load(path: Path, *, must: bool = False) -> RiskState | None:
-    """What was kept, None if nothing ever was (unless it `must`). Raises `RiskStateDamaged`."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
+    """What was kept, None if nothing ever was (unless it `must`). Raises `DamagedFile`."""
+    state = read_struct(path, RiskState, FORMAT)
+    if state is None:
         if must:
-            raise RiskStateDamaged("is gone although the journal holds orders") from error
+            raise DamagedFile("is gone although the journal holds orders")
         return None
-    except OSError as error:
-        raise RiskStateDamaged(f"cannot be read ({error.strerror or error})") from error
-    try:
-        state = msgspec.json.decode(raw, type=RiskState)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
-        raise RiskStateDamaged(f"is damaged ({error})") from error
-    if state.format != FORMAT:
-        raise RiskStateDamaged(f"has format {state.format}, this version knows {FORMAT}")
     causes = tuple(cause for cause in state.standing.causes if cause.startswith(OWN))
     return replace(state, standing=Standing(state.standing.state, causes))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from core.messages import (
     Adopt,
@@ -18,6 +19,7 @@ from tests.snapshots import scenes_orders as scene
 from tests.tui.orders_builder import commands, desk, flush, on, page, typed
 from tui.screens.ask import AskScreen
 from tui.screens.orders import OrdersScreen
+from tui.widgets.typed_line import TypedLine
 
 
 async def test_c_cancels_an_entry_of_ours():
@@ -78,12 +80,27 @@ async def test_a_pasted_word_with_its_enter_is_no_answer(key):
         asked = commands(running)
         await on(running, pilot, screen, "trade-SOLUSDT")
         await typed(running, pilot, key)
-        await pilot.press(*({"x": "SOL", "f": "FLATTEN"}[key]), "enter")
+        word = {"x": "SOL", "f": "FLATTEN"}[key]
+        await pilot.press(*word, "enter")
         await pilot.pause()
         assert asked == []
         assert "what is pasted is no answer" in page(running)
         await typed(running, pilot, "enter", "enter")
+        assert asked == []  # the line was emptied: waiting makes no hand of a paste
+        await typed(running, pilot, *word, "enter")
         assert len(asked) == 1
+
+
+async def test_what_the_terminal_says_is_a_paste_never_reaches_the_line():
+    async with desk(scene.protected()) as (running, pilot, screen):
+        asked = commands(running)
+        await on(running, pilot, screen, "trade-SOLUSDT")
+        await typed(running, pilot, "x")
+        running.screen.query_one(TypedLine).post_message(events.Paste("SOL"))
+        await pilot.pause()
+        assert running.screen.query_one(TypedLine).value == ""
+        await typed(running, pilot, "enter", "enter")
+        assert asked == []
 
 
 async def test_esc_takes_every_question_back():

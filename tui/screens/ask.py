@@ -1,7 +1,7 @@
 """A question over the screen, answered by one key or by typing a word. Nothing answers it by accident.
 
-A held or pasted key is no answer: `y` and Enter count only after a moment without any key, a typed word only when it took a
-moment to type. Esc is always no.
+A held or pasted key is no answer: `y` and Enter count only after a moment without any key, a typed word only when a hand
+typed it. Esc is always no.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from tui.desk import Desk
 from tui.glyphs import plain_text
 from tui.screens.base import DeskModal
 from tui.widgets.line_panel import Line, fold
+from tui.widgets.typed_line import ARM_S, TypedLine
 
-ARM_S = 0.3
-"""Without a key for so long, the next one is meant. Keys that repeat come many times as fast."""
 YES = ("y", "Y", "enter")
 BORDER, MOST_COLUMNS = 4, 96
 HALT, BACK = f"{APP_SCOPE}.halt", f"{APP_SCOPE}.back"
@@ -45,16 +44,13 @@ class AskScreen(DeskModal[bool]):
         self._told = Static(classes="ask-lines", markup=False)
         self._hint = Static(classes="ask-hint", markup=False)
         self._touched_s = desk.clock.monotonic()
-        self._begun_s = float("inf")
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="ask-box") as box:
             box.can_focus = False
             yield self._told
             if self._word:
-                line = Input(placeholder=self._word, compact=True)
-                line.cursor_blink = False
-                yield line
+                yield TypedLine(self.desk, self._word)
             yield self._hint
 
     def on_mount(self) -> None:
@@ -68,7 +64,7 @@ class AskScreen(DeskModal[bool]):
         self._told.update(text)
         self.hint("")
         if self._word:
-            self.query_one(Input).focus()
+            self.query_one(TypedLine).focus()
 
     def hint(self, more: str) -> None:
         """The line under it all: what answers, or what was wrong with the last key."""
@@ -94,7 +90,7 @@ class AskScreen(DeskModal[bool]):
         settled = self._is_settled()
         action = self.desk.keymap.action_for(self.SCOPE, event.key)
         self.touched()
-        typing = isinstance(self.focused, Input)
+        typing = isinstance(self.focused, TypedLine)
         if typing and not event.is_printable and (action is None or action.id not in (BACK, HALT)):
             return
         event.stop()
@@ -102,7 +98,7 @@ class AskScreen(DeskModal[bool]):
         if action is not None and action.id == BACK:
             self.dismiss(False)
         elif typing and event.is_printable and event.character is not None:
-            self.query_one(Input).insert_text_at_cursor(event.character)  # typed before the line had the focus
+            self.query_one(TypedLine).put(event.character)
         elif action is not None and action.id == HALT:
             await self.perform(action)
             self.hint("halted: no new entries")
@@ -119,20 +115,13 @@ class AskScreen(DeskModal[bool]):
     def _is_settled(self) -> bool:
         return self.desk.clock.monotonic() - self._touched_s >= ARM_S
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if not event.value:
-            self._begun_s = float("inf")
-        elif self._begun_s == float("inf"):
-            self._begun_s = self.desk.clock.monotonic()
-
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.value.strip().upper() != self._word.upper():
-            self.hint(f"{event.value.strip()!r} is not {self._word}" if event.value.strip() else "")
-        elif self.desk.clock.monotonic() - self._begun_s < ARM_S:
-            self.hint("Enter once more: what is pasted is no answer")
+        typed = event.value.strip()
+        if not typed or typed.upper() != self._word.upper():
+            self.hint(f"{typed!r} is not {self._word}" if typed else "")
+        elif trouble := self.query_one(TypedLine).trouble():
+            self.hint(trouble)
         else:
             self.dismiss(True)

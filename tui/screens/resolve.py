@@ -18,11 +18,12 @@ from textual.widgets import Input, Static
 from core.messages import OrderStatus, Resolution, ResolveOrder
 from tui.desk import Desk
 from tui.glyphs import plain_text
-from tui.screens.ask import ARM_S, BACK, HALT
+from tui.screens.ask import BACK, HALT
 from tui.screens.base import DeskModal
 from tui.widgets.line_panel import Line, fold
 from tui.widgets.order_detail import detail_lines
 from tui.widgets.orders_list import Item
+from tui.widgets.typed_line import TypedLine
 
 BORDER, MOST_COLUMNS = 8, 92
 SCROLLS = {"up": -1, "down": 1, "pageup": -8, "pagedown": 8}
@@ -62,7 +63,6 @@ class ResolveScreen(DeskModal[None]):
         self._key = order.client_id
         self._told = Static(classes="ask-lines", markup=False)
         self._hint = Static(classes="ask-hint", markup=False)
-        self._begun_s = float("inf")
         self._painted = -1
 
     def compose(self) -> ComposeResult:
@@ -70,15 +70,13 @@ class ResolveScreen(DeskModal[None]):
             with VerticalScroll(classes="resolve-scroll") as scroll:
                 scroll.can_focus = False
                 yield self._told
-            line = Input(placeholder="verdict", compact=True)
-            line.cursor_blink = False
-            yield line
+            yield TypedLine(self.desk, "verdict")
             yield self._hint
 
     def on_mount(self) -> None:
         self._paint()
         self.hint("")
-        self.query_one(Input).focus()
+        self.query_one(TypedLine).focus()
         self.set_interval(self.desk.pump.flush_s, self.desk.guard.wrap("resolve", self._paint))
 
     @property
@@ -132,8 +130,8 @@ class ResolveScreen(DeskModal[None]):
     async def on_key(self, event: events.Key) -> None:
         """Letters go to the line; Esc goes back; the halt key halts. What edits the line is left to the line."""
         action = self.desk.keymap.action_for(self.SCOPE, event.key)
-        if event.is_printable and event.character is not None:  # typed before the line had the focus
-            self.query_one(Input).insert_text_at_cursor(event.character)
+        if event.is_printable and event.character is not None:
+            self.query_one(TypedLine).put(event.character)
         elif action is not None and action.id in (BACK, HALT):
             await self.perform(action)
         elif event.key in SCROLLS:
@@ -142,14 +140,6 @@ class ResolveScreen(DeskModal[None]):
             return
         event.stop()
         event.prevent_default()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if not event.value:
-            self._begun_s = float("inf")
-        elif self._begun_s == float("inf"):
-            self._begun_s = self.desk.clock.monotonic()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -162,8 +152,8 @@ class ResolveScreen(DeskModal[None]):
             self.hint(f"{typed} is no verdict: type one of {', '.join(allowed(order))}")
         elif verdict not in allowed(order):
             self.hint(f"the evidence says otherwise than {verdict}: type one of {', '.join(allowed(order))}")
-        elif self.desk.clock.monotonic() - self._begun_s < ARM_S:
-            self.hint("Enter once more: what is pasted is no answer")
+        elif trouble := self.query_one(TypedLine).trouble():
+            self.hint(trouble)
         else:
             self.desk.bus.publish(ResolveOrder(client_id=order.client_id, verdict=verdict))
             self.desk.say(f"{order.client_id}: said {verdict}", "warning")

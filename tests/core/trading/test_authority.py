@@ -32,7 +32,7 @@ from core.trading.order import OrderSpec
 from tests.core.trading.evidence_builders import T0, spec
 
 ROOT = Path(__file__).parents[3]
-MAY_AUTHORISE = {"core/trading/sending.py", "core/trading/desk.py", "core/trading/canary.py"}
+MAY_AUTHORISE = {"core/trading/sending.py", "core/trading/ceremony.py", "core/trading/canary.py"}
 """The order manager (bound by what an entry filled), the operator's confirmation, the canary."""
 WORDS = ("authorise", "_MINT", "Authorisation", "Permit")
 PROTOCOL = {"core/trading/broker.py", "core/trading/authority.py"}
