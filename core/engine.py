@@ -30,13 +30,14 @@ from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
 from core.store import Store
 from core.supervise import Supervisor
+from core.trading.account_in_force import MakeBroker
 from core.trading.arming import NOWHERE, Surroundings
 from core.trading.broker import Mode
 from core.trading.commands import refuse_all
 from core.trading.desk import TradingDesk
 from core.trading.journal_errors import JournalError, JournalLocked
 from core.trading.rules_book import RulesBook
-from core.trading.session import MakeBroker, TradingSession
+from core.trading.session import TradingSession
 from core.venue import CandleBlock, MarketProvider, VenueError
 from core.volatility_sampler import VolatilitySampler
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from core.credentials import Credentials
     from core.credentials_file import KeyPair
+    from core.trading.account_in_force import MakeBroker
     from core.trading.broker import Broker, Mode
     from core.trading.rules_book import RulesBook
-    from core.trading.session import MakeBroker
     from core.venue import MarketProvider
 
 
@@ -59,7 +59,7 @@ def _live_broker(
 ) -> Broker:
     """Raises `CannotConnect`: no keys, a venue without orders, a host that keys may not go to."""
     from core.credentials_file import CredentialsError
-    from core.trading.session import CannotConnect
+    from core.trading.account_in_force import CannotConnect
     from core.venue import Fatal
 
     try:

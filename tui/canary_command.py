@@ -66,8 +66,8 @@ def act_canary(arguments: argparse.Namespace) -> int:
 async def fly_canary(run: Run, symbol: str, *, keep: bool) -> int:
     """Run the engine until the canary is back."""
     from core.messages import Quote
+    from core.trading.account_in_force import CannotConnect
     from core.trading.canary import CanaryFailed, fly
-    from core.trading.session import CannotConnect
     from core.venue import VenueError
 
     clock = LiveClock()

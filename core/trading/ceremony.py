@@ -48,6 +48,9 @@ class Ceremony:
         """Close it."""
         return "not yet"
 
+    def drop(self, why: str) -> None:
+        """The account is left, or disarmed: an open ticket ends."""
+
     async def send_now(self, wanted: OpenTrade, by: str = "operator") -> Submission:
         """On paper the command is the confirmation; with real money it is refused."""
         desk = self._desk

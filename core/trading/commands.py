@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,8 +66,15 @@ ORDER_COMMANDS = (
 log = logging.getLogger("tradetui.trading")
 
 
-def refuse_all(bus: Bus, clock: Clock, venue: str, category: str, words: str) -> None:
-    """Answer every command about orders with these words: there is nobody to carry it out."""
+def refuse_all(
+    bus: Bus,
+    clock: Clock,
+    venue: str,
+    category: str,
+    words: str,
+    kinds: Iterable[type[Command]] = ORDER_COMMANDS,
+) -> None:
+    """Answer commands about orders with these words: there is nobody to carry them out."""
 
     def refuse(command: Command) -> None:
         name = getattr(command, "symbol", "") or getattr(command, "client_id", "")
@@ -82,7 +89,7 @@ def refuse_all(bus: Bus, clock: Clock, venue: str, category: str, words: str) ->
             )
         )
 
-    for kind in ORDER_COMMANDS:
+    for kind in kinds:
         bus.subscribe(kind, refuse, name="trading.refused")
 
 

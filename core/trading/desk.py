@@ -288,6 +288,11 @@ class TradingDesk:
         """Close our position at the market."""
         return await self.trades.close_position(symbol, quantity, "OPERATOR")
 
+    async def cancel_entries(self) -> None:
+        """Cancel every entry of ours that works; what the venue says of it comes by the stream."""
+        entries = [r.client_id for r in self.manager.orders.values() if r.intent.purpose == "ENTRY" and r.may_cancel]
+        await asyncio.gather(*(self.manager.cancel(client_id) for client_id in entries))
+
     async def flatten(self) -> str:
         """Close every position of ours; words name those that could not be."""
         failed = []

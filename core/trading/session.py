@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-import msgspec
-from msgspec import Struct
-
-from core.atomic_file import DamagedFile, read_struct, write_atomic
-from core.bus import Bus, BusScope
+from core.bus import Bus
 from core.clock import Clock
 from core.messages import (
-    AccountOpened,
     ArmLive,
     CheckLive,
     Command,
     ConnectLive,
     Fault,
     GoPaper,
+    Halt,
     Ladder,
     RecordSummary,
     Refused,
@@ -37,10 +33,11 @@ from core.messages import (
 )
 from core.settings_live import LiveSettings
 from core.supervise import Supervisor
+from core.trading.account_in_force import AccountInForce, CannotConnect, MakeBroker
 from core.trading.arming import NOWHERE, Surroundings, check_all, program_only
 from core.trading.bar_facts import Bars
-from core.trading.broker import Broker, Mode
-from core.trading.commands import refuse_all
+from core.trading.broker import Mode
+from core.trading.commands import ORDER_COMMANDS, refuse_all
 from core.trading.desk import TradingDesk
 from core.trading.journal_errors import JournalError
 from core.trading.journal_records import KeyPressed, Note
@@ -52,28 +49,9 @@ WORD = "LIVE"
 LOOK_S = 0.25
 SETTLE_S = 20.0
 """So long the real account may take to be read and compared."""
-FILE = "session.json"
-FORMAT = 1
+BETWEEN = "the program is between two accounts; ask again in a moment"
 
 log = logging.getLogger("tradetui.trading")
-
-
-class CannotConnect(Exception):
-    """The real account cannot be opened; the words say why and what to do."""
-
-
-class MakeBroker(Protocol):
-    """Builds a broker once the venue's rules are known."""
-
-    def __call__(self, rules: RulesBook, mode: Mode, bus: Bus) -> Broker:
-        """Raises `CannotConnect` when there is no real account to speak to: no keys, no venue that takes orders."""
-
-
-class LastSession(Struct, frozen=True, kw_only=True):
-    """What the program was on when it ended, or was killed."""
-
-    format: int = FORMAT
-    mode: Mode = "PAPER"
 
 
 class TradingSession:
@@ -103,19 +81,14 @@ class TradingSession:
         self._bus = bus
         self._clock = clock
         self._live = live
-        self._make_broker = make_broker
-        self._rules = rules
         self._venue, self._category = venue, category
-        self._folder = folder
         self._mode: Mode = mode
         self._resumes = resumes
         self._surroundings = surroundings
-        self._on_trading = on_trading
-        self._bars, self._ladder = bars, ladder
-        self._supervisor = Supervisor(bus, clock)
+        self._account = AccountInForce(
+            bus, clock, live, make_broker, rules, folder, on_trading=on_trading, bars=bars, ladder=ladder
+        )
         self._own = Supervisor(bus, clock)
-        self._scope: BusScope = bus.scope()
-        self._desk: TradingDesk | None = None
         self._phase: SessionPhase = "PAPER"
         self._checks: tuple[SessionCheck, ...] = ()
         self._paper: RecordSummary | None = None
@@ -124,29 +97,32 @@ class TradingSession:
         self._told: SessionStatus | None = None
         self._busy = False
         self._ending = False
+        self._halt: str | None = None
         for kind in (ConnectLive, CheckLive, ArmLive, GoPaper):
             bus.subscribe(kind, self._begin, name="session.commands")
+        bus.subscribe(Halt, self._on_halt, name="session.halt")
         bus.subscribe(Replay, lambda _: self._publish(again=True), name="session.replay")
 
     @property
     def desk(self) -> TradingDesk:
-        """The order path in force. Only between `open` and `release`."""
-        assert self._desk is not None
-        return self._desk
+        """The order path in force. Raises `LookupError` between two accounts."""
+        if self._account.desk is None:
+            raise LookupError(BETWEEN)
+        return self._account.desk
 
     @property
     def mode(self) -> Mode:
-        """Of the account in force, or asked for."""
+        """Of the account in force, or of the one before while there is none."""
         return self._mode
 
     @property
     def planned(self) -> Iterable[str]:
         """Symbols with a position or a plan: their markets must be watched."""
-        return self._desk.trades.planned() if self._desk is not None else ()
+        return self._account.desk.trades.planned() if self._account.desk is not None else ()
 
     async def open(self) -> None:
         """The first account. Raises `JournalError`: its journal cannot be used, or another program holds the account."""
-        if self._mode == "PAPER" and self._resumes and self._last().mode == "LIVE":
+        if self._mode == "PAPER" and self._resumes and self._account.last().mode == "LIVE":
             try:
                 await self._stand("LIVE")
                 self._phase = "LEAVING"
@@ -154,7 +130,7 @@ class TradingSession:
             except (CannotConnect, JournalError, VenueError) as error:
                 text = f"the program ended on the real account, which cannot be opened: {error}; look at the venue's website"
                 self._bus.publish(Fault(source="session", message=text, at_ms=self._clock.now_ms()))
-        if self._desk is None:
+        if self._account.desk is None:
             await self._stand(self._mode)
             self._phase = "PAPER" if self._mode == "PAPER" else "DISARMED"
         self._own.start("session", self._keep)
@@ -163,68 +139,43 @@ class TradingSession:
         """While the tasks of the order path still run: entries cancelled or left, the end written down."""
         self._ending = True
         await self._own.stop()
-        if self._desk is not None:
-            self._remember("LIVE" if self._mode == "LIVE" and not self._flat else "PAPER")
-            await self._desk.close()
+        if self._account.desk is not None and not (self._mode == "PAPER" and self._account.last().mode == "LIVE"):
+            self._remember("LIVE" if self._mode == "LIVE" and not self._account.flat else "PAPER")
+        await self._account.close()
 
     async def release(self) -> None:
         """Journal and connections, last of all."""
-        await self._supervisor.stop()
-        if self._desk is not None:
-            await self._desk.release()
-            self._desk = None
-        self._scope.close()
+        await self._account.release()
 
     # --- one account at a time -----------------------------------------------------------------------------------------
 
     async def _stand(self, mode: Mode) -> None:
-        """Open the account and run its order path. Raises what keeps it from opening; then there is none."""
-        scope = self._bus.scope()
-        try:
-            broker = self._make_broker(self._rules, mode, scope)
-            desk = TradingDesk(
-                scope, self._clock, self._live, broker, self._rules, self._folder, bars=self._bars, ladder=self._ladder
-            )
-            scope.publish(
-                AccountOpened(
-                    venue=broker.venue, category=broker.category, mode=mode, account=broker.account, host=broker.host,
-                    host_kind=broker.host_kind, at_ms=self._clock.now_ms(),
-                )
-            )  # fmt: skip
-            try:
-                await desk.open()
-            except BaseException:
-                await broker.close()
-                raise
-        except BaseException:
-            scope.close()
-            raise
-        self._scope, self._desk, self._mode = scope, desk, mode
-        self._supervisor = Supervisor(scope, self._clock)
-        desk.start(self._supervisor)
+        """Open the account. A halt asked for meanwhile is carried out before anything else of it runs."""
+        await self._account.open(mode)
+        self._mode = mode
         if mode == "LIVE":
             self._remember("LIVE")
-        self._on_trading(desk)
-
-    async def _leave(self) -> None:
-        """End the order path in force, in order."""
-        desk, self._desk = self.desk, None
-        await desk.close()
-        await self._supervisor.stop()
-        await desk.release()
-        self._scope.close()
+        if self._halt is not None:
+            why, self._halt = self._halt, None
+            cancels = self.desk.halt(why)
+            self._own.start("halt", lambda: self._finish(cancels), "once")
 
     async def _change(self, mode: Mode) -> bool:
         """From one account to the other. Where the new one cannot be opened (False) the old one is again in force."""
         before: Mode = self._mode
-        await self._leave()
+        self.desk.ceremony.drop("another account comes into force")
+        gap = self._bus.scope()
+        refuse_all(gap, self._clock, self._venue, self._category, BETWEEN, [k for k in ORDER_COMMANDS if k is not Halt])
         try:
+            await self._account.leave()
             await self._stand(mode)
+            return True
         except (CannotConnect, JournalError, VenueError) as error:
             self._words = str(error)
             await self._back_to(before)
             return False
-        return True
+        finally:
+            gap.close()
 
     async def _back_to(self, mode: Mode) -> None:
         """Without an order path commands would go unanswered: that is told, and every command is."""
@@ -237,21 +188,15 @@ class TradingSession:
             self._bus.publish(Fault(source="orders", message=words, at_ms=self._clock.now_ms()))
             refuse_all(self._bus, self._clock, self._venue, self._category, words)
 
-    @property
-    def _flat(self) -> bool:
-        """Nothing of ours is open at the venue, as far as is known, and nothing is unknown."""
-        desk = self.desk
-        orders = desk.manager.orders.values()
-        return not desk.book.open_symbols and not any(record.may_fill or record.quarantine for record in orders)
-
     async def _keep(self) -> None:
         """Arming runs out; leaving ends once nothing is open."""
         while True:
-            if self._phase == "ARMED" and self.desk.risk.armed_s <= 0:
-                self._phase = "DISARMED"
-                self._journal("DISARMED", "the time is up")
-            elif self._phase == "LEAVING" and not self._busy and self.desk.reconciler.settled_ms and self._flat:
-                await self._to_paper()
+            if not self._busy and self._account.desk is not None:
+                if self._phase == "ARMED" and self.desk.risk.armed_s <= 0:
+                    self._phase = "DISARMED"
+                    self._journal("DISARMED", "the time is up")
+                elif self._phase == "LEAVING" and self.desk.reconciler.settled_ms and self._account.flat:
+                    await self._to_paper()
             self._publish()
             await self._clock.sleep(LOOK_S)
 
@@ -259,35 +204,47 @@ class TradingSession:
         self._busy = True
         try:
             if await self._change("PAPER"):
-                self._phase, self._checks, self._nonce = "PAPER", (), ""
+                self._phase, self._checks = "PAPER", ()
                 self._remember("PAPER")
         finally:
             self._busy = False
+
+    def _remember(self, mode: Mode) -> None:
+        if self._resumes:
+            self._account.remember(mode)
+
+    def _on_halt(self, halt: Halt) -> None:
+        """Between two accounts nobody else hears it."""
+        if self._account.desk is None:
+            self._halt = halt.why
+
+    @staticmethod
+    async def _finish(cancels: Coroutine[Any, Any, str]) -> None:
+        await cancels
 
     # --- what the operator asks ----------------------------------------------------------------------------------------
 
     def _begin(self, command: Command) -> None:
         """Going to paper disarms in this very turn."""
-        if self._ending or self._desk is None:
-            self._refuse(command, "the program is between two accounts; wait a moment")
+        if self._ending or self._account.desk is None:
+            self._refuse(command, BETWEEN)
             return
         name = type(command).__name__
         try:
             self.desk.journal.keep(KeyPressed(at_ms=self._clock.now_ms(), action=name))
-        except (
-            JournalError
-        ) as error:  # fallback: the key is carried out all the same; the journal's own alarm tells of it
+        except JournalError as error:
+            # Fallback: the key is carried out all the same; the journal's own alarm tells of it.
             log.warning("%s not journalled: %s", name, error)
         if isinstance(command, GoPaper):
             self.go_paper()
-            return
-        if self._busy:
+        elif self._busy:
             self._refuse(command, "the one before is still being carried out")
-            return
-        self._own.start(f"session {name}", lambda: self._carry_out(command), "once")
+        else:
+            self._busy = True
+            self._own.start(f"session {name}", lambda: self._carry_out(command), "once")
 
     async def _carry_out(self, command: Command) -> None:
-        self._busy, self._words = True, ""
+        self._words = ""
         try:
             if isinstance(command, ConnectLive):
                 await self._connect()
@@ -300,7 +257,7 @@ class TradingSession:
             self._publish(again=True)
 
     def go_paper(self) -> None:
-        """No real entry from now on."""
+        """No real entry from now on; entries that work are cancelled."""
         if self._mode == "PAPER":
             self._words = ""
             self._publish(again=True)
@@ -308,6 +265,8 @@ class TradingSession:
         self.desk.risk.disarm()
         self._journal("DISARMED", "the operator goes back to paper")
         self._phase, self._nonce, self._words = "LEAVING", "", ""
+        self.desk.ceremony.drop("disarmed: back to paper")
+        self._own.start("cancel entries", self.desk.cancel_entries, "once")
         self.desk.status.publish()
         self._publish(again=True)
 
@@ -364,9 +323,9 @@ class TradingSession:
     # --- telling -------------------------------------------------------------------------------------------------------
 
     def _publish(self, again: bool = False) -> None:
-        if self._desk is None:
+        desk = self._account.desk
+        if desk is None:
             return
-        desk = self._desk
         armed_s = desk.risk.armed_s if self._mode == "LIVE" else 0.0
         now_ms = self._clock.now_ms()
         told = SessionStatus(
@@ -395,26 +354,6 @@ class TradingSession:
             self.desk.journal.keep(Note(at_ms=self._clock.now_ms(), code=code, text=text))
         except JournalError as error:  # fallback: the log has it; the journal's own alarm tells of it
             log.error("%s not journalled: %s (%s)", code, text, error)
-
-    # --- the last session ----------------------------------------------------------------------------------------------
-
-    def _last(self) -> LastSession:
-        try:
-            return read_struct(self._folder / FILE, LastSession, FORMAT) or LastSession()
-        except DamagedFile as error:  # fallback: paper; the operator is told to look
-            text = f"{self._folder / FILE} {error}: whether a real account was in use is not known; look at the venue's website"
-            self._bus.publish(Fault(source="session", message=text, at_ms=self._clock.now_ms()))
-            return LastSession()
-
-    def _remember(self, mode: Mode) -> None:
-        if not self._resumes:
-            return
-        try:
-            write_atomic(self._folder / FILE, msgspec.json.encode(LastSession(mode=mode)))
-        except (
-            OSError
-        ) as error:  # fallback: the next start is on paper; the journal of the real account still has everything
-            log.error("the session could not be remembered: %s", error)
 
 
 def _but_time(status: SessionStatus) -> tuple[object, ...]:
