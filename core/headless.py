@@ -17,7 +17,7 @@ import msgspec
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import Command, Fault, Message
+from core.messages import ArmLive, CheckLive, Command, ConfirmTicket, ConnectLive, Fault, Message
 
 MAX_BACKLOG_BYTES = 64_000_000
 """A reader this far behind loses lines; `dropped` counts them."""
@@ -132,6 +132,10 @@ class CommandLines:
             self._bus.publish(Fault(source="commands", message=text, severity="warning", at_ms=self._clock.now_ms()))
 
 
+HANDS_ONLY = (ConnectLive, CheckLive, ArmLive, ConfirmTicket)
+"""What takes a person at the screen: no program goes live or confirms an order."""
+
+
 def read_command(line: bytes) -> Command:
     """One command of a line of JSON. Raises `ValueError` naming what is wrong."""
     kinds = {kind.__name__: kind for kind in Command.__subclasses__()}
@@ -139,6 +143,8 @@ def read_command(line: bytes) -> Command:
         value = msgspec.json.decode(line)
         name = value.pop("type", "") if isinstance(value, dict) else ""
         kind = kinds.get(name)
+        if kind in HANDS_ONLY:
+            raise ValueError(f"{name} takes a person at the screen; no program goes live or confirms an order")
         if kind is None:
             raise ValueError(f"type {name!r} is none of {', '.join(sorted(kinds))}")
         unknown = sorted(set(value) - set(kind.__struct_fields__))

@@ -71,6 +71,20 @@ APP_ACTIONS: tuple[Action, ...] = (
         danger=Danger.LOCAL,
         fixed=True,
     ),
+    Action(
+        "app.ticket",
+        "o",
+        "order",
+        "An order ticket for the chosen symbol; nothing is sent before you confirm it.",
+        danger=Danger.IRREVERSIBLE,
+    ),
+    Action(
+        "app.live",
+        "L",
+        "live or paper",
+        "Armed for real orders: back to paper at once. On paper: the questions that lead to real orders.",
+        danger=Danger.IRREVERSIBLE,
+    ),
     Action("app.private", "$", "private", "Hide your own amounts of money on every screen, or show them again."),
     Action("app.undo", "ctrl+z", "undo edit", "Take back the newest change of a setting.", danger=Danger.LOCAL),
 )

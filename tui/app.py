@@ -355,6 +355,16 @@ class TradeApp(App[int], inherit_bindings=False):
         self.desk.bus.publish(Halt())
         self.desk.say("halt asked for: no new entries; stops stay", "warning")
 
+    async def act_ticket(self) -> None:
+        from tui.order_keys import open_ticket
+
+        await open_ticket(self)
+
+    async def act_live(self) -> None:
+        from tui.order_keys import toggle_live
+
+        await toggle_live(self)
+
     async def show_mode(self, name: str) -> None:
         """Bring a mode's screen to the front."""
         await self.switch_mode(name)

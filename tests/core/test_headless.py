@@ -125,3 +125,9 @@ async def test_commands_come_from_a_stream_and_bad_lines_are_told() -> None:
     assert await commands.wait() == [Halt(why="test")]
     (fault,) = await faults.wait()
     assert "nonsense" in fault.message
+
+
+@pytest.mark.parametrize("name", ["ConnectLive", "CheckLive", "ArmLive", "ConfirmTicket"])
+def test_no_program_goes_live_or_confirms_an_order(name: str):
+    with pytest.raises(ValueError, match="takes a person at the screen"):
+        read_command(b'{"type": "%s"}' % name.encode())

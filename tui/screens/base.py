@@ -84,6 +84,10 @@ class Keyed(Screen[T], inherit_bindings=False):
             self.desk.guard.report(action.id, error)
             self.desk.say(f"{action.title} failed: {error}", "error")
 
+    def symbol_chosen(self) -> str:
+        """The symbol the cursor is on, which an order key is meant for; empty: none. Never one of another screen."""
+        return ""
+
     def act_back(self) -> None:
         """Esc: one step back. Screens with something open close that first and else call this."""
         if len(self.app.screen_stack) > 1:

@@ -91,6 +91,9 @@ class CalibrationScreen(DeskScreen):
             self._taken = cursor
             self.show_symbol(cursor)
 
+    def symbol_chosen(self) -> str:
+        return self.symbol
+
     def show_symbol(self, symbol: str) -> None:
         """Put the cursor on an asset; a filter that hides it gives way."""
         self._order()

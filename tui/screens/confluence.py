@@ -101,6 +101,9 @@ class ConfluenceScreen(DeskScreen):
         self._taken = symbol
         self._turn(symbol, deciding_timeframe(self.desk))
 
+    def symbol_chosen(self) -> str:
+        return self.symbol
+
     def _turn(self, symbol: str, timeframe: str) -> None:
         """Look at this symbol and timeframe from now on, and tell the engine."""
         if self.thresholds.is_open:

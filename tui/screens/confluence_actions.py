@@ -37,7 +37,7 @@ ACTIONS: tuple[Action, ...] = (
     _action("zoom_in", "+,=", "zoom in", "Fewer, wider bars."),
     _action("zoom_out", "-", "zoom out", "More, thinner bars."),
     _action("reset", "0,home", "newest bars", "Back to the newest bars and the usual zoom."),
-    _action("layers", "L", "layers", "What is drawn over the candles: everything, one kind at a time, nothing."),
+    _action("layers", "v", "layers", "What is drawn over the candles: everything, one kind at a time, nothing."),
 )
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("[15m], 5m*", "The timeframe shown; the one whose closed bars decide the state."),

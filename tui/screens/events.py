@@ -172,6 +172,9 @@ class EventsScreen(DeskScreen):
     def _turn(self, step: int) -> None:
         self._show_only(group=GROUP_NAMES[(GROUP_NAMES.index(self.view.group) + step) % len(GROUP_NAMES)])
 
+    def symbol_chosen(self) -> str:
+        return self.list.current.symbol if self.list.current is not None else ""
+
     def act_symbol(self) -> None:
         event = self.list.current
         if self.view.symbol:

@@ -171,6 +171,9 @@ class OrdersScreen(DeskScreen):
         jump: Any = self.app
         await jump.jump_to(self.item.symbol)
 
+    def symbol_chosen(self) -> str:
+        return self.item.symbol if self.item is not None else ""
+
     def act_cancel(self) -> None:
         commands.cancel(self.desk, self.item)
         self._acted()

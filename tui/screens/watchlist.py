@@ -323,6 +323,9 @@ class WatchlistScreen(DeskScreen):
             self.desk.bus.publish(Analyse(symbol=symbol))
             self.desk.say(f"{symbol}: asked for a recommendation")
 
+    def symbol_chosen(self) -> str:
+        return self.table.cursor
+
     async def act_open(self) -> None:
         """The selected symbol on the confluence screen."""
         if self.table.cursor not in self.desk.store.rows:
