@@ -50,7 +50,7 @@ confirmed. WORKING, PARTIAL: live by the venue's evidence. CANCEL_PENDING: live,
 are the ends; FAILED_CONFIRMED: proven never to have arrived."""
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 Purpose = Literal["ENTRY", "PROTECTION", "EXIT"]
-StopState = Literal["VERIFIED", "UNVERIFIED", "PLACING", "NAKED", "PROGRAM", "NONE"]
+StopState = Literal["VERIFIED", "UNVERIFIED", "PLACING", "NAKED", "NONE"]
 """VERIFIED: the venue showed it lately. UNVERIFIED: it rests by all we know, but was not seen for too long. PLACING: on its
 way, within its limit. NAKED: there is none. PROGRAM: kept by the program, gone with it. NONE: nothing to protect."""
 Resolution = Literal["FAILED_CONFIRMED", "CANCELLED", "EXPIRED", "REJECTED", "RELEASE"]
@@ -1143,6 +1143,7 @@ class PositionStatus(SymbolMessage, frozen=True, kw_only=True):
     `quantity` is unsigned base; `entry_price` the average of our fills. `price` is what it is worth now (NaN: unknown).
     `result` is net of fees so far, `r_multiple` in units of the risk at entry. `targets`: price, share, reached.
     `liquidation` 0: none. `frozen`: the symbol does not trade. `closed`: over; `dust` is what is too small to sell.
+    `planned_stop`: where the stop was when the trade was planned, and how far it may be moved at most (0: not known).
     """
 
     trade_id: str
@@ -1162,12 +1163,17 @@ class PositionStatus(SymbolMessage, frozen=True, kw_only=True):
     closed: bool = False
     dust: Decimal = Decimal(0)
     note: str = ""
+    planned_stop: Decimal = Decimal(0)
     opened_ms: int
     at_ms: int
 
 
 class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
-    """A trade is over. Money in the quote currency; `slippage` against the plan, positive is worse; `risked` at entry."""
+    """A trade is over. Money in the quote currency; `slippage` against the plan, positive is worse; `risked` at entry.
+
+    As it was meant: `planned_entry` (0: at the market), `planned_stop`, `targets` as price and share, the `probability` it
+    was judged by (NaN: not known), `by` whom it was opened. `fills`: how many executions it took, in and out.
+    """
 
     trade_id: str
     side: Side
@@ -1183,15 +1189,19 @@ class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     opened_ms: int
     closed_ms: int
+    planned_entry: Decimal = Decimal(0)
+    planned_stop: Decimal = Decimal(0)
+    targets: tuple[tuple[Decimal, float], ...] = ()
+    probability: float = float("nan")
+    by: str = ""
+    fills: int = 0
 
 
 class Discrepancy(SymbolMessage, frozen=True, kw_only=True):
     """The venue and the journal disagree, or did: `settled`. Never repaired silently."""
 
     key: str
-    kind: Literal[
-        "FOREIGN_ORDER", "MISSING_ORDER", "BALANCE", "POSITION", "QUANTITY", "UNKNOWN_ORDER", "STOP_GONE", "LEVERAGE"
-    ]
+    kind: Literal["FOREIGN_ORDER", "BALANCE", "POSITION", "UNKNOWN_ORDER"]
     ours: str
     venues: str
     text: str
@@ -1692,7 +1702,7 @@ class ClosePosition(Command, frozen=True, kw_only=True):
 
 
 class Flatten(Command, frozen=True, kw_only=True):
-    """Close every position of ours at the market and cancel its orders."""
+    """Cancel every entry of ours that still works, and close every position of ours at the market."""
 
 
 class Halt(Command, frozen=True, kw_only=True):

@@ -11,9 +11,7 @@ from core.bus import Bus
 from core.clock import Clock
 from core.messages import Discrepancy, TradingState
 
-Kind = Literal[
-    "FOREIGN_ORDER", "MISSING_ORDER", "BALANCE", "POSITION", "QUANTITY", "UNKNOWN_ORDER", "STOP_GONE", "LEVERAGE"
-]
+Kind = Literal["FOREIGN_ORDER", "BALANCE", "POSITION", "UNKNOWN_ORDER"]
 
 
 class Difference(Struct, frozen=True):

@@ -301,7 +301,7 @@ class Reconciler:
             snapshot = await self._snapshot()
             again = {difference.key for difference in self._differences(snapshot)}
             found = [difference for difference in self._differences(snapshot) if difference.key in again]
-        self.differences.of_kinds(("BALANCE", "POSITION", "QUANTITY"), found)
+        self.differences.of_kinds(("BALANCE", "POSITION"), found)
         if not any(difference.kind == "BALANCE" for difference in found):
             self._ledger.believe(snapshot.balances)
 

@@ -139,21 +139,24 @@ def position_status(trade: Trade, terms: Terms | None, at: Moment) -> PositionSt
         targets_at_venue=terms is not None and terms.style != "ALONE",
         liquidation=trade.liquidation, liquidation_alert=trade.liquidation_alert, frozen=trade.frozen,
         closed=trade.ended is not None, dust=trade.ended.dust if trade.ended is not None else ZERO, note=trade.note,
+        planned_stop=trade.plan.stop,
         opened_ms=position.opened_ms if position is not None else trade.plan.at_ms, at_ms=at.now_ms,
     )  # fmt: skip
 
 
-def trade_closed(trade: Trade, at: Moment) -> TradeClosed | None:
+def trade_closed(trade: Trade, venue: str, category: str) -> TradeClosed | None:
     """How it went; None while it lives, or when nothing was ever filled."""
-    position, ended = trade.position, trade.ended
+    plan, position, ended = trade.plan, trade.position, trade.ended
     if position is None or ended is None or position.entered == ZERO:
         return None
     return TradeClosed(
-        venue=at.venue, category=at.category, symbol=trade.plan.symbol, trade_id=trade.trade_id, side=trade.side,
+        venue=venue, category=category, symbol=plan.symbol, trade_id=trade.trade_id, side=trade.side,
         quantity=position.entered, entry_price=position.entry_price, exit_price=position.exit_price,
-        result=ended.result, fees=position.fees, slippage=slippage(trade), risked=trade.risked,
-        r_multiple=ended.r_multiple, why=ended.why, reasons=trade.plan.reasons, opened_ms=position.opened_ms,
-        closed_ms=ended.at_ms,
+        result=ended.result, fees=ended.fees if ended.fees is not None else position.fees, slippage=slippage(trade),
+        risked=trade.risked, r_multiple=ended.r_multiple, why=ended.why, reasons=plan.reasons,
+        opened_ms=position.opened_ms, closed_ms=ended.at_ms, planned_entry=plan.entry, planned_stop=plan.stop,
+        targets=tuple((target.price, float(target.share)) for target in plan.targets),
+        probability=plan.probability or math.nan, by=plan.by, fills=sum(len(record.fills) for record in trade.orders.values()),
     )  # fmt: skip
 
 
