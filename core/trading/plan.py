@@ -57,7 +57,10 @@ class StopMoved(Struct, frozen=True, kw_only=True, tag="stop_moved"):
 
 
 class TradeEnded(Struct, frozen=True, kw_only=True, tag="trade_ended"):
-    """The position is closed (or dust). A record of the journal. `result` is net of fees and funding, in quote."""
+    """The position is closed (or dust). A record of the journal. `result` is net of fees and funding, in quote.
+
+    `fees` in quote, None where an older program wrote it: they then follow from the fills and the venue's list.
+    """
 
     at_ms: int
     trade_id: str
@@ -65,6 +68,7 @@ class TradeEnded(Struct, frozen=True, kw_only=True, tag="trade_ended"):
     r_multiple: float
     why: str
     dust: Decimal = ZERO
+    fees: Decimal | None = None
 
 
 class OutsideFill(Struct, frozen=True, kw_only=True, tag="outside_fill"):

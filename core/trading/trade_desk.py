@@ -362,12 +362,12 @@ class TradeDesk:
             text = f"{trade.plan.symbol}: more was closed than was held, {position.quantity:f} is held the other way; close it by hand"
             self._teller.alarm(trade, "FLIPPED", text, "error")
         self._book.write_off(trade.trade_id, dust)
-        trade.position = self._book.of(trade.trade_id)
-        result = trade.position.realised if trade.position is not None else ZERO
+        trade.position = position = self._book.of(trade.trade_id)
+        result, fees = (position.realised, position.fees) if position is not None else (ZERO, ZERO)
         ratio = float(result / trade.risked) if trade.risked else 0.0
         trade.ended = TradeEnded(
-            at_ms=self._clock.now_ms(), trade_id=trade.trade_id, result=result, r_multiple=ratio, why=why, dust=dust
-        )
+            at_ms=self._clock.now_ms(), trade_id=trade.trade_id, result=result, r_multiple=ratio, why=why, dust=dust, fees=fees
+        )  # fmt: skip
         self._teller.keep(trade.ended)
         trade.closing = None
         self._sort(trade)

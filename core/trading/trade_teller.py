@@ -60,7 +60,7 @@ class Teller:
     def closed(self, trade: Trade) -> None:
         """Publish the end of a trade that held something."""
         self.position(trade)
-        message = trade_closed(trade, self.moment())
+        message = trade_closed(trade, self._venue, self._category)
         if message is not None:
             self._bus.publish(message)
 
