@@ -1454,7 +1454,8 @@ class TradeHistory(VenueMessage, frozen=True, kw_only=True):
 class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
     """One limit: how much of it is used. `used` and `limit` as text in one unit; `share` used of it (NaN: not known).
 
-    `words`: what follows when it is reached, or why it is not known.
+    `code` is the setting's name in `[risk]` where it has one. `used` empty: not known. `words`: what follows when it is
+    reached, what holds because it is, or why it is not known; no amounts. `money`: `used` and `limit` are the operator's own.
     """
 
     code: str
@@ -1465,12 +1466,14 @@ class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     level: UseLevel
     words: str
+    money: bool = False
 
 
 class RiskStatus(VenueMessage, frozen=True, kw_only=True):
     """Every limit with its present use, and what else keeps entries away. Published when it changed, once a second at most.
 
-    `locks`: symbols and why, until when. `waiting`: looser limits that are not in force yet, and from when.
+    `locks`: symbols and why, until when. `waiting`: looser limits that are not in force yet, and from when; each begins with
+    the setting, `risk.heat 0.03 → 0.05: ...`.
     """
 
     state: TradingState
