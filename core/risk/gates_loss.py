@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from core.risk.limits import exact
 from core.risk.locks import cooling, standing
 from core.risk.order_figures import new_risk, not_negative, positive, signed_risks
@@ -11,13 +13,19 @@ from core.risk.view import RiskView
 from core.trading.order import ZERO
 
 
+def lost_and_at_risk(view: RiskView) -> tuple[Decimal, Decimal]:
+    """What the day has lost (negative: it is ahead), and what all open stops would add. Raises `Missing`."""
+    day = need(view.loss.day, "the day's account")
+    so_far = need(loss_so_far(day, need(view.loss.unrealised, "unrealised result")), "the day's loss")
+    positive(day.equity, "the day's first equity")
+    return so_far, sum((abs(risk) for _, risk in signed_risks(view)), ZERO)
+
+
 def daily_loss(view: RiskView) -> Finding:
     """The day's loss, what all open stops would add, and this order's worst case stay within the limit."""
     day, limits = need(view.loss.day, "the day's account"), view.limits
-    so_far = need(loss_so_far(day, need(view.loss.unrealised, "unrealised result")), "the day's loss")
-    positive(day.equity, "the day's first equity")
+    so_far, open_risk = lost_and_at_risk(view)
     limit = allowed_loss(day, exact(limits.daily_loss), exact(limits.daily_loss_money))
-    open_risk = sum((abs(risk) for _, risk in signed_risks(view)), ZERO)
     worst = so_far + open_risk + new_risk(view)
     facts = {"lost": so_far, "open_risk": open_risk, "worst": worst, "limit": limit}
     if view.now_ms >= day.ends_ms:

@@ -27,10 +27,15 @@ def rules_age(view: RiskView) -> Finding:
     return passes(age_s=age, limit_s=limit)
 
 
+def quote_age_and_limit(view: RiskView) -> tuple[float, float]:
+    """How old the quote is and may be, in seconds. Raises `Missing`."""
+    age, gap = need(view.quote.age_s, "age of the quote"), need(view.quote.usual_gap_s, "usual gap of quotes")
+    return age, max(view.limits.quote_age_s, view.limits.quote_gaps * gap)
+
+
 def quote_age(view: RiskView) -> Finding:
     """The quote is younger than two seconds, or than five of its usual gaps where it comes seldom."""
-    age, gap = need(view.quote.age_s, "age of the quote"), need(view.quote.usual_gap_s, "usual gap of quotes")
-    limit = max(view.limits.quote_age_s, view.limits.quote_gaps * gap)
+    age, limit = quote_age_and_limit(view)
     facts = {"age_s": age, "limit_s": limit}
     if not 0 <= age <= limit:
         return objects(f"{view.symbol} quote is {age:.1f} s old, limit {limit:.1f} s: refresh", **facts)

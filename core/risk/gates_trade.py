@@ -13,10 +13,14 @@ from core.risk.verdict import Finding, need, objects, passes, percent
 from core.risk.view import RiskView
 
 
+def held_or_entered(view: RiskView) -> list[str]:
+    """The symbol of each position and each pending entry, without this order. Raises `Missing`."""
+    return [one.symbol for one in positions(view)] + [one.symbol for one in pending(view) if one.entry]
+
+
 def max_positions(view: RiskView) -> Finding:
     """Positions and pending entries stay few, and one of a kind: another symbol that is the same bet counts as this one."""
-    limits = view.limits
-    symbols = [one.symbol for one in positions(view)] + [one.symbol for one in pending(view) if one.entry]
+    limits, symbols = view.limits, held_or_entered(view)
     alike = (view.symbol, *companions(view))
     after, same = len(symbols) + 1, sum(symbol in alike for symbol in symbols) + 1
     facts = {"positions": after, "limit": limits.max_positions, "same": same, "same_limit": limits.max_per_symbol}
