@@ -46,6 +46,7 @@ from core.trading.rules_book import RulesBook
 from core.trading.trade_desk import TradeDesk, TradeExists
 from core.trading.trade_history import TradeHistoryBook
 from core.trading.while_away import WhileAway
+from core.trading.working import floor_step
 
 CANARY = "CANARY"
 """Code of the journal's note that a first order with these keys has held."""
@@ -141,6 +142,7 @@ class TradingDesk:
         await self.manager.open()
         self._away = WhileAway(self.manager.orders)
         await self.trades.open()
+        await self.history.open(self.rules.get)
         if self.journal.repair is not None:
             self._alarm("JOURNAL_REPAIRED", f"{self.journal.repair}; everything before it is whole")
         self.journal.keep(
@@ -285,7 +287,15 @@ class TradingDesk:
         return f"{answer.code} {answer.text}".strip() if answer.outcome == "REFUSED" else ""
 
     async def close_position(self, symbol: str, quantity: Decimal) -> str:
-        """Close our position at the market."""
+        """Close our position at the market, or `quantity` of it, cut down to the venue's lot (0: all)."""
+        rules = self.rules.get(symbol)
+        if not quantity.is_finite():
+            return f"{quantity} {symbol} is no quantity: give a number, or none to close all of it"
+        if quantity and rules is not None:
+            lot = max(rules.lot_size, rules.market_lot_size)
+            wanted, quantity = quantity, floor_step(quantity, lot)
+            if not quantity:  # which would mean all of it
+                return f"{wanted:f} {symbol} is less than the venue's lot of {lot:f}: close more of it"
         return await self.trades.close_position(symbol, quantity, "OPERATOR")
 
     async def cancel_entries(self) -> None:
@@ -294,12 +304,18 @@ class TradingDesk:
         await asyncio.gather(*(self.manager.cancel(client_id) for client_id in entries))
 
     async def flatten(self) -> str:
-        """Close every position of ours; words name those that could not be."""
+        """Cancel every entry of ours and close every position; words name what could not be done.
+
+        Cancels go first, and no position waits for their proof: what an entry still fills is sold with the rest.
+        """
         failed = []
-        for symbol in [symbol for symbol, position in self.book.positions.items() if position.quantity]:
+        held = {symbol for symbol, position in self.book.positions.items() if position.quantity}
+        for symbol in sorted(held | self.trades.planned()):
             words = await self.trades.close_position(symbol, Decimal(0), "FLATTEN")
-            if words:
-                failed.append(f"{symbol}: {words}")
+            if words and symbol in held:
+                failed.append(words)
+        _, working = await self.halting.end_entries()
+        failed += [f"entry {client_id} may still fill: {why}" for client_id, why in working.items()]
         return "; ".join(failed)
 
     def halt(self, why: str) -> Coroutine[Any, Any, str]:
@@ -349,6 +365,7 @@ class TradingDesk:
         if not words:
             self.risk.begin_anew()
             self.reconciler.begin_anew()
+            self.history.begin_anew()
         return words
 
     # --- trouble -----------------------------------------------------------------------------------------------------
