@@ -1365,7 +1365,8 @@ class TicketStatus(SymbolMessage, frozen=True, kw_only=True):
     price, 0: at the market. `targets`: price and share. `proposed_price` and `reviewed_price` are mids (NaN: none). `why`: the
     argument at this moment; `contrary`: what speaks against it; `thresholds`: whose. `gates` are judged anew while it is open;
     `allowed`: all let it pass. `token` is what must be typed to authorise, `""` before that step. `changes`: what made it
-    expire. `words`: what was wrong with the newest answer. `replaces`: the entry it stands in for.
+    expire. `words`: what was wrong with the newest answer. `replaces`: the entry it stands in for. `time_in_force` is of a
+    limit order, as on the wire.
     """
 
     ticket_id: str
@@ -1397,6 +1398,7 @@ class TicketStatus(SymbolMessage, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()
     words: str = ""
     replaces: str = ""
+    time_in_force: str = "GTC"
     client_id: str = ""
     opened_ms: int
     expires_ms: int

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.messages import (
     AccountStatus,
+    Consequences,
     Discrepancy,
     EvidenceLine,
     Execution,
@@ -17,6 +18,7 @@ from core.messages import (
     OrderStatus,
     PositionStatus,
     StopTruth,
+    TicketStatus,
     TradeClosed,
 )
 from tests.builders import CATEGORY, NOW_MS, VENUE
@@ -144,3 +146,38 @@ def closed(symbol: str = "SOLUSDT", **changes: object) -> TradeClosed:
 def evidence(*lines: tuple[int, str, str]) -> tuple[EvidenceLine, ...]:
     """(seconds ago, channel, text)."""
     return tuple(EvidenceLine(NOW_MS - ago * SECOND, channel, text) for ago, channel, text in lines)
+
+
+def consequences(**changes: object) -> Consequences:
+    fields: dict[str, object] = {
+        "worst": Decimal("5.81"), "worst_share": 0.0057, "fees": Decimal("0.99"), "notional": Decimal("499.71"),
+        "exposure": Decimal("1240.20"), "exposure_share": 0.122, "heat_share": 0.018, "heat_limit": 0.06,
+        "liquidation": None, "gap": Decimal("17.30"), "gap_share": 0.03,
+        "stop_fails": ("A stop the venue refuses leaves the position bare: it is closed at the market after 10 s.",),
+        "program_only": ("Targets end with this program: nothing takes profit while it is away.",),
+    }  # fmt: skip
+    return Consequences(**(fields | changes))  # type: ignore[arg-type]
+
+
+def ticket(step: str = "REVIEW", symbol: str = "SOLUSDT", **changes: object) -> TicketStatus:
+    """On paper, at its first step, every gate open."""
+    fields: dict[str, object] = {
+        "symbol": symbol, "ticket_id": "ticket-1", "kind": "TRADE", "step": step, "nonce": "n1", "mode": "PAPER",
+        "account": "paper", "host": "127.0.0.1", "host_kind": "SANDBOX", "by": "PROPOSAL", "side": "BUY",
+        "order_type": "LIMIT", "quantity": Decimal("3.280"), "entry": Decimal("152.35"), "stop": Decimal("150.90"),
+        "targets": ((Decimal("155.25"), 0.5), (Decimal("156.70"), 0.3), (Decimal("158.15"), 0.2)), "ratio": 2.3,
+        "probability": 0.63, "proposed_price": 152.32, "reviewed_price": 152.34,
+        "why": ("BOS up 152.02 (+5.0 pp)", "EMA stack (+4.1 pp)", "discount 31 % (+3.1 pp)"),
+        "contrary": ("RSI 64 high (−2.1 pp)",), "thresholds": "enter .60 exit .45, calibrated 2 d ago",
+        "gates": tuple(
+            GateAnswer(code, label, True, "", facts)
+            for code, label, facts in (
+                ("JOURNAL", "journal", {}), ("CLOCK", "clock", {"offset_ms": "12"}),
+                ("PRICE_COLLAR", "collar", {"mid": "152.34", "limit": "1.0 %"}), ("BALANCE", "balance", {}),
+            )
+        ),
+        "allowed": True, "consequences": consequences(), "opened_ms": NOW_MS - 12 * SECOND,
+        "expires_ms": NOW_MS + 48 * SECOND, "at_ms": NOW_MS,
+    }  # fmt: skip
+    made: TicketStatus = _of_venue(TicketStatus, fields, changes)
+    return made

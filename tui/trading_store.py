@@ -74,6 +74,8 @@ class TradingStore:
         self.version = 0
         self.ticket_version = 0
         """Counts what is worth painting on a ticket or while going live."""
+        self.refused: Refused | None = None
+        """The newest command that was not carried out."""
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -196,6 +198,8 @@ class TradingStore:
         self.version += 1
 
     def on_refused(self, message: Refused) -> None:
+        self.refused = message
+        self.ticket_version += 1
         what = f"{message.command} {message.symbol}".rstrip()
         self._say(f"{what} refused: {message.words}", "error", message.at_ms)
 
