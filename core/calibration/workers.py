@@ -24,6 +24,8 @@ from core.clock import Clock
 LOCAL = "local"
 IDLE_S = 120.0
 """A worker without work gives its memory back after this."""
+LAST_WORDS_S = 5.0
+"""The pool sees the end of a process before the system says how it ended, longer so on a busy machine: waited for at most."""
 _READ_BYTES = 65_536
 
 
@@ -115,7 +117,7 @@ class LocalWorkers:
     def ended(self) -> list[tuple[int, Result]]:
         results = []
         for slot, worker in list(self._workers.items()):
-            found = worker.result()
+            found = worker.result(self._clock.monotonic())
             if found is not None:
                 results.append(found)
                 worker.idle_since = self._clock.monotonic()
@@ -173,6 +175,7 @@ class _Worker:
             max_workers=1, mp_context=self._context, initializer=prepare, initargs=(self._writer, nice, memory_mb)
         )
         self._future: Future[Result] | None = None
+        self._broken_at: float | None = None
         self._unread = b""
 
     @property
@@ -202,11 +205,15 @@ class _Worker:
         self._unread = self._unread[whole:]
         return [(task_id, Step(*step))] if task_id == self.task_id else []
 
-    def result(self) -> tuple[int, Result] | None:
-        """The task that ended and how, once; None while it runs or has none."""
+    def result(self, now_s: float) -> tuple[int, Result] | None:
+        """The task that ended and how, once; None while it runs or has none, and until it is known how its process ended."""
         if self._future is None or self.task_id is None or not self._future.done():
             return None
         task_id, error = self.task_id, self._future.exception()
+        if isinstance(error, BrokenProcessPool) and self._code() is None:
+            self._broken_at = now_s if self._broken_at is None else self._broken_at
+            if now_s - self._broken_at < LAST_WORDS_S:
+                return None
         result = self._future.result() if error is None else self._lost(error)
         self._future = self.task_id = None
         return task_id, result
@@ -219,10 +226,13 @@ class _Worker:
         self._reader.close()
         self._writer.close()
 
+    def _code(self) -> int | None:
+        return self._context.made.exitcode if self._context.made is not None else None
+
     def _lost(self, error: BaseException) -> Result:
         if not isinstance(error, BrokenProcessPool):  # the job or its result could not travel
             return Result(cause="exception", reason=f"{type(error).__name__}: {error}")
-        code = self._context.made.exitcode if self._context.made is not None else None
+        code = self._code()
         how = "is gone"
         if code is not None:
             how = f"ended with exit code {code}"

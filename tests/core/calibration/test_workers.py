@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncGenerator, Callable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ import pytest
 
 from core.calibration.job import Step
 from core.calibration.worker_process import Result
-from core.calibration.workers import IDLE_S, LocalWorkers
+from core.calibration.workers import IDLE_S, LAST_WORDS_S, LocalWorkers
 from core.clock import SimClock
 from tests.core.calibration.jobs import PLAIN, T0, job, work
 
@@ -110,6 +111,22 @@ async def test_a_killed_worker_loses_its_own_task_and_is_replaced(workers: Local
     assert list(workers.pids()) == [1]
     workers.start(job("A", task_id=3, slot=0))
     assert (await ends(workers, 1))[3].report is not None
+
+
+async def test_how_a_worker_ended_is_waited_for_a_while(workers: LocalWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers.start(job("DIE", task_id=1))
+    future, clock = workers._workers[0]._future, workers._clock
+    assert future is not None
+    assert isinstance(clock, SimClock)
+    await until(future.done)
+    with monkeypatch.context() as busy:  # the machine has not come to say it yet
+        busy.setattr(SpawnProcess, "exitcode", None)
+        assert workers.ended() == []
+        clock.set_ms(T0 + round(LAST_WORDS_S * 1000.0) - 1)
+        assert workers.ended() == []
+        clock.set_ms(T0 + round(LAST_WORDS_S * 1000.0) + 1)
+        ((_, lost),) = workers.ended()
+    assert (lost.cause, lost.reason.rpartition(") ")[2]) == ("lost_worker", "is gone")
 
 
 async def test_memory_and_exceptions_are_told_apart_and_an_idle_death_costs_no_task(workers: LocalWorkers) -> None:
