@@ -9,18 +9,23 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.calibration.job import CalibrationJob, Step
 from core.calibration.worker_process import Result, Tell
 from core.calibration.workers import LocalWorkers
 from core.messages import CalibrationReport
-from tests.core.calibration.jobs import job, work
+from tests.core.calibration.jobs import PLAIN, job, work
 from tests.faults.order_rig import SYMBOL, order_rig
 
 pytestmark = [
     pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(sys.platform != "linux", reason="limits and signals of Linux"),
 ]
+
+URGENT = replace(PLAIN, nice=5)
+"""Less polite than usual: beside other tests on every core, workers of the usual kind would hardly get to start."""
+START_S = 120.0
 
 
 def labour(task: CalibrationJob, tell: Tell) -> CalibrationReport:
@@ -43,8 +48,8 @@ async def test_f37_workers_at_full_load_killed_and_out_of_memory_leave_the_order
 
         try:
             for number, name in enumerate(("BURN-A", "BURN-B", "DIE", "EAT")):
-                workers.start(job(name, number + 1, number))
-            await rig.until(look, "two workers at full load, one dead, one out of memory")
+                workers.start(job(name, number + 1, number, URGENT))
+            await rig.until(look, "two workers at full load, one dead, one out of memory", START_S)
             record = await rig.entered(resting=True)
             await rig.until(lambda: rig.record(record.client_id).state == "WORKING", "the order in the book")
             rig.faults.partial_fill(record.client_id, "0.2")
