@@ -18,11 +18,17 @@ def held_or_entered(view: RiskView) -> list[str]:
     return [one.symbol for one in positions(view)] + [one.symbol for one in pending(view) if one.entry]
 
 
+def of_a_kind(view: RiskView) -> tuple[tuple[str, ...], int]:
+    """The order's symbol with its same bets, and how many are held or entered of them. Raises `Missing`."""
+    alike = (view.symbol, *companions(view))
+    return alike, sum(symbol in alike for symbol in held_or_entered(view))
+
+
 def max_positions(view: RiskView) -> Finding:
     """Positions and pending entries stay few, and one of a kind: another symbol that is the same bet counts as this one."""
-    limits, symbols = view.limits, held_or_entered(view)
-    alike = (view.symbol, *companions(view))
-    after, same = len(symbols) + 1, sum(symbol in alike for symbol in symbols) + 1
+    limits = view.limits
+    alike, known = of_a_kind(view)
+    after, same = len(held_or_entered(view)) + 1, known + 1
     facts = {"positions": after, "limit": limits.max_positions, "same": same, "same_limit": limits.max_per_symbol}
     if after > limits.max_positions:
         return objects(f"would be {after}, limit {limits.max_positions}: close one first", **facts)

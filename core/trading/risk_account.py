@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -50,7 +51,7 @@ class RiskAccount:
         """What a unit of each entry loses at its stop, by client id."""
         self._live = live
         self._market = market
-        self._perpetual = category == "linear"
+        self.perpetual = category == "linear"
         self._balances: dict[str, VenueBalance] | None = None
         self._positions: dict[str, VenuePosition] = {}
 
@@ -94,7 +95,7 @@ class RiskAccount:
         if self._balances is None or not self.asset:
             return None
         money = sum((one.free + one.locked for asset, one in self._balances.items() if self.counts(asset)), ZERO)
-        if not self._perpetual:
+        if not self.perpetual:
             return money + sum((one.quantity * one.price for one in held), ZERO)
         for position in self._positions.values():
             if position.size == ZERO:
@@ -121,6 +122,15 @@ class RiskAccount:
         """As set at the venue; None: not known."""
         position = self._positions.get(symbol)
         return position.leverage if position is not None and position.leverage > ZERO else None
+
+    def margin(
+        self, symbol: str
+    ) -> tuple[Decimal | None, Literal["isolated", "cross"] | None, Literal["one-way", "hedge"] | None]:
+        """Leverage, margin mode and position mode as set at the venue; None: not known."""
+        position = self._positions.get(symbol)
+        if position is None:
+            return None, None, None
+        return self.leverage(symbol), position.margin_mode, position.position_mode
 
     # --- our records -------------------------------------------------------------------------------------------------
 
@@ -150,7 +160,7 @@ class RiskAccount:
             known = known and one is not None
             if one is not None:
                 pending.append(one)
-            if not record.exists and (spec.side == "BUY" or self._perpetual) and record.intent.purpose == "ENTRY":
+            if not record.exists and (spec.side == "BUY" or self.perpetual) and record.intent.purpose == "ENTRY":
                 cost = self._cost(one) if one is not None else None
                 unseen = unseen + cost if unseen is not None and cost is not None else None
         return Waiting(tuple(pending) if known else None, tuple(locks), unseen, orders, stops)
@@ -159,7 +169,7 @@ class RiskAccount:
         self, symbol: str, rule: Instrument | None, held: tuple[Held, ...] | None, waiting: Waiting | None
     ) -> AccountView:
         """Of an order of this symbol."""
-        position = self._positions.get(symbol)
+        leverage, margin_mode, position_mode = self.margin(symbol)
         pending = waiting.pending if waiting is not None else None
         symbols = {symbol, *(one.symbol for one in held or ()), *(one.symbol for one in pending or ())}
         counted = rule is not None and self.counts(rule.settle or rule.quote)
@@ -171,9 +181,9 @@ class RiskAccount:
             pending=pending,
             open_orders=waiting.orders.get(symbol, 0) if waiting is not None else None,
             open_stops=waiting.stops.get(symbol, 0) if waiting is not None else None,
-            leverage=self.leverage(symbol),
-            margin_mode=position.margin_mode if position is not None else None,
-            position_mode=position.position_mode if position is not None else None,
+            leverage=leverage,
+            margin_mode=margin_mode,
+            position_mode=position_mode,
             correlations=self._market.correlations(symbols),
         )
 
@@ -197,7 +207,7 @@ class RiskAccount:
             price=price or ZERO,
             entry=entry,
             risk=risk * quantity if entry and risk is not None else ZERO,
-            venue_reduces=spec.reduce_only and self._perpetual,
+            venue_reduces=spec.reduce_only and self.perpetual,
             list_id=spec.list_id,
         )
 
@@ -215,7 +225,7 @@ class RiskAccount:
 
     def _cost(self, one: Pending) -> Decimal | None:
         worth = one.quantity * one.price
-        if not self._perpetual:
+        if not self.perpetual:
             return worth
         leverage = self.leverage(one.symbol)
         return worth / leverage if leverage is not None else None

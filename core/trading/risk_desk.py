@@ -44,7 +44,7 @@ from core.trading.risk_account import RiskAccount
 from core.trading.risk_book import RiskBook
 from core.trading.risk_market import RiskMarket
 from core.trading.risk_sizing import RiskSizing
-from core.trading.risk_view import RiskPicture, Stream, Writes
+from core.trading.risk_view import Present, RiskPicture, Stream, Writes
 from core.venue import Instrument
 
 TICK_S = 1.0
@@ -218,6 +218,10 @@ class RiskDesk:
     def view(self, draft: OrderDraft, authorisation: AuthorisationView) -> RiskView:
         """See `Gatekeeper`."""
         return self._picture.view(draft, authorisation)
+
+    def present(self) -> Present:
+        """The account as it stands, for the same gates without an order."""
+        return self._picture.present()
 
     # --- for planning and showing ------------------------------------------------------------------------------------
 

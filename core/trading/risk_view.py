@@ -7,16 +7,28 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.clock import Clock
-from core.messages import PositionStatus
+from core.messages import PositionStatus, Side
 from core.risk import drawdown
 from core.risk.gates_sending import intent_key
 from core.risk.limits import exact
-from core.risk.view import AuthorisationView, BudgetView, Held, LossView, RecentIntent, RiskView, SessionView
+from core.risk.view import (
+    AuthorisationView,
+    BudgetView,
+    Held,
+    LossView,
+    PlanView,
+    RecentIntent,
+    RiskView,
+    SessionView,
+)
 from core.trading.broker import Spent
 from core.trading.draft import OrderDraft
 from core.trading.journal_records import Entry
-from core.trading.order import ZERO
+from core.trading.order import ZERO, OrderSpec
 from core.trading.order_record import OrderRecord
 from core.trading.risk_account import RiskAccount, Waiting
 from core.trading.risk_book import RiskBook
@@ -25,7 +37,22 @@ from core.trading.risk_state import Sent
 from core.venue import Instrument
 
 MINUTE_MS = 60_000
+ONE = Decimal(1)
+NO_ORDER = OrderSpec(client_id="", symbol="", side="BUY", type="LIMIT", quantity=ZERO, price=ONE)
+"""An entry of nothing: what a gate says of it is said of the account as it stands."""
 Stream = Literal["SYNCED", "GAP", "DOWN"]
+
+
+class Present(Struct, frozen=True, kw_only=True):
+    """The account as it stands, for the same gates: `view` is of an entry of nothing and of no symbol.
+
+    `of` is the same of each symbol that is held or about to be entered, on the side it is. `armed_s`: see `RiskPicture`.
+    """
+
+    view: RiskView
+    of: tuple[RiskView, ...]
+    armed_s: float
+    perpetual: bool
 
 
 class Writes(Protocol):
@@ -69,8 +96,6 @@ class RiskPicture:
         """See `core.trading.draft.Gatekeeper`."""
         now_ms, symbol, limits = self._clock.now_ms(), draft.spec.symbol, self._book.limits
         rule, held, waiting = self.rules(symbol), self.positions(), self.waiting()
-        offset, offset_age = self._market.clock_offset()
-        read = self.rules_read_ms
         return RiskView(
             now_ms=now_ms,
             act=draft.act,
@@ -79,17 +104,8 @@ class RiskPicture:
             order=draft.spec,
             replaces=draft.replaces,
             instrument=rule,
-            rules_age_s=(now_ms - read) / 1000 if read is not None else None,
-            session=SessionView(
-                mode="paper" if self._paper else "live",
-                armed=self._paper or self.armed_s > 0,
-                rearm_needed=self._book.rearm_needed,
-                state=self._book.state.standing.state,
-                journal_trouble=str(self._journal.trouble) if self._journal.trouble is not None else "",
-                clock_offset_ms=offset,
-                clock_age_s=offset_age,
-                private_stream=self.stream,
-            ),
+            rules_age_s=self._rules_age_s(now_ms),
+            session=self._session(),
             quote=self._market.quote(symbol, rule),
             conditions=self._market.conditions(symbol, rule),
             account=self._account.view(symbol, rule, held, waiting),
@@ -99,12 +115,69 @@ class RiskPicture:
             authorisation=authorisation,
         )
 
+    def present(self) -> Present:
+        """The account without an order. What is not known is None in it, as in `view`."""
+        now_ms, held, waiting = self._clock.now_ms(), self.positions(), self.waiting()
+        account = self._account.view("", None, held, waiting)
+        view = RiskView(
+            now_ms=now_ms,
+            act="ENTRY",
+            symbol="",
+            limits=self._book.limits,
+            order=NO_ORDER,
+            rules_age_s=self._rules_age_s(now_ms),
+            session=self._session(),
+            account=replace(account, equity=self._account.equity(held) if held is not None else None),
+            loss=self._loss(held, waiting),
+            budget=self._budget(now_ms),
+            plan=PlanView(loss_per_unit=ONE),
+        )
+        sides = {one.symbol: one.side for one in account.pending or () if one.entry}
+        sides |= {one.symbol: "BUY" if one.quantity > ZERO else "SELL" for one in held or () if one.quantity != ZERO}
+        of = tuple(self._present_of(view, symbol, side) for symbol, side in sorted(sides.items()))
+        return Present(view=view, of=of, armed_s=self.armed_s, perpetual=self._account.perpetual)
+
+    def _present_of(self, view: RiskView, symbol: str, side: Side) -> RiskView:
+        rule = self.rules(symbol)
+        leverage, margin_mode, position_mode = self._account.margin(symbol)
+        counted = rule is not None and self._account.counts(rule.settle or rule.quote)
+        return replace(
+            view,
+            symbol=symbol,
+            order=replace(NO_ORDER, symbol=symbol, side=side),
+            instrument=rule,
+            quote=self._market.quote(symbol, rule),
+            account=replace(
+                view.account,
+                equity=view.account.equity if counted else None,
+                leverage=leverage,
+                margin_mode=margin_mode,
+                position_mode=position_mode,
+            ),
+        )
+
     @property
     def armed_s(self) -> float:
         """Seconds for which real orders may still be sent; 0: not armed. Setting this machine's clock changes nothing."""
         return max(0.0, self.armed_until - self._clock.monotonic())
 
     # --- parts ----------------------------------------------------------------------------------------------------
+
+    def _rules_age_s(self, now_ms: int) -> float | None:
+        return (now_ms - self.rules_read_ms) / 1000 if self.rules_read_ms is not None else None
+
+    def _session(self) -> SessionView:
+        offset, offset_age = self._market.clock_offset()
+        return SessionView(
+            mode="paper" if self._paper else "live",
+            armed=self._paper or self.armed_s > 0,
+            rearm_needed=self._book.rearm_needed,
+            state=self._book.state.standing.state,
+            journal_trouble=str(self._journal.trouble) if self._journal.trouble is not None else "",
+            clock_offset_ms=offset,
+            clock_age_s=offset_age,
+            private_stream=self.stream,
+        )
 
     def positions(self) -> tuple[Held, ...] | None:
         return self.held() if self.held is not None else None
