@@ -64,6 +64,21 @@ class Halting:
 
     async def cancel_entries(self, report: HaltReport) -> HaltReport:
         """Cancel every entry that may fill and see each one end; publishes and returns the finished report."""
+        cancelled, failed = await self.end_entries()
+        done = replace(
+            report,
+            cancelled=cancelled,
+            waiting=(),
+            failed=tuple(failed.items()),
+            stops_kept=self._stops(),
+            done=True,
+            at_ms=self._clock.now_ms(),
+        )
+        self._bus.publish(done)
+        return done
+
+    async def end_entries(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Cancel every entry that may fill: those proven to have ended, and why each other one is not."""
         failed: dict[str, str] = {}
         asked: set[str] = set()
         mine = {record.client_id: record for record in self._entries()}
@@ -85,18 +100,7 @@ class Halting:
                     else f"still {state} after {SETTLE_S:g} s"
                 )
                 failed[client_id] = why
-        cancelled = tuple(name for name in mine if name not in failed and self._ended(name))
-        done = replace(
-            report,
-            cancelled=cancelled,
-            waiting=(),
-            failed=tuple(failed.items()),
-            stops_kept=self._stops(),
-            done=True,
-            at_ms=self._clock.now_ms(),
-        )
-        self._bus.publish(done)
-        return done
+        return tuple(name for name in mine if name not in failed and self._ended(name)), failed
 
     async def _cancel(self, record: OrderRecord, failed: dict[str, str]) -> None:
         answer = await self._manager.cancel(record.client_id)
