@@ -103,16 +103,16 @@ def why_not_closed(trade: Trade, quantity: Decimal, terms: Terms) -> str:
     """Why so much cannot be closed; empty: it can. 0 is all."""
     symbol, rules = trade.plan.symbol, terms.rules
     if quantity < ZERO or quantity > trade.size:
-        return f"{quantity:f} of {symbol} cannot be closed: {trade.size:f} is held"
+        return f"{quantity.normalize():f} of {symbol} cannot be closed: {trade.size.normalize():f} is held"
     wanted = quantity or trade.size
     if not sellable(wanted, trade.worth, rules):
         return (
-            f"{wanted:f} {symbol} is too little to sell (at least {max(rules.min_qty, rules.lot_size):f}, "
-            f"worth {rules.min_notional:f}); close more of it"
+            f"{wanted.normalize():f} {symbol} is too little to sell (at least "
+            f"{max(rules.min_qty, rules.lot_size).normalize():f}, worth {rules.min_notional.normalize():f}); close more of it"
         )
     left = trade.size - wanted
     if left >= rules.lot_size and not sellable(left, trade.stop or trade.worth, rules):
-        return f"{left:f} {symbol} would be left, too little to be protected or sold; close all of it"
+        return f"{left.normalize():f} {symbol} would be left, too little to be protected or sold; close all of it"
     return ""
 
 
