@@ -41,6 +41,7 @@ from tui.compose import (
 )
 from tui.keys_command import add_keys
 from tui.sandbox_command import add_sandbox
+from tui.trades_command import add_trades
 
 MAX_SWING = 200
 """Upper bound of `[detectors] swing_length`."""
@@ -116,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_keys(commands, common)
     add_canary(commands, common)
+    add_trades(commands, common)
 
     doctor = commands.add_parser("doctor", parents=[common], help="check this machine, terminal and the venues")
     doctor.set_defaults(act=act_doctor)
