@@ -39,6 +39,7 @@ from core.trading.opening import Opening, Proposal
 from core.trading.order import OrderReport
 from core.trading.order_record import OrderRecord
 from core.trading.paper import PaperBroker
+from core.trading.plan import TradePlan
 from core.trading.position_book import PositionBook
 from core.trading.reconciler import Reconciler
 from core.trading.risk_desk import RiskDesk
@@ -120,6 +121,8 @@ class TradingDesk:
         self.opening = Opening(
             bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders
         )
+        self.plans = {one.record.trade_id: one.record for one in self.journal.entries if isinstance(one.record, TradePlan)}
+        """What every entry was meant to be, by its client id."""
         self.ceremony = Ceremony(bus, clock, live, self)
         self.inbox = InboxKeeper(
             bus, clock, live, self.journal, self.venue, self.category, broker.mode, self.ceremony.send_now
@@ -269,6 +272,7 @@ class TradingDesk:
             self.trades.begin(proposal.plan)
         except (TradeExists, JournalError) as error:
             return Submission(sent=False, code="NO_PLAN", words=str(error))
+        self.plans[proposal.plan.trade_id] = proposal.plan
         submission = await self.manager.submit(proposal.draft, authorisation)
         if not submission.sent:
             self.trades.dropped(proposal.plan.trade_id)
@@ -295,7 +299,7 @@ class TradingDesk:
             lot = max(rules.lot_size, rules.market_lot_size)
             wanted, quantity = quantity, floor_step(quantity, lot)
             if not quantity:  # which would mean all of it
-                return f"{wanted:f} {symbol} is less than the venue's lot of {lot:f}: close more of it"
+                return f"{wanted:f} {symbol} is less than the venue's lot of {lot.normalize():f}: close more of it"
         return await self.trades.close_position(symbol, quantity, "OPERATOR")
 
     async def cancel_entries(self) -> None:
