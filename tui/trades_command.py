@@ -176,7 +176,7 @@ def read_account(account: Account, venue: str, since_ms: int) -> Account:
 def csv_text(accounts: Iterable[Account]) -> str:
     """Header and one line a trade. Numbers are plain; text that a spreadsheet would calculate gets an apostrophe in front."""
     lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
+    writer = csv.writer(lines)  # RFC 4180: lines end with CR LF, cells that hold either are quoted
     writer.writerow(CSV_COLUMNS)
     for account in accounts:
         for one in account.trades:

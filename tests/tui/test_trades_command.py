@@ -75,7 +75,7 @@ async def test_a_running_account_is_told_as_table_csv_and_json_and_nothing_is_to
         assert tuple(rows[0]) == CSV_COLUMNS
         assert [D(row["result"]) for row in rows] == [one.result for one in told]
         code, out, _ = trades("--csv", "-", "--account", "paper-bin")
-        assert (code, out) == (0, file.read_text())
+        assert (code, out) == (0, file.read_bytes().decode())
 
         assert "no trade was closed in the last 3 days" in trades("--days", "3")[1]
         assert "2 trades" in trades("--days", "36500")[1]
