@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from core.messages import Purpose
+from core.messages import Answer, Purpose
 from core.trading.evidence import Evidence
 from core.trading.order import ZERO
 from core.trading.order_record import Intent
@@ -71,6 +71,15 @@ class Note(Struct, frozen=True, kw_only=True, tag="note"):
     client_id: str = ""
 
 
+class InboxAnswered(Struct, frozen=True, kw_only=True, tag="inbox_answered"):
+    """The operator's word about an item of the inbox. `until_ms`: snoozed so long, 0 for the other answers."""
+
+    at_ms: int
+    item_id: str
+    answer: Answer
+    until_ms: int = 0
+
+
 Record = (
     Intent
     | Authorised
@@ -79,6 +88,7 @@ Record = (
     | KeyPressed
     | GateVerdict
     | Note
+    | InboxAnswered
     | TradePlan
     | StopMoved
     | TradeEnded

@@ -15,6 +15,7 @@ from core.trading.journal_records import (
     Authorised,
     Entry,
     GateVerdict,
+    InboxAnswered,
     KeyPressed,
     Note,
     Record,
@@ -34,6 +35,7 @@ OTHERS: tuple[Record, ...] = (
     KeyPressed(at_ms=T0, action="halt", screen="orders"),
     GateVerdict(at_ms=T0, client_id=CLIENT, gate="collar", code="PRICE_COLLAR_EXCEEDED", facts={"mid": "100"}),
     Note(at_ms=T0, code="START", text="started"),
+    InboxAnswered(at_ms=T0, item_id="f:tt-1-a", answer="SNOOZED", until_ms=T0 + 600_000),
 )
 
 
