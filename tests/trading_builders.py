@@ -14,9 +14,14 @@ from core.messages import (
     GateAnswer,
     GateReport,
     HaltReport,
+    Inbox,
+    InboxItem,
     OrderAlarm,
     OrderStatus,
     PositionStatus,
+    RecordSummary,
+    SessionCheck,
+    SessionStatus,
     StopTruth,
     TicketStatus,
     TradeClosed,
@@ -143,6 +148,25 @@ def closed(symbol: str = "SOLUSDT", **changes: object) -> TradeClosed:
     return made
 
 
+def item(item_id: str = "p:SOLUSDT:1", **changes: object) -> InboxItem:
+    """A proposal that waits; another kind with `kind=`."""
+    proposal: dict[str, object] = {
+        "symbol": "SOLUSDT", "text": "P(BUY) .78 reaches .75; 5 factors confirm it", "side": "BUY", "rank": 1,
+        "confidence": 0.78, "ratio": 2.1, "entry": (Decimal("151.70"), Decimal("152.34")), "stop": Decimal("151.04"),
+        "targets": (Decimal("155.25"), Decimal("156.70")), "expires_ms": NOW_MS + 13 * MINUTE,
+    }  # fmt: skip
+    kind = changes.get("kind", "PROPOSAL")
+    fields: dict[str, object] = {
+        "item_id": item_id, "kind": kind, "state": "WAITING", "symbol": "", "text": "", "created_ms": NOW_MS - 2 * MINUTE,
+    }  # fmt: skip
+    return InboxItem(**(fields | (proposal if kind == "PROPOSAL" else {}) | changes))  # type: ignore[arg-type]
+
+
+def inbox(*items: InboxItem, **changes: object) -> Inbox:
+    made: Inbox = _of_venue(Inbox, {"items": items, "at_ms": NOW_MS}, changes)
+    return made
+
+
 def evidence(*lines: tuple[int, str, str]) -> tuple[EvidenceLine, ...]:
     """(seconds ago, channel, text)."""
     return tuple(EvidenceLine(NOW_MS - ago * SECOND, channel, text) for ago, channel, text in lines)
@@ -180,4 +204,57 @@ def ticket(step: str = "REVIEW", symbol: str = "SOLUSDT", **changes: object) -> 
         "expires_ms": NOW_MS + 48 * SECOND, "at_ms": NOW_MS,
     }  # fmt: skip
     made: TicketStatus = _of_venue(TicketStatus, fields, changes)
+    return made
+
+
+LIVE_CHECKS = (
+    ("HOST", "host", "api.binance.us: the venue itself, real money"),
+    ("KEYS", "keys", "may trade, may not withdraw"),
+    ("CLOCK", "clock", "+12 ms, measured 4 s ago"),
+    ("STREAM", "stream", "private stream connected, everything compared since"),
+    ("JOURNAL", "journal", "written and on disk: ~/.local/share/tradetui/accounts/k-5f3a/spot/journal"),
+    ("ACCOUNT", "account", "k-5f3a compared with the venue, nothing differs, no order unknown"),
+    ("NAKED", "stops", "no position held"),
+    ("STATE", "state", "ACTIVE"),
+    ("LIMITS", "limits", "0.50% a trade, 3.0% a day, halt at 15.0%"),
+    ("TERMINAL", "terminal", "runs under tmux"),
+    ("MACHINE", "machine", "python 3.11.9, 12 libraries, data folder ~/.local/share/tradetui: 41,210 MB free"),
+    ("CPU", "processor", "load 0.6 on 2 cores, 70% free"),
+)
+"""Code, short name and words of what holds before real orders."""
+
+
+def checks(**failing: str) -> tuple[SessionCheck, ...]:
+    """Every condition of arming; those named by their code fail with these words."""
+    return tuple(
+        SessionCheck(code=code, label=label, holds=code not in failing, words=failing.get(code, words))
+        for code, label, words in LIVE_CHECKS
+    )
+
+
+def record(**changes: object) -> RecordSummary:
+    fields: dict[str, object] = {
+        "trades": 41, "wins": 22, "win_rate": 22 / 41, "expectancy": 0.12, "profit_factor": 1.31, "result": Decimal("318.42"),
+        "fees": Decimal("40.11"), "drawdown": Decimal("142.10"), "drawdown_r": 3.1, "since_ms": NOW_MS - 9 * 24 * 60 * MINUTE,
+    }  # fmt: skip
+    return RecordSummary(**(fields | changes))  # type: ignore[arg-type]
+
+
+def session(phase: str = "PAPER", **changes: object) -> SessionStatus:
+    """On paper, or in another phase on the venue's account."""
+    real = phase in ("DISARMED", "ARMED", "LEAVING")
+    fields: dict[str, object] = {
+        "phase": phase, "mode": "LIVE" if real else "PAPER", "account": "k-5f3a" if real else "paper",
+        "host": "api.binance.us", "host_kind": "LIVE DATA", "nonce": "n1" if real else "", "checks": checks() if real else (),
+        "paper": record(), "canary": real, "armed_until_ms": NOW_MS + 42 * MINUTE if phase == "ARMED" else 0,
+        "program_only": (
+            "The stop trails 3 ATR behind the best price, from 1 R on.",
+            "The stop goes to break-even after 1 target.",
+            "An entry not filled after 900 s is cancelled.",
+            "A position whose stop failed twice is closed at the market.",
+            "A stop that was met and has not filled after 5 s is followed by a market order.",
+        ),
+        "at_ms": NOW_MS,
+    }  # fmt: skip
+    made: SessionStatus = _of_venue(SessionStatus, fields, changes)
     return made

@@ -68,7 +68,7 @@ async def test_a_newer_analysis_takes_the_place_of_the_older_or_withdraws_it() -
         ("EXPIRED", "withdrawn: the newest analysis says AVOID: volatility is low")
     ]
     await rig.pass_time(0.2)
-    assert rig.items == ()
+    assert not rig.items
 
 
 async def test_it_runs_out_with_its_analysis_and_leaves_after_a_moment() -> None:
@@ -80,7 +80,7 @@ async def test_it_runs_out_with_its_analysis_and_leaves_after_a_moment() -> None
     await rig.pass_time(0.16)
     assert len(rig.items) == 1
     await rig.pass_time(0.01)
-    assert rig.items == ()
+    assert not rig.items
 
 
 async def test_a_symbol_with_a_position_or_a_working_entry_gives_none() -> None:
