@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 KEYS_S = 10.0
 """The venue may take so long to tell what the keys may do."""
 BUSY = 1.5
-"""Load of the last minute, in cores, above which orders would wait for the processor."""
+"""Load of the last minute, in cores, above which the machine is called busy."""
 NAMED_MOST = 3
 """So many orders or symbols are named; the rest is counted."""
 WHERE_ORDERS_GO: dict[HostKind, str] = {
@@ -264,11 +264,11 @@ def cores() -> int:
 
 
 def processor(load: float, available: int) -> Finding:
-    """What is free of it, by the load of the last minute."""
+    """What is free of it, by the load of the last minute. A busy machine is told of and refuses nothing: learning is work, too."""
     free = max(0.0, 1.0 - load / available)
     found = f"load {load:.1f} on {_counted(range(available), 'core')}, {free:.0%} free"
     if load > BUSY * available:
-        return False, f"{found}, limit {BUSY * available:.1f}: end other programs, or calibration (p on screen 4)"
+        return True, f"{found}: busy; end other programs, or pause calibration (P on screen 4)"
     return True, found
 
 

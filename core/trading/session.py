@@ -282,10 +282,15 @@ class TradingSession:
             self._phase = "PAPER"
             return
         until = self._clock.monotonic() + SETTLE_S
-        while not self.desk.reconciler.settled_ms and self._clock.monotonic() < until:
+        while not self._settled and self._clock.monotonic() < until:
             await self._clock.sleep(LOOK_S)
         self._phase = "DISARMED"
         await self._check()
+
+    @property
+    def _settled(self) -> bool:
+        """Everything was read and compared since the private stream stands."""
+        return bool(self.desk.reconciler.settled_ms) and self.desk.status.status().stream == "SYNCED"
 
     async def _check(self) -> None:
         if self._mode != "LIVE":

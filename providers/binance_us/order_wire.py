@@ -335,13 +335,17 @@ def balances_of(rows: list[BalanceRow]) -> dict[str, VenueBalance]:
 
 
 def snapshot_of(row: AccountRow, at_ms: int) -> AccountSnapshot:
-    """The account; rates that are not told are None."""
+    """The account; rates that are not told are None.
+
+    `canWithdraw` speaks of the account, whatever this key may do, and the venue does not serve Binance's endpoint for the rights
+    of a key (decred/dcrdex issue 2897): only an account that may not withdraw at all tells something of the key.
+    """
     rates = row.commissionRates or CommissionRates()
     return AccountSnapshot(
         at_ms=at_ms,
         balances=balances_of(row.balances),
         may_trade=row.canTrade,
-        may_withdraw=row.canWithdraw,
+        may_withdraw=False if row.canWithdraw is False else None,
         maker_fee=amount("commissionRates.maker", rates.maker, signed=True) if rates.maker else None,
         taker_fee=amount("commissionRates.taker", rates.taker, signed=True) if rates.taker else None,
     )
