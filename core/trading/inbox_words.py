@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from core.messages import HaltReport, OrderStatus, Severity, Side
 
 NAMED = 3
-PLACES = Decimal("0.00000001")
+FIGURES = Context(prec=8)
+"""An average price needs no more."""
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Filled:
     def text(self) -> str:
         """`sold 3.28 SOLUSDT at 150.88, stop: trade over, −1.03 R, −4.92 USDT`."""
         done = "bought" if self.side == "BUY" else "sold"
-        price = (self.value / self.quantity).quantize(PLACES) if self.quantity else Decimal(0)
+        price = FIGURES.divide(self.value, self.quantity) if self.quantity else Decimal(0)
         part = f", {plain(self.quantity)} of {plain(self.wanted)}" if self.quantity < self.wanted else ""
         what = f", {self.what}" if self.what else ""
         result = f": {self.result}" if self.result else ""
