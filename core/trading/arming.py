@@ -176,7 +176,7 @@ async def _journal(desk: TradingDesk, clock: Clock) -> Finding:
         await desk.journal.append(Note(at_ms=clock.now_ms(), code="CHECK", text="looked at before arming"))
     except JournalError as error:
         return False, f"cannot be written: {error}"
-    return True, f"written and on disk: {desk.journal.folder}"
+    return True, "a record was written and is on disk"
 
 
 def _account(desk: TradingDesk) -> Finding:
@@ -193,7 +193,7 @@ def _account(desk: TradingDesk) -> Finding:
     if differences:
         found.append(f"{_counted(differences, 'discrepancy', 'discrepancies')}: {_named(differences)}")
     if not found:
-        return True, f"{desk.broker.account} compared with the venue, nothing differs, no order unknown"
+        return True, f"{desk.broker.account} compared with the venue: nothing differs"
     remedies = ["R resolves an order"] * bool(unknown or odd) + ["a accepts the venue's side"] * bool(differences)
     return False, f"{'; '.join(found)}: on Orders (5) {', '.join(remedies)}"
 
