@@ -17,7 +17,10 @@ from core.messages import (
     OrderStatus,
     PositionStatus,
     Refused,
+    SessionPhase,
+    SessionStatus,
     Severity,
+    TicketStatus,
     TradeClosed,
 )
 
@@ -123,6 +126,38 @@ def refused(words: Words, m: Refused) -> Told:
     return Told("order", "warning", m.symbol, f"{m.command} {m.symbol} refused: {m.words}".replace("  ", " "), m.at_ms)
 
 
+PHASES: dict[SessionPhase, tuple[Severity, str]] = {
+    "PAPER": ("info", "on paper"),
+    "DISARMED": ("warning", "disarmed: no real entries"),
+    "ARMED": ("error", "ARMED: real entries are sent when they are confirmed"),
+    "LEAVING": ("warning", "disarmed: back on paper once nothing of ours is open"),
+}
+"""What a change of the session comes to. Real money is told as loudly as an error."""
+
+
+def session(words: Words, m: SessionStatus) -> Told | None:
+    """Armed, disarmed, another account."""
+    before = words.seen("session")
+    if m.phase not in PHASES or not words.changed((m.phase, m.account), "session") or before is None:
+        return None
+    severity, what = PHASES[m.phase]
+    where = "the venue itself" if m.host_kind == "LIVE DATA" else f"{m.host_kind.lower()} exchange"
+    at = f", {m.host} ({where})" if m.mode == "LIVE" else ""
+    return Told("order", severity, "", f"{what}; account {m.account}{at}", m.at_ms)
+
+
+def ticket(words: Words, m: TicketStatus) -> Told | None:
+    """What became of a ticket; its steps are the operator's own."""
+    if m.step not in ("SENT", "EXPIRED", "REFUSED") or not words.changed((m.step, m.nonce), "ticket", m.ticket_id):
+        return None
+    at = f" at {plain(m.entry)}" if m.entry else " at market"
+    what = f"ticket {m.side} {plain(m.quantity)} {m.symbol}{at}"
+    if m.step == "SENT":
+        return Told("order", "info", m.symbol, f"{what} confirmed and sent as {m.client_id}", m.at_ms)
+    end = f"expired, nothing sent: {'; '.join(m.changes)}" if m.step == "EXPIRED" else f"refused: {m.words}"
+    return Told("order", "warning", m.symbol, f"{what} {end}", m.at_ms)
+
+
 def plain(value: Decimal) -> str:
     """Without exponent and without trailing zeros."""
     return price(float(value)) if abs(value) >= 1 else f"{value.normalize():f}"
@@ -148,5 +183,7 @@ ORDER_WORDS: dict[type[Message], Callable[[Words, Any], Told | None]] = {
     HaltReport: halt,
     AccountStatus: account,
     Refused: refused,
+    SessionStatus: session,
+    TicketStatus: ticket,
 }
 """Every class of message about orders that can be an event, with its words."""

@@ -20,7 +20,9 @@ from core.messages import (
     OrderStatus,
     PositionStatus,
     Refused,
+    SessionStatus,
     StopTruth,
+    TicketStatus,
     TradeClosed,
 )
 
@@ -135,3 +137,48 @@ def test_every_kind_of_the_order_group_can_be_told() -> None:
     }  # fmt: skip
     assert kinds == {"order", "stop", "halt", "discrepancy"}
     assert kinds < set(get_args(EventKind))
+
+
+def test_real_money_is_told_loudly_and_only_what_changes() -> None:
+    paper = SessionStatus(
+        **VENUE, phase="PAPER", mode="PAPER", account="paper", host="h", host_kind="LIVE DATA", at_ms=NOW_MS
+    )
+    real = change(paper, mode="LIVE", account="a", host="api.binance.us", phase="ARMED")
+    found = told(
+        paper,
+        change(paper, phase="CONNECTING"),
+        change(real, phase="DISARMED"),
+        real,
+        change(real, at_ms=NOW_MS + 1, words="x"),
+        change(real, phase="LEAVING", host_kind="SANDBOX"),
+        paper,
+    )
+    assert [(one.severity, one.text) for one in found] == [
+        ("warning", "disarmed: no real entries; account a, api.binance.us (the venue itself)"),
+        ("error", "ARMED: real entries are sent when they are confirmed; account a, api.binance.us (the venue itself)"),
+        (
+            "warning",
+            "disarmed: back on paper once nothing of ours is open; account a, api.binance.us (sandbox exchange)",
+        ),
+        ("info", "on paper; account paper"),
+    ]
+
+
+def test_what_became_of_a_ticket() -> None:
+    ticket = TicketStatus(
+        **PLACE, ticket_id="t1", kind="TRADE", step="REVIEW", nonce="n1", mode="LIVE", account="a", host="h", host_kind="SANDBOX",
+        by="PROPOSAL", side="BUY", order_type="LIMIT", quantity=Decimal("3.28"), entry=Decimal("152.35"), stop=Decimal("150.9"),
+        targets=(), ratio=2.3, probability=0.6, proposed_price=152.3, reviewed_price=152.3, why=(), contrary=(), thresholds="",
+        gates=(), allowed=True, consequences=None, opened_ms=NOW_MS, expires_ms=NOW_MS, at_ms=NOW_MS,
+    )  # fmt: skip
+    assert texts(
+        ticket,
+        change(ticket, step="EXPIRED", nonce="n2", changes=("the time is up", "balance 9 -> 8")),
+        change(ticket, step="EXPIRED", nonce="n2", changes=("the time is up", "balance 9 -> 8"), at_ms=NOW_MS + 1),
+        change(ticket, step="REFUSED", nonce="n3", words="COLLAR"),
+        change(ticket, step="SENT", nonce="n4", client_id="tt1a", entry=Decimal(0)),
+    ) == [
+        "ticket BUY 3.28 SOLUSDT at 152.35 expired, nothing sent: the time is up; balance 9 -> 8",
+        "ticket BUY 3.28 SOLUSDT at 152.35 refused: COLLAR",
+        "ticket BUY 3.28 SOLUSDT at market confirmed and sent as tt1a",
+    ]
