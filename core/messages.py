@@ -1224,7 +1224,8 @@ class AccountStatus(VenueMessage, frozen=True, kw_only=True):
     """The account in one line, published at every change and every second while something is open.
 
     `stream`: of the private stream. `causes`: what stands between the state and ACTIVE. `clock_ms` NaN: not measured.
-    Money in `asset`; NaN: not known yet. `balances`: asset, free, locked. `unknown`, `naked`: how many orders, positions.
+    Money in `asset`, `drawdown` in percent; NaN: not known yet. `balances`: asset, free, locked. `unknown`, `naked`: how
+    many orders, positions.
     """
 
     mode: Literal["PAPER", "LIVE"]

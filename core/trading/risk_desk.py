@@ -281,7 +281,7 @@ class RiskDesk:
             "free": float(free) if free is not None else math.nan,
             "day_loss": lost,
             "day_limit": limit,
-            "drawdown": float(share) if share is not None else math.nan,
+            "drawdown": float(share) * 100 if share is not None else math.nan,
             "balances": self.account.balances,
         }
 
