@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.messages import EngineStatus, LinkStatus, LoopLag, ProviderStats, RestBan, SignalStats, Universe
 from core.settings import Settings
+from tests import trading_builders as trade
 from tests.tui.desk_builder import NOW_MS, desk
 from tui.desk import Desk
 from tui.widgets.status_bar import Part, lay_out, status_parts, trouble
@@ -135,6 +136,50 @@ def test_live_money_looks_unlike_paper() -> None:
     found.store.on_engine(msgspec.structs.replace(ENGINE, mode="LIVE", host_kind="LIVE DATA", host="api.binance.us"))
     assert look(found, "LIVE") == "live"
     assert "api.binance.us" in line(found, 160)
+
+
+def going_live(found: Desk, phase: str, **changes: object) -> str:
+    """The line once the session has said so."""
+    usual: dict[str, object] = {"mode": "PAPER" if phase in ("PAPER", "CONNECTING") else "LIVE"}
+    if phase == "ARMED":
+        usual["armed_until_ms"] = NOW_MS + 42 * 60_000
+    found.store.trading.on_session(trade.session(phase, **(usual | changes)))
+    return line(found, 80)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "ground"),
+    [
+        ("SANDBOX", "SANDBOX ORDERS  binance_us  ARMED 42 m", "accent"),
+        ("TESTNET", "TESTNET ORDERS  binance_us  ARMED 42 m", "accent"),
+        ("LIVE DATA", "LIVE  binance_us  api.binance.us  ARMED 42 m", "live"),
+    ],
+)
+def test_where_orders_of_the_real_account_go_is_said_first_and_only_real_money_has_its_ground(
+    kind: str, shown: str, ground: str
+) -> None:
+    found = running()
+    found.store.on_engine(msgspec.structs.replace(ENGINE, host_kind=kind, host="h"))
+    assert shown in going_live(found, "ARMED", host_kind=kind)
+    assert line(found, 160).startswith(f" tradetui  {shown}  ")
+    assert {look(found, "ARMED"), look(found, shown.partition("  ")[0])} == {ground}
+
+
+def test_the_badge_follows_the_session_and_orders_may_go_elsewhere_than_prices_come_from() -> None:
+    found = running()
+    found.store.on_engine(msgspec.structs.replace(ENGINE, host_kind="LIVE DATA", host="api.bybit.com", venue="bybit"))
+    assert "LIVE DATA  bybit" in going_live(found, "PAPER")
+    assert "PAPER" in line(found, 80)
+    assert "CONNECTING" in going_live(found, "CONNECTING")
+    shown = going_live(found, "DISARMED", host_kind="TESTNET", host="api-testnet.bybit.com")
+    assert "LIVE DATA  TESTNET ORDERS  bybit  DISARMED" in shown
+    assert "LIVE DATA  LIVE" not in going_live(found, "DISARMED")
+    assert "LIVE  bybit  api.binance.us  LEAVING" in going_live(found, "LEAVING")
+    assert "ARMED 90 s" in going_live(found, "ARMED", armed_until_ms=NOW_MS + 89_500)
+    assert "DISARMED" in line(found, 80, NOW_MS + 90_000)
+    found.store.trading.session = None
+    found.store.trading.on_account(trade.account(mode="LIVE", host_kind="LIVE DATA", host="api.bybit.com"))
+    assert "LIVE  bybit  api.bybit.com  DISARMED" in line(found, 80)
 
 
 def test_old_statistics_are_not_shown_as_new() -> None:

@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from core.messages import LinkStatus
+from core.messages import AccountStatus, EngineStatus, HostKind, LinkStatus, SessionPhase, SessionStatus
 from tui.desk import Desk
 from tui.format import LOOKS, clock_text, count
 from tui.glyphs import plain_text
@@ -27,6 +27,10 @@ LINK_WORDS = {
     "stopped": "stopped",
     "rotating": "rotating",
 }
+ORDERS_GO: dict[HostKind, str] = {
+    "SANDBOX": "SANDBOX ORDERS", "TESTNET": "TESTNET ORDERS", "LIVE DATA": "LIVE", "RECORDED": "RECORDED ORDERS",
+}  # fmt: skip
+"""The real account in a word, by kind of its host. Only LIVE is real money."""
 LAG_WARN_MS = 100.0
 LATENCY_WARN_MS = 2000.0
 STALE_STATS_MS = 5000
@@ -91,16 +95,23 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
     if engine is None:
         parts.append(Part(desk.waiting, "dim", 95))
     else:
+        money = _money(store, engine, now_ms)
         known = bool(engine.host) or engine.phase != "failed"
-        look = "live" if engine.host_kind == "LIVE DATA" and engine.mode == "LIVE" else "accent"
-        parts.append(Part(engine.host_kind if known else "NOT CONNECTED", look if known else "danger", 95))
+        if not known:
+            parts.append(Part("NOT CONNECTED", "danger", 95))
+        elif not money.real:
+            parts.append(Part(engine.host_kind, "accent", 95))
+        elif money.kind == engine.host_kind:
+            parts.append(Part(ORDERS_GO[money.kind], money.look, 101))
+        else:  # prices of one place, orders to another
+            parts += [Part(engine.host_kind, "accent", 95), Part(ORDERS_GO[money.kind], money.look, 101)]
         category = f" {engine.category}" if engine.category != "spot" else ""
         parts.append(Part(f"{engine.venue}{category}", "text", 80))
-        if engine.host and engine.host_kind == "LIVE DATA":
+        if money.real and money.kind == "LIVE DATA":
+            parts.append(Part(money.host, "text", 86))
+        elif engine.host and engine.host_kind == "LIVE DATA":
             parts.append(Part(engine.host, "dim", 12))
-        account = store.trading.account
-        mode = account.mode if account is not None else engine.mode
-        parts.append(Part(mode, "live" if mode == "LIVE" else "paper", 100))
+        parts.append(Part(money.words, money.look if money.phase == "ARMED" else PHASE_LOOKS[money.phase], 100))
         parts += _trading(store)
     if LOOKS.private:
         parts.append(Part("PRIVATE", "accent", 85))
@@ -119,6 +130,47 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
     elif engine is not None and engine.phase != "running":
         parts.append(Part(engine.text or engine.phase, "dim", 60, right=True))
     return parts + _figures(desk, now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Whose money orders spend: on the real account (`real`) where they go, and whether entries may be sent."""
+
+    real: bool
+    kind: HostKind
+    host: str
+    phase: SessionPhase
+    words: str
+
+    @property
+    def look(self) -> str:
+        """Real money has a ground of its own; nothing else has."""
+        return "live" if self.kind == "LIVE DATA" else "accent"
+
+
+PHASE_LOOKS: dict[SessionPhase, str] = {
+    "PAPER": "paper", "CONNECTING": "warn", "DISARMED": "bright", "ARMED": "live", "LEAVING": "warn",
+}  # fmt: skip
+
+
+def _money(store: ViewStore, engine: EngineStatus, now_ms: int) -> Money:
+    """By the session; before it speaks, or while it changes accounts, by the account. In doubt it is the real one."""
+    session, account = store.trading.session, store.trading.account
+    told: list[SessionStatus | AccountStatus] = [one for one in (session, account) if one is not None]
+    spoke = next((one for one in told if one.mode == "LIVE"), told[0] if told else engine)
+    until_ms = spoke.armed_until_ms if not isinstance(spoke, EngineStatus) else 0
+    real = spoke.mode == "LIVE"
+    phase: SessionPhase = "PAPER" if not real else "ARMED" if until_ms > now_ms else "DISARMED"
+    if session is not None and (session.phase == "CONNECTING" or (real and session.phase == "LEAVING")):
+        phase = session.phase
+    words = f"ARMED {_left(until_ms - now_ms)}" if phase == "ARMED" else phase
+    return Money(real, spoke.host_kind, spoke.host, phase, words)
+
+
+def _left(left_ms: int) -> str:
+    """`42 m`, and in the last two minutes `90 s`."""
+    seconds = max(0, -(-left_ms // 1000))
+    return f"{seconds // 60} m" if seconds >= 120 else f"{seconds} s"
 
 
 def _trading(store: ViewStore) -> list[Part]:
@@ -256,6 +308,9 @@ class StatusBar(Widget):
         engine = store.engine
         words = f"{engine.phase} {engine.mode} {engine.host_kind} {engine.text}" if engine is not None else ""
         words += " private" if LOOKS.private else ""
+        if engine is not None:
+            money = _money(store, engine, now_ms)
+            words += f"{money.real} {money.kind} {money.host} {money.phase}"
         words += " ".join(part.text for part in _trading(store))
         return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
 
