@@ -148,9 +148,9 @@ class ViewStore:
         return max(0, new.messages - old.messages) * 1000.0 / (new.at_ms - old.at_ms)
 
     def troubled_links(self) -> list[LinkStatus]:
-        """Connections that are neither up nor being rotated, worst first."""
+        """Connections that are neither up nor being rotated, worst first. One the program has ended itself gives no reason."""
         order = {"banned": 0, "down": 1, "connecting": 2, "stopped": 3}
-        bad = [link for link in self.links.values() if link.state in order]
+        bad = [link for link in self.links.values() if link.state in order and (link.state != "stopped" or link.reason)]
         return sorted(bad, key=lambda link: order[link.state])
 
     def venue_offset_ms(self) -> float:

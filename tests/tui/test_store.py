@@ -104,6 +104,13 @@ def test_troubled_links_come_worst_first_and_rotation_is_no_trouble():
     assert [link.link for link in store.troubled_links()] == ["c", "b"]
 
 
+def test_a_link_the_program_ended_is_no_trouble_one_that_ended_for_a_reason_is():
+    store = ViewStore()
+    store.on_link(make.link("account", "stopped", reason=""))
+    store.on_link(make.link("recording", "stopped", reason="the recording has ended"))
+    assert [link.link for link in store.troubled_links()] == ["recording"]
+
+
 def test_a_refused_edit_is_said_in_one_line():
     store = ViewStore()
     store.on_setting_rejected(
