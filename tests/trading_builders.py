@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.messages import (
     AccountStatus,
     Consequences,
@@ -16,16 +18,20 @@ from core.messages import (
     HaltReport,
     Inbox,
     InboxItem,
+    LimitUse,
     OrderAlarm,
     OrderStatus,
     PositionStatus,
     RecordSummary,
+    RiskStatus,
     SessionCheck,
     SessionStatus,
     StopTruth,
     TicketStatus,
     TradeClosed,
+    TradeHistory,
 )
+from core.trading.trade_record import summarise
 from tests.builders import CATEGORY, NOW_MS, VENUE
 
 SECOND, MINUTE = 1_000, 60_000
@@ -257,4 +263,61 @@ def session(phase: str = "PAPER", **changes: object) -> SessionStatus:
         "at_ms": NOW_MS,
     }  # fmt: skip
     made: SessionStatus = _of_venue(SessionStatus, fields, changes)
+    return made
+
+
+def limit(code: str, label: str, group: str, used: str, limit: str, share: float, **changes: object) -> LimitUse:
+    fields: dict[str, object] = {
+        "code": code, "label": label, "group": group, "used": used, "limit": limit, "share": share, "level": "ok",
+        "words": "then no entries",
+    }  # fmt: skip
+    return LimitUse(**(fields | changes))  # type: ignore[arg-type]
+
+
+def limits() -> tuple[LimitUse, ...]:
+    """Every limit on a quiet morning, as the engine tells them."""
+    return (
+        limit("daily_loss", "daily loss", "losses", "0.12 %", "3.00 %", 0.041,
+              words="then no entries before the next reset"),
+        limit("daily_loss_money", "daily loss in money", "losses", "12.40 USDT", "250.00 USDT", 0.05, money=True,
+              words="then no entries before the next reset"),
+        limit("drawdown_throttle", "drawdown, throttle", "losses", "0.80 %", "5.00 %", 0.16, words="then sizes shrink"),
+        limit("drawdown_halt", "drawdown, halt", "losses", "0.80 %", "15.00 %", 0.053, words="then trading is halted"),
+        limit("loss_streak", "losses in a row", "losses", "1", "4", 0.25, words="then a cool-down without entries"),
+        limit("cool_down_min", "cool-down", "losses", "none", "60 min", 0.0, words="no entries while it lasts"),
+        limit("risk_per_trade", "risk per trade now", "exposure", "0.50 %", "2.00 %", 0.25),
+        limit("max_positions", "positions", "exposure", "2", "5", 0.4, words="then no further entry"),
+        limit("max_per_symbol", "of one symbol", "exposure", "1", "2", 0.5, words="fullest: SOLUSDT"),
+        limit("order_exposure", "order exposure", "exposure", "4.94 %", "50.00 %", 0.099),
+        limit("symbol_exposure", "symbol exposure", "exposure", "11.20 %", "50.00 %", 0.224, words="fullest: SOLUSDT"),
+        limit("total_exposure", "total exposure", "exposure", "18.35 %", "100.00 %", 0.184),
+        limit("heat", "heat", "exposure", "0.61 %", "3.00 %", 0.203, words="then only what hedges"),
+        limit("clock_skew_ms", "clock skew", "market and clock", "12 ms", "500 ms", 0.024),
+        limit("clock_age_s", "clock measured", "market and clock", "14 s", "120 s", 0.117),
+        limit("rules_age_s", "rules read", "market and clock", "22 min", "60 min", 0.371),
+        limit("quote_age_s", "oldest quote", "market and clock", "0.4 s", "2.0 s", 0.2, words="oldest: SOLUSDT"),
+        limit("entry_budget", "rate, entries", "sending", "7.00 %", "50.00 %", 0.14),
+        limit("exit_budget", "rate, exits", "sending", "7.00 %", "80.00 %", 0.088),
+        limit("entries_per_minute", "entries a minute", "sending", "0", "6", 0.0),
+        limit("private_stream", "private stream", "session", "SYNCED", "", 0.0, words="no entries without it"),
+        limit("journal", "journal", "session", "written", "", 0.0),
+        limit("locks", "locks", "session", "0", "", 0.0, words="no entries of a locked symbol"),
+    )  # fmt: skip
+
+
+def risk_status(changed: dict[str, dict[str, object]] | None = None, **changes: object) -> RiskStatus:
+    """Every limit; `changed` by code."""
+    uses = tuple(replace(use, **(changed or {}).get(use.code, {})) for use in limits())
+    fields: dict[str, object] = {"state": "ACTIVE", "causes": (), "uses": uses, "at_ms": NOW_MS - SECOND}
+    made: RiskStatus = _of_venue(RiskStatus, fields, changes)
+    return made
+
+
+def history(*trades: TradeClosed, **changes: object) -> TradeHistory:
+    """These closed trades, oldest first, with what they come to."""
+    fields: dict[str, object] = {
+        "mode": "PAPER", "account": "paper-binance_us-spot", "asset": "USDT", "trades": trades, "summary": summarise(trades),
+        "at_ms": NOW_MS,
+    }  # fmt: skip
+    made: TradeHistory = _of_venue(TradeHistory, fields, changes)
     return made

@@ -17,6 +17,8 @@ from core.trading.limit_rows import ROWS, Row, unknown, use
 from core.trading.risk_desk import RiskDesk
 
 EVERY_S = 1.0
+AGAIN_S = 5.0
+"""Told this often though nothing changed: a screen that hears nothing for longer shows old figures as old."""
 
 log = logging.getLogger("tradetui.risk")
 
@@ -31,6 +33,7 @@ class LimitUses:
         self._risk = risk
         self._venue, self._category = venue, category
         self._told: RiskStatus | None = None
+        self._told_s = 0.0
         self._failures: dict[str, int] = {}
         bus.subscribe(Replay, lambda _: self.publish(again=True), name="limits.replay")
 
@@ -43,8 +46,10 @@ class LimitUses:
     def publish(self, again: bool = False) -> None:
         """Now, if anything is new (or `again`)."""
         status, before = self.status(), self._told
-        if again or before is None or replace(status, at_ms=before.at_ms) != before:
-            self._told = status
+        now_s = self._clock.monotonic()
+        due = again or before is None or now_s - self._told_s >= AGAIN_S
+        if due or before is None or replace(status, at_ms=before.at_ms) != before:
+            self._told, self._told_s = status, now_s
             self._bus.publish(status)
 
     def status(self) -> RiskStatus:

@@ -190,6 +190,7 @@ def test_the_throttle_shows_in_the_risk_of_the_next_trade(tmp_path: Path) -> Non
     assert found["drawdown_throttle"].level == "over"
     assert found["drawdown_throttle"].words == "sizes are multiplied by 0.50"
     assert found["risk_per_trade"].used == "0.25 %"
+    assert rig.desk.status_fields()["drawdown"] == 10.0, "the account's line tells it in percent"
 
 
 def test_only_what_there_is_has_a_line(tmp_path: Path) -> None:
