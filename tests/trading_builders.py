@@ -182,7 +182,7 @@ def consequences(**changes: object) -> Consequences:
     fields: dict[str, object] = {
         "worst": Decimal("5.81"), "worst_share": 0.0057, "fees": Decimal("0.99"), "notional": Decimal("499.71"),
         "exposure": Decimal("1240.20"), "exposure_share": 0.122, "heat_share": 0.018, "heat_limit": 0.06,
-        "liquidation": None, "gap": Decimal("17.30"), "gap_share": 0.03,
+        "liquidation": None, "gap": Decimal("30.57"), "gap_share": 0.05,
         "stop_fails": ("A stop the venue refuses leaves the position bare: it is closed at the market after 10 s.",),
         "program_only": ("Targets end with this program: nothing takes profit while it is away.",),
     }  # fmt: skip

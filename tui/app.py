@@ -49,6 +49,7 @@ from tui.screens import first_run_choices
 from tui.screens.base import HEIGHT_CLASSES, WIDTH_CLASSES, DeskScreen, Keyed
 from tui.screens.first_run_choices import Choice, WriteSettings
 from tui.screens.go_live_actions import GO_LIVE_ACTIONS
+from tui.screens.order_actions import ACTIONS as TICKET_ACTIONS
 from tui.store import ViewStore
 from tui.trading_store import AWAY
 
@@ -123,7 +124,8 @@ class TradeApp(App[int], inherit_bindings=False):
             self._problems.append(f"[screen] theme = {settings.screen.theme!r}: not found; using {DEFAULT}.")
             theme = self.themes[DEFAULT]
         own = (action for mode in modes for action in mode.actions)
-        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *first_run_choices.ACTIONS, *GO_LIVE_ACTIONS, *own])
+        modal = (*first_run_choices.ACTIONS, *GO_LIVE_ACTIONS, *TICKET_ACTIONS)
+        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *modal, *own])
         keymap = Keymap(registry, settings.keys)
         self._problems += keymap.problems
         store = ViewStore(settings.events.shown)
