@@ -2,6 +2,10 @@
 
 import pytest
 
+from tests.parsed_stylesheets import share_parsed_stylesheets
+
+share_parsed_stylesheets()
+
 FIXED = {"LANG": "C.UTF-8", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 REMOVED = ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FILTERS", "TEXTUAL_ANIMATIONS", "LC_ALL", "LC_CTYPE")
 
