@@ -34,7 +34,10 @@ def default_modes() -> tuple[Mode, ...]:
     from tui.screens.calibration_actions import ACTIONS as CALIBRATION
     from tui.screens.confluence_actions import ACTIONS as CONFLUENCE
     from tui.screens.events_actions import ACTIONS as EVENTS
+    from tui.screens.history_actions import ACTIONS as HISTORY
+    from tui.screens.inbox_actions import ACTIONS as INBOX
     from tui.screens.orders_actions import ACTIONS as ORDERS
+    from tui.screens.risk_actions import ACTIONS as RISK
     from tui.screens.watchlist import WatchlistScreen
 
     return (
@@ -43,6 +46,9 @@ def default_modes() -> tuple[Mode, ...]:
         Mode("events", _events, EVENTS, "3,e", footer=40),
         Mode("calibration", _calibration, CALIBRATION, "4,c"),
         Mode("orders", _orders, ORDERS, "5"),
+        Mode("inbox", _inbox, INBOX, "6,I"),
+        Mode("risk", _risk, RISK, "7"),
+        Mode("history", _history, HISTORY, "8"),
     )
 
 
@@ -68,6 +74,24 @@ def _orders() -> type[DeskScreen]:
     from tui.screens.orders import OrdersScreen
 
     return OrdersScreen
+
+
+def _inbox() -> type[DeskScreen]:
+    from tui.screens.inbox import InboxScreen
+
+    return InboxScreen
+
+
+def _history() -> type[DeskScreen]:
+    from tui.screens.history import HistoryScreen
+
+    return HistoryScreen
+
+
+def _risk() -> type[DeskScreen]:
+    from tui.screens.risk import RiskScreen
+
+    return RiskScreen
 
 
 def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:
