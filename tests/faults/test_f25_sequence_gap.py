@@ -24,7 +24,7 @@ def vetoed(desk: Desk, since: int) -> list[Confluence]:
     return [c for c in desk.of(Confluence, VICTIM, since) if c.hold_reason]
 
 
-@pytest.mark.parametrize("where", [*VENUES, "bybit-spot"], indirect=True)
+@pytest.mark.parametrize("where", [*VENUES, pytest.param("bybit-spot", marks=pytest.mark.slow)], indirect=True)
 async def test_f25_a_gap_resyncs_one_book_and_vetoes_its_signals_meanwhile(start: Start) -> None:
     async with start() as desk:
         since = desk.mark()

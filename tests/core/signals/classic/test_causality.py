@@ -16,6 +16,8 @@ from tests.core.signals.markets import walk
 RARE = {"squeeze", "vwap_dev", "vol_spike", "candle"}
 """Not always heard in some hundred bars of a random walk; recorded markets and constructed scenes hear them."""
 
+SEEDS = [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+
 
 def patchy(seed: int, bars: int) -> CandleBlock:
     """A walk on a coarse tick with stretches without movement or volume, and one burst of volume."""
@@ -28,7 +30,7 @@ def patchy(seed: int, bars: int) -> CandleBlock:
     return block
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_prefix_opening_at_any_bar_says_what_was_said_live(seed: int) -> None:
     entries = classic()
     found = prefix_test(walk(seed, 1900), 1450, range(1450 + seed, 1900, 23), entries)
@@ -36,7 +38,7 @@ def test_prefix_opening_at_any_bar_says_what_was_said_live(seed: int) -> None:
     assert {entry.name for entry in entries} - set(+found.votes) <= RARE
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", SEEDS[:2])
 def test_prefix_on_a_market_with_holes(seed: int) -> None:
     found = prefix_test(patchy(seed, 1900), 1450, range(1450, 1900, 19), classic())
     assert not found.differing
@@ -51,7 +53,7 @@ def test_the_long_memories_need_what_they_declare(name: str) -> None:
     assert prefix_test(walk(1, 1900), 1450, range(1450, 1890, 11), [short]).differing[name] > 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_start_is_forgotten_after_warm_up(seed: int) -> None:
     entries = classic()
     found = start_test(walk(seed, 2300), range(50 + seed, 900, 260), entries)
