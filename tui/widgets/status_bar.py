@@ -113,6 +113,7 @@ def status_parts(desk: Desk, now_ms: int) -> list[Part]:
             parts.append(Part(engine.host, "dim", 12))
         parts.append(Part(money.words, money.look if money.phase == "ARMED" else PHASE_LOOKS[money.phase], 100))
         parts += _trading(store)
+        parts += _inbox(desk)
     if LOOKS.private:
         parts.append(Part("PRIVATE", "accent", 85))
     if desk.symbol:
@@ -186,6 +187,17 @@ def _trading(store: ViewStore) -> list[Part]:
     if account.unknown:
         parts.append(Part(f"{account.unknown} UNKNOWN", "danger", 97))
     return parts
+
+
+def _inbox(desk: Desk) -> list[Part]:
+    """How much waits for the operator; an alarm that is an error makes it more important."""
+    inbox = desk.store.trading.inbox
+    waiting = [item for item in inbox.items if item.state == "WAITING"] if inbox is not None else []
+    if not waiting:
+        return []
+    if any(item.severity == "error" for item in waiting):
+        return [Part(f"{desk.glyphs.alert} {len(waiting)} waiting", "warn", 82)]
+    return [Part(f"{len(waiting)} waiting", "text", 38)]
 
 
 def _figures(desk: Desk, now_ms: int) -> list[Part]:
@@ -311,7 +323,7 @@ class StatusBar(Widget):
         if engine is not None:
             money = _money(store, engine, now_ms)
             words += f"{money.real} {money.kind} {money.host} {money.phase}"
-        words += " ".join(part.text for part in _trading(store))
+        words += " ".join(part.text for part in [*_trading(store), *_inbox(self._desk)])
         return words + re.sub(r"\d+ s\b", "", trouble(store, now_ms))
 
     def _lay_out(self, now_ms: int) -> list[tuple[str, str]]:
