@@ -24,7 +24,7 @@ def protected() -> list[Message]:
     return [
         *market(),
         trade.account(positions=3, open_orders=5),
-        trade.position(),
+        trade.position(planned_stop=Decimal("149.85")),
         trade.position(
             "ETHUSDT",
             quantity=Decimal("0.210"),
@@ -35,6 +35,7 @@ def protected() -> list[Message]:
             unrealised=-2.5,
             targets_at_venue=False,
             opened_ms=NOW_MS - 42 * MINUTE,
+            planned_stop=Decimal("2642.00"),
             stop=trade.stop(
                 "UNVERIFIED",
                 price=Decimal("2655.00"),
@@ -53,7 +54,8 @@ def protected() -> list[Message]:
             unrealised=2.8,
             targets=(),
             opened_ms=NOW_MS - 3 * 60 * MINUTE,
-            stop=trade.stop("PROGRAM", price=Decimal("0.3480"), verified_ms=0, order_id=""),
+            planned_stop=Decimal("0.3440"),
+            stop=trade.stop(price=Decimal("0.3480"), quantity=Decimal("1400"), distance=2.55, order_id="90377"),
         ),
         trade.order("tt-9-a", "AVAXUSDT", price=Decimal("27.05"), quantity=Decimal("18.5"), remaining=Decimal("18.5")),
         trade.order(

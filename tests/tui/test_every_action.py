@@ -12,7 +12,7 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
-from tests.snapshots import scenes_calibration, scenes_confluence, scenes_orders
+from tests.snapshots import scenes_calibration, scenes_confluence, scenes_orders, scenes_risk
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
@@ -22,6 +22,7 @@ from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
 from tui.screens.orders import OrdersScreen
+from tui.screens.risk import RiskScreen
 from tui.screens.watchlist import WatchlistScreen
 
 KEYED = [action for action in app().desk.registry if app().desk.keymap.keys_of(action.id)]
@@ -52,6 +53,8 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         await calibrate(running, pilot, action)
     elif action.scope == "orders":
         await trade(running, pilot, action)
+    elif action.scope == "risk":
+        await limit(running, pilot)
     elif isinstance(screen, WatchlistScreen):
         screen.table.move_cursor(30)
         if action.id == "app.back":
@@ -104,7 +107,12 @@ async def calibrate(running: TradeApp, pilot: Pilot, action: Action) -> None:
     await paint(pilot)
 
 
-TRADED = {"orders.cancel": "tt-9-a", "orders.resolve": scenes_orders.UNKNOWN, "orders.adopt": "BALANCE SOL"}
+TRADED = {
+    "orders.cancel": "tt-9-a",
+    "orders.amend": "tt-9-a",
+    "orders.resolve": scenes_orders.UNKNOWN,
+    "orders.adopt": "BALANCE SOL",
+}
 """The line an action has something to do for, where it is not a position in the middle."""
 
 
@@ -120,6 +128,18 @@ async def trade(running: TradeApp, pilot: Pilot, action: Action) -> None:
         if screen.item is not None and screen.item.key == TRADED.get(action.id, "trade-ETHUSDT"):
             break
         screen.act_down()
+    await paint(pilot)
+
+
+async def limit(running: TradeApp, pilot: Pilot) -> None:
+    """The Risk screen of a halted account, its cursor in the middle of the list."""
+    await running.show_mode("risk")
+    for message in scenes_risk.halted():
+        running.desk.bus.publish(message)
+    await paint(pilot)
+    screen = running.screen
+    assert isinstance(screen, RiskScreen)
+    screen.code = "symbol_exposure"
     await paint(pilot)
 
 

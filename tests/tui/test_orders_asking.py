@@ -66,7 +66,14 @@ async def test_flattening_takes_its_own_word_and_names_every_position():
     async with desk(scene.protected()) as (running, pilot, _):
         asked = commands(running)
         told = await typed(running, pilot, "f")
-        for words in ("close 3 positions?", "SOLUSDT", "ETHUSDT", "ADAUSDT"):
+        for words in (
+            "close 3 positions, cancel 3 entries?",
+            "SOLUSDT",
+            "ETHUSDT",
+            "ADAUSDT",
+            "AVAXUSDT",
+            "27.5 at 11.924",
+        ):
             assert words in told
         assert "'close' is not FLATTEN" in await typed(running, pilot, *"close", "enter")
         await typed(running, pilot, *(["backspace"] * 5), *"flatten", "enter")

@@ -29,7 +29,7 @@ async def test_each_position_says_what_protects_it_by_the_venues_word(size):
         assert "4s ago" in sol
         assert "≈ 2,655.00" in eth
         assert "≈ 47s" in eth
-        assert "0.3480  by the program alone" in ada
+        assert "0.3480  qty ✓  2.5 %" in ada
         assert "NAKED: market exit in 3 s" in bnb
         assert "✗" in bnb
         assert "1 NAKED" in line_of(running, "POSITIONS")

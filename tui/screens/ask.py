@@ -54,17 +54,25 @@ class AskScreen(DeskModal[bool]):
             yield self._hint
 
     def on_mount(self) -> None:
+        self.tell(self._lines)
+        self.hint("")
+        if self._word:
+            self.query_one(TypedLine).focus()
+
+    def tell(self, lines: Sequence[Line]) -> None:
+        """What it is about, under the title."""
         text = Text()
         width = max(20, min(self.app.size.width * 9 // 10, MOST_COLUMNS) - BORDER)
-        for line in [[(self._title, self.TITLE_LOOK)], *self._lines]:
+        for line in [[(self._title, self.TITLE_LOOK)], *lines]:
             for piece in fold(line, width, 4) if line else [line]:
                 for words, look in piece:
                     text.append(self._spelt(words), getattr(self.desk.palette, look))
                 text.append("\n")
         self._told.update(text)
-        self.hint("")
-        if self._word:
-            self.query_one(TypedLine).focus()
+
+    def asked_for(self) -> str:
+        """What answers it with yes."""
+        return f"type {self._word} and Enter" if self._word else "y or Enter"
 
     def hint(self, more: str) -> None:
         """The line under it all: what answers, or what was wrong with the last key."""
@@ -73,8 +81,7 @@ class AskScreen(DeskModal[bool]):
         if more:
             text.append(f"{self._spelt(more)}   ", palette.warn)
         else:
-            keys = f"type {self._word} and Enter" if self._word else "y or Enter"
-            text.append(self._spelt(keys), palette.key)
+            text.append(self._spelt(self.asked_for()), palette.key)
             text.append(f" {self._spelt(self._yes)}   ", palette.dim)
         text.append("Esc", palette.key)
         text.append(f" {self._spelt(self._no)}", palette.dim)
@@ -115,13 +122,21 @@ class AskScreen(DeskModal[bool]):
     def _is_settled(self) -> bool:
         return self.desk.clock.monotonic() - self._touched_s >= ARM_S
 
+    def objection(self, typed: str) -> str:
+        """Why what was typed is no yes, in words; empty: it is one."""
+        return "" if typed.upper() == self._word.upper() else f"{typed!r} is not {self._word}"
+
+    def take(self, typed: str) -> None:
+        """It was answered."""
+        self.dismiss(True)
+
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         typed = event.value.strip()
-        if not typed or typed.upper() != self._word.upper():
-            self.hint(f"{typed!r} is not {self._word}" if typed else "")
-        elif trouble := self.query_one(TypedLine).trouble():
+        if not typed:
+            self.hint("")
+        elif trouble := self.objection(typed) or self.query_one(TypedLine).trouble():
             self.hint(trouble)
         else:
-            self.dismiss(True)
+            self.take(typed)

@@ -18,6 +18,7 @@ from tui.screens import calibration_commands as commands
 from tui.screens.base import DeskScreen
 from tui.screens.calibration_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.calibration_commands import Command
+from tui.screens.line_cursor import LineCursor
 from tui.widgets.calibration_asset import asset_runs, hint_line, part_runs, question
 from tui.widgets.calibration_columns import Seen, arrange, asset_line, header_line
 from tui.widgets.calibration_detail import PARTS as DETAIL_PARTS
@@ -39,7 +40,7 @@ ARM_S = 0.3
 """The second `a` counts only after this time: a key held down must not confirm."""
 
 
-class CalibrationScreen(DeskScreen):
+class CalibrationScreen(LineCursor, DeskScreen):
     """The cursor stays on its asset; Enter enlarges it, Tab goes through its parts."""
 
     SCOPE = SCOPE
@@ -213,23 +214,11 @@ class CalibrationScreen(DeskScreen):
             self.detail.move(self.part, step)
         self._acted()
 
-    def act_down(self) -> None:
-        self._move(1)
+    def _page(self) -> int:
+        return max(1, self.table.size.height - 2)
 
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(max(1, self.table.size.height - 2))
-
-    def act_page_up(self) -> None:
-        self._move(-max(1, self.table.size.height - 2))
-
-    def act_top(self) -> None:
-        self._move(-len(self.desk.store.universe))
-
-    def act_bottom(self) -> None:
-        self._move(len(self.desk.store.universe))
+    def _farthest(self) -> int:
+        return len(self.desk.store.universe)
 
     def _show_part(self, part: str) -> None:
         if self.thresholds.is_open:

@@ -282,6 +282,12 @@ class ConfluenceScreen(DeskScreen):
     def act_panel_back(self) -> None:
         self._choose_panel(PANELS[PANELS.index(self.panel) - 1])
 
+    async def act_close(self) -> None:
+        from tui.screens.orders_commands import ask_to_close
+
+        await ask_to_close(self.app, self.desk, self.symbol)
+        self._tick()
+
     def act_expand(self) -> None:
         self.expanded = not self.expanded
         self.set_class(self.expanded, "-expanded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.actions import Action
+from tui.actions import Action, Danger
 
 SCOPE = "confluence"
 
@@ -27,6 +27,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _action("recommendation", "i", "recommendation", "The recommendation in full, or back to the readings."),
     _action("analyse", "a", "analyse", "Ask for a recommendation on this symbol now."),
+    _action(
+        "close",
+        "X",
+        "close",
+        "Close our position in this symbol, or a part of it; takes a typed word.",
+        danger=Danger.IRREVERSIBLE,
+    ),
     _action("expand", "x", "all readings", "Every detector over the whole screen, silent and warming ones too."),
     _action("down", "down,j", "down", "One line down in the panel.", palette=False),
     _action("up", "up,k", "up", "One line up in the panel.", palette=False),

@@ -55,7 +55,7 @@ def _afterwards(trading: TradingStore, positions: list[PositionStatus]) -> list[
     account = trading.account
     if account is not None and account.mode == "PAPER":
         return [[("The simulated account stands still until the next start.", "dim")]]
-    if any(position.stop.state in ("NAKED", "PLACING", "PROGRAM", "NONE") for position in positions):
+    if any(position.stop.state in ("NAKED", "PLACING", "NONE") for position in positions):
         return [
             [("Not every position has a stop at the venue: nothing guards it while the program is away.", "danger")]
         ]
@@ -82,8 +82,6 @@ def _position(desk: Desk, position: PositionStatus) -> Line:
         line.append((f"stop {price} stays at the venue", "text"))
     elif stop.state in ("VERIFIED", "UNVERIFIED"):
         line.append((f"stop {price} covers only {amount(stop.quantity, glyphs)}", "danger"))
-    elif stop.state == "PROGRAM":
-        line.append((f"stop {price} is kept by this program and ends with it", "danger"))
     else:
         line.append(("has no stop at the venue", "danger"))
     if position.targets and not position.targets_at_venue:

@@ -12,7 +12,9 @@ from textual.widget import Widget
 from tui.desk import Desk
 from tui.screens import orders_commands as commands
 from tui.screens.ask import AskScreen
+from tui.screens.ask_value import Question, ValueScreen
 from tui.screens.base import DeskScreen
+from tui.screens.line_cursor import LineCursor
 from tui.screens.orders_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.trading_store import needs_resolving
 from tui.widgets.account_lines import account_lines
@@ -25,7 +27,7 @@ REPAINT_S = 1.0
 """Ages and countdowns go on without news."""
 
 
-class OrdersScreen(DeskScreen):
+class OrdersScreen(LineCursor, DeskScreen):
     """The cursor stays on its line whatever comes above it. Shown while everything stands still, it says so."""
 
     SCOPE = SCOPE
@@ -112,23 +114,11 @@ class OrdersScreen(DeskScreen):
             self.item = self._shown.items[self._line]
         self._acted()
 
-    def act_down(self) -> None:
-        self._move(1)
+    def _page(self) -> int:
+        return max(1, self.list.size.height - 3)
 
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(max(1, self.list.size.height - 3))
-
-    def act_page_up(self) -> None:
-        self._move(-max(1, self.list.size.height - 3))
-
-    def act_top(self) -> None:
-        self._move(-len(self._shown.lines))
-
-    def act_bottom(self) -> None:
-        self._move(len(self._shown.lines))
+    def _farthest(self) -> int:
+        return len(self._shown.lines)
 
     def act_back(self) -> None:
         if self.desk.store.trading.away:
@@ -183,8 +173,31 @@ class OrdersScreen(DeskScreen):
         self._acted()
 
     async def act_close(self) -> None:
-        symbol = self.item.symbol if self.item is not None else ""
-        await self._ask(commands.closing(self.desk, self.item), lambda: commands.close(self.desk, symbol))
+        position = commands.position_of(self.desk, self.item)
+        if position is None:
+            self.desk.say("choose a position to close; an order is cancelled, not closed", "warning")
+            self._acted()
+        else:
+            await self._value(commands.closing(self.desk, position))
+
+    async def act_move(self) -> None:
+        await self._value(commands.moving(self.desk, commands.position_of(self.desk, self.item)))
+
+    async def act_amend(self) -> None:
+        ticket = commands.amending(self.desk, self.item)
+        if ticket is None:
+            self._acted()
+            return
+        from tui.screens.order import OrderScreen
+
+        await self.app.push_screen(OrderScreen(self.desk, ticket))
+
+    async def _value(self, question: Question | None) -> None:
+        """Ask for it. Without a question why not has been said."""
+        if question is not None:
+            await self.app.push_screen(ValueScreen(self.desk, question))
+        else:
+            self._acted()
 
     async def act_flatten(self) -> None:
         await self._ask(commands.flattening(self.desk), lambda: commands.flatten(self.desk))

@@ -5,32 +5,38 @@ The engine answers with messages; a refusal comes back as a notice. Nothing here
 
 from __future__ import annotations
 
+from typing import Any
+
+from textual.app import App
+
 from core.messages import (
     Adopt,
     CancelOrder,
-    ClosePosition,
     Flatten,
+    OpenTicket,
     OrderStatus,
+    PositionStatus,
     Reconcile,
     ResetPaper,
     Resume,
 )
 from tui.desk import Desk
+from tui.order_keys import OPEN_STEPS
 from tui.screens.ask import AskScreen
+from tui.screens.ask_close import CloseQuestion
+from tui.screens.ask_stop import StopQuestion
+from tui.screens.ask_value import ValueScreen
 from tui.trading_store import ENDED, needs_resolving
 from tui.widgets.line_panel import Line
 from tui.widgets.orders_list import Item
 from tui.widgets.trading_words import (
     TRADING_LOOKS,
     amount,
-    base_of,
     counted,
     exact,
     kind_word,
-    price_text,
     side_word,
     state_run,
-    stop_runs,
 )
 
 FLATTEN = "FLATTEN"
@@ -39,6 +45,17 @@ FLATTEN = "FLATTEN"
 def order_of(desk: Desk, item: Item | None) -> OrderStatus | None:
     """The order of a line, if it is one."""
     return desk.store.trading.orders.get(item.key) if item is not None and item.kind == "order" else None
+
+
+def position_of(desk: Desk, item: Item | None) -> PositionStatus | None:
+    """The position of a line, if it is one."""
+    return desk.store.trading.positions.get(item.key) if item is not None and item.kind == "position" else None
+
+
+def position_in(desk: Desk, symbol: str) -> PositionStatus | None:
+    """Our newest open position in a symbol."""
+    held = [one for one in desk.store.trading.positions.values() if one.symbol == symbol]
+    return max(held, key=lambda one: (one.opened_ms, one.trade_id), default=None)
 
 
 def cancel(desk: Desk, item: Item | None) -> None:
@@ -73,63 +90,100 @@ def reconcile(desk: Desk) -> None:
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
-def closing(desk: Desk, item: Item | None) -> AskScreen | None:
-    """`x`: takes the base asset's name, or the word close."""
-    trading = desk.store.trading
-    position = trading.positions.get(item.key) if item is not None and item.kind == "position" else None
-    if position is None:
-        desk.say("choose a position to close; an order is cancelled, not closed", "warning")
-        return None
+def closing(desk: Desk, position: PositionStatus) -> CloseQuestion | None:
+    """`x`: takes the base asset's name, and a part where it is not all."""
     if position.frozen:
         desk.say(f"{position.symbol} does not trade: it cannot be closed until it does", "warning")
         return None
-    glyphs = desk.glyphs
-    lines: list[Line] = [
-        [
-            (f"{side_word(position)} {amount(position.quantity, glyphs)} {position.symbol}", "bright"),
-            (f" from {price_text(desk, position.symbol, float(position.entry_price))}", "text"),
-            (f", now {price_text(desk, position.symbol, position.price)}", "text"),
-        ],
-        [("stop ", "dim"), *stop_runs(desk, position, desk.clock.now_ms())],
-        [
-            (
-                f"{'Sold' if position.side == 'BUY' else 'Bought back'} at the market, whatever it pays; its stop goes with it.",
-                "text",
-            )
-        ],
-    ]
-    word = base_of(desk, position.symbol) or "close"
-    return AskScreen(desk, f"Close {position.symbol}?", lines, yes="closes it", word=word)
+    return CloseQuestion(desk, position)
 
 
-def close(desk: Desk, symbol: str) -> None:
-    """The word was typed."""
-    desk.bus.publish(ClosePosition(symbol=symbol))
-    desk.say(f"{symbol}: asked to close at the market", "warning")
+def closing_in(desk: Desk, symbol: str) -> CloseQuestion | None:
+    """`X` of any screen that shows a symbol: the same question about what we hold of it."""
+    position = position_in(desk, symbol)
+    if position is not None:
+        return closing(desk, position)
+    orders = desk.keymap.label("app.mode_orders")
+    if not symbol:
+        desk.say("no symbol is chosen: put the cursor on one first", "warning")
+    elif any(order.symbol == symbol and order.purpose == "ENTRY" for order in desk.store.trading.working()):
+        desk.say(f"{symbol}: no position yet, an entry works; {orders} shows it, c there cancels it", "warning")
+    else:
+        desk.say(f"{symbol}: no position of ours is open", "warning")
+    return None
+
+
+async def ask_to_close(app: App[Any], desk: Desk, symbol: str) -> None:
+    """Ask about our position in this symbol, over whatever screen is shown."""
+    question = closing_in(desk, symbol)
+    if question is not None:
+        await app.push_screen(ValueScreen(desk, question))
+
+
+def moving(desk: Desk, position: PositionStatus | None) -> StopQuestion | None:
+    """`m`: takes a price."""
+    if position is None:
+        desk.say("choose a position: its stop is what can be moved", "warning")
+    elif position.frozen:
+        desk.say(f"{position.symbol} does not trade: its stop cannot be moved until it does", "warning")
+    else:
+        return StopQuestion(desk, position)
+    return None
+
+
+def amending(desk: Desk, item: Item | None) -> OpenTicket | None:
+    """`e`: the ticket of an entry that takes the place of this one."""
+    order, ticket = order_of(desk, item), desk.store.trading.ticket
+    if order is None or order.purpose != "ENTRY" or order.foreign:
+        desk.say("choose an entry of ours that works: a ticket opens to change it", "warning")
+    elif order.state not in ("WORKING", "PARTIAL") or needs_resolving(order):
+        desk.say(f"{order.client_id} is {state_run(order)[0]}: only an entry that works can be changed", "warning")
+    elif ticket is not None and ticket.step in OPEN_STEPS and ticket.replaces != order.client_id:
+        key = desk.keymap.label("app.ticket")
+        desk.say(f"a ticket for {ticket.symbol} is open: {key} shows it; give it up or send it first", "warning")
+    else:
+        return OpenTicket(symbol=order.symbol, replaces=order.client_id)
+    return None
 
 
 def flattening(desk: Desk) -> AskScreen | None:
     """`f`: takes the word FLATTEN."""
-    positions = list(desk.store.trading.positions.values())
-    if not positions:
-        desk.say("no position of ours is open: there is nothing to flatten", "warning")
+    trading, glyphs = desk.store.trading, desk.glyphs
+    positions = list(trading.positions.values())
+    entries = [order for order in trading.working() if order.purpose == "ENTRY"]
+    if not positions and not entries:
+        desk.say("no position of ours is open and no entry works: there is nothing to flatten", "warning")
         return None
     lines: list[Line] = [
         [
-            (f"{one.symbol:<12} {side_word(one):<5} {amount(one.quantity, desk.glyphs)}", "text"),
+            (f"{one.symbol:<12} {side_word(one):<5} {amount(one.quantity, glyphs)}", "text"),
             ("  FROZEN: stays" if one.frozen else "", "warn"),
         ]
         for one in positions
     ]
-    lines.append([("Every one is closed at the market, whatever it pays; their orders are cancelled.", "text")])
-    title = f"Flatten: close {counted(len(positions), 'position')}?"
-    return AskScreen(desk, title, lines, yes="closes them all", word=FLATTEN)
+    lines += [_ended_entry(desk, one) for one in entries]
+    what = [counted(len(positions), "position")] if positions else []
+    what += [f"cancel {counted(len(entries), 'entry', 'entries')}"] if entries else []
+    if positions:
+        lines.append([("Positions are closed at the market, whatever it pays.", "text")])
+    if entries:
+        lines.append([("Entries are cancelled; what one still fills is sold, too.", "text")])
+    title = f"Flatten: {'close ' if positions else ''}{', '.join(what)}?"
+    return AskScreen(desk, title, lines, yes="does it all", word=FLATTEN)
+
+
+def _ended_entry(desk: Desk, order: OrderStatus) -> Line:
+    """An entry that a flatten ends."""
+    rest = f"{amount(order.remaining, desk.glyphs)} at {exact(order.price, desk.glyphs)}"
+    unknown = order.state == "UNKNOWN"
+    then = ("UNKNOWN: the venue is asked first", "warn") if unknown else ("is cancelled", "dim")
+    return [(f"{order.symbol:<12} {order.side.lower():<5} {rest:<20} ", "text"), then]
 
 
 def flatten(desk: Desk) -> None:
     """The word was typed."""
     desk.bus.publish(Flatten())
-    desk.say("asked to close everything at the market", "warning")
+    desk.say("asked to cancel every entry and to close everything at the market", "warning")
 
 
 def resuming(desk: Desk) -> AskScreen | None:
@@ -204,7 +258,8 @@ def hint(desk: Desk, item: Item | None) -> Line:
     if item.kind == "position" and (position := trading.positions.get(item.key)) is not None:
         if position.stop.text:
             return [(f" {position.stop.text}", "danger" if position.stop.state == "NAKED" else "warn")]
-        return [(f" {position.symbol}: {keys.label('orders.close')} closes it at the market", "dim")]
+        close, move = keys.label("orders.close"), keys.label("orders.move")
+        return [(f" {position.symbol}: {close} closes it or a part of it, {move} moves its stop", "dim")]
     if order is not None and needs_resolving(order):
         return [
             (f" {keys.label('orders.resolve')} shows the evidence and takes your word for what became of it", "danger")

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from core.messages import Analyse, EditSetting, PinSymbol, UndoSetting
 from core.settings import GROUPS
-from tui.actions import Action
+from tui.actions import Action, Danger
 from tui.desk import Desk
 from tui.screens.base import DeskScreen
 from tui.screens.columns_actions import COLUMNS_ACTIONS
@@ -82,6 +82,13 @@ class WatchlistScreen(DeskScreen):
             "All, buy, sell, hold, alerts, stale, halted, your own: the one before.",
         ),
         _action("analyse", "a", "analyse", "Ask for a recommendation on the selected symbol now."),
+        _action(
+            "close",
+            "X",
+            "close",
+            "Close our position in the selected symbol, or a part of it; takes a typed word.",
+            danger=Danger.IRREVERSIBLE,
+        ),
         _action("pin", "p", "pin", "Always watch this symbol, or stop doing so; pinned ones carry a star."),
         _action("down", "down,j", "down", "One line down.", palette=False),
         _action("up", "up,k", "up", "One line up.", palette=False),
@@ -322,6 +329,12 @@ class WatchlistScreen(DeskScreen):
             self._acted()
             self.desk.bus.publish(Analyse(symbol=symbol))
             self.desk.say(f"{symbol}: asked for a recommendation")
+
+    async def act_close(self) -> None:
+        from tui.screens.orders_commands import ask_to_close
+
+        self._acted()
+        await ask_to_close(self.app, self.desk, self.table.cursor)
 
     def symbol_chosen(self) -> str:
         return self.table.cursor

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from core.messages import AccountStatus, OrderState, OrderStatus, PositionStatus, StopTruth, TradingState
 from tui.desk import Desk
-from tui.format import HIDDEN, LOOKS, age, fixed, guess_decimals, tick_decimals
+from tui.format import HIDDEN, LOOKS, age, fixed, guess_decimals, money, signed, tick_decimals
 from tui.glyphs import Glyphs
 from tui.trading_store import ENDED
 from tui.widgets.line_panel import Line
@@ -58,6 +58,25 @@ def base_of(desk: Desk, symbol: str) -> str:
     return row.listing.base if row is not None and row.listing is not None else ""
 
 
+def lot_of(desk: Desk, symbol: str) -> Decimal:
+    """The venue's smallest step of a quantity, 0 while its list is not known."""
+    row = desk.store.rows.get(symbol)
+    return Decimal(row.listing.lot_size) if row is not None and row.listing is not None else Decimal(0)
+
+
+def position_run(desk: Desk, position: PositionStatus) -> Line:
+    """A position in one line: side, size, where from, where it is now, and what that comes to."""
+    symbol, glyphs = position.symbol, desk.glyphs
+    look = "price_up" if position.result > 0 else "price_down" if position.result < 0 else "text"
+    return [
+        (f"{side_word(position)} {amount(position.quantity, glyphs)} {symbol}", "bright"),
+        (f" from {price_text(desk, symbol, float(position.entry_price))}", "text"),
+        (f", now {price_text(desk, symbol, position.price)}", "text"),
+        (f"  {money(position.result, 2, signed=True, glyphs=glyphs)}", look),
+        (f"  {signed(position.r_multiple, 2, glyphs=glyphs)} R", look),
+    ]
+
+
 def side_word(position: PositionStatus) -> str:
     """long or short."""
     return "long" if position.side == "BUY" else "short"
@@ -102,8 +121,6 @@ def stop_runs(desk: Desk, position: PositionStatus, now_ms: int) -> Line:
     if stop.state == "NONE":
         return [(stop.text or glyphs.missing, "dim")]
     shown = exact(stop.price, glyphs)
-    if stop.state == "PROGRAM":
-        return [(shown, "text"), ("  by the program alone", "warn")]
     stale = is_stale(stop, now_ms, float(desk.setting("trading.stop_age_s")))
     line = [(f"{glyphs.stale} {shown}" if stale else shown, "stale" if stale else "bright")]
     if not stop.covered:

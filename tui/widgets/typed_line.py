@@ -27,6 +27,15 @@ class TypedLine(Input):
         self._desk = desk
         self._times: list[float] = []
         self._pasted = False
+        self._begun: float | None = None
+        """When it was given a value to begin with."""
+
+    def begin_with(self, value: str) -> None:
+        """A value to change: what the program put there is no paste, and taking some of it away is an answer, too."""
+        self.select_on_focus = False
+        self.value = value
+        self.cursor_position = len(value)
+        self._times, self._pasted, self._begun = [], False, self._desk.clock.monotonic()
 
     def put(self, character: str) -> None:
         """A character typed before the line had the focus."""
@@ -35,7 +44,7 @@ class TypedLine(Input):
     def clear_all(self) -> None:
         """Begin anew."""
         self.value = ""
-        self._times, self._pasted = [], False
+        self._times, self._pasted, self._begun = [], False, None
 
     def trouble(self) -> str:
         """Why this is no answer, in words; the line is emptied when it was not typed by hand. Empty: it is one."""
@@ -43,7 +52,8 @@ class TypedLine(Input):
         if self._pasted or (len(times) > 2 and (times[-1] - times[0]) / (len(times) - 1) < FASTEST_S):
             self.clear_all()
             return PASTED
-        if not times or now - times[0] < ARM_S:
+        begun = times[0] if times else self._begun
+        if begun is None or now - begun < ARM_S:
             return HURRIED
         return ""
 
