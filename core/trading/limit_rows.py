@@ -37,7 +37,10 @@ def use(row: Row, now: Now) -> LimitUse:
     try:
         found = row.read(now)
     except Missing as missing:
-        return unknown(row, limit, f"{missing}: entries wait until it is")
+        what = str(missing)
+        if what.endswith(" is not known"):
+            what = f"not known yet: {missing.name}"
+        return unknown(row, limit, f"{what}; entries wait")
     level: UseLevel = "over" if found.over else "near" if found.near or found.share >= NEAR else "ok"
     return LimitUse(
         code=row.code,

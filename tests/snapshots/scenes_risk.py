@@ -37,7 +37,7 @@ def near() -> list[Message]:
             "risk.min_net_ratio 2 → 1.5: from the daily reset at 00:00 UTC",
         ),
     )
-    account = trade.account(balances=BALANCES, positions=4, day_loss=240.1, drawdown=2.4, at_ms=NOW_MS)
+    account = trade.account(balances=BALANCES, positions=4, day_loss=240.1, day_limit=250.0, drawdown=2.4, at_ms=NOW_MS)
     return [*market(), account, told]
 
 
@@ -48,6 +48,12 @@ def halted() -> list[Message]:
         {
             "daily_loss": {
                 "used": "3.12 %", "share": 1.04, "level": "over",
+                "words": "the day's limit was hit: no entries before the next reset",
+            },
+            "daily_loss_money": {
+                "used": "316.20 USDT",
+                "share": 1.265,
+                "level": "over",
                 "words": "the day's limit was hit: no entries before the next reset",
             },
             "drawdown_throttle": {
@@ -75,7 +81,7 @@ def halted() -> list[Message]:
         *market(),
         make.engine_status(mode="LIVE", host_kind="LIVE DATA", host="api.binance.us"),
         trade.account(
-            **live, balances=BALANCES, positions=1, day_loss=316.2, drawdown=15.2, state="HALTED", causes=causes,
+            **live, balances=BALANCES, positions=1, day_loss=316.2, day_limit=250.0, drawdown=15.2, state="HALTED", causes=causes,
             at_ms=NOW_MS,
         ),
         told,
@@ -104,9 +110,7 @@ def unknown() -> list[Message]:
         "clock_age_s": "age of the clock offset", "rules_age_s": "age of the rules", "quote_age_s": "positions",
         "entry_budget": "rate budget", "exit_budget": "rate budget", "locks": "locks",
     }  # fmt: skip
-    changed = {
-        code: nothing | {"words": f"{what} is not known: entries wait until it is"} for code, what in words.items()
-    }
+    changed = {code: nothing | {"words": f"not known yet: {what}; entries wait"} for code, what in words.items()}
     changed["private_stream"] = {
         "used": "DOWN", "share": 1.0, "level": "over",
         "words": "no entries until it is back and its snapshot is applied",

@@ -22,6 +22,8 @@ from tui.widgets.risk_list import Limits, listed
 from tui.widgets.risk_words import LOOK, setting_of, waits_for
 from tui.widgets.rule import ColumnRule, Rule
 
+BRIEF_MOST = 6
+"""Lines of the account under the list, where the screen is narrow."""
 REPAINT_S = 1.0
 """Ages and countdowns go on without news."""
 
@@ -44,6 +46,7 @@ class RiskScreen(DeskScreen):
         self.answer = LinePanel(desk, "risk-answer")
         self._panels = (self.head, self.list, self.account, self.answer)
         self._shown = Limits([], {})
+        self._brief = 0
         self._painted: tuple[Any, ...] = ()
         self._painted_s = float("-inf")
 
@@ -88,8 +91,15 @@ class RiskScreen(DeskScreen):
         side = self.account.size
         if self.head.size.height:
             self.head.put(account_lines(self.desk, self.head.size.width)[:2])
-            self.account.put(brief_panel(self.desk, side.width - 1, side.height))
+            lines = brief_panel(self.desk, side.width - 1, BRIEF_MOST)
+            if self._brief != len(lines):
+                self._brief = len(lines)
+                self.account.styles.height = max(1, len(lines))
+            self.account.put(lines)
         else:
+            if self._brief:
+                self._brief = 0
+                self.account.styles.height = "1fr"
             self.account.put(account_panel(self.desk, side.width - 1, side.height))
         self.answer.put([self._hint()])
 

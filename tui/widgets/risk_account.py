@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.messages import AccountStatus, RiskStatus, SessionStatus
 from tui.desk import Desk
 from tui.format import clock_text, money
+from tui.glyphs import Glyphs
 from tui.widgets.account_lines import MEANING
 from tui.widgets.line_panel import Line, fold, width_of
 from tui.widgets.trading_words import TRADING_LOOKS, amount, counted, mode_runs
@@ -26,10 +27,19 @@ def account_panel(desk: Desk, width: int, height: int) -> list[Line]:
 
 
 def brief_panel(desk: Desk, width: int, height: int) -> list[Line]:
-    """Where the account stands in two lines on top: what keeps entries away, and no more."""
-    trading = desk.store.trading
+    """Under the list, where the account itself stands on top: what keeps entries away, then drawdown and balances."""
+    trading, glyphs = desk.store.trading, desk.glyphs
     lines = against(desk, trading.account, trading.risk, trading.session, width, full=False)
-    return _cut(lines or [[(" no locks, no limit waits", "dim")]], height)
+    account = trading.account
+    if account is not None:
+        lines.append([(" drawdown    ", "dim"), (_drawdown(account, glyphs), "text")])
+        shown = [f"{asset} {amount(free, glyphs)}" for asset, free, _ in account.balances]
+        lines += fold([(" free        ", "dim"), ("   ".join(shown) or glyphs.missing, "text")], width, LABEL + 1)
+    return _cut(lines, height)
+
+
+def _drawdown(account: AccountStatus, glyphs: Glyphs) -> str:
+    return f"{account.drawdown:.2f} %" if account.drawdown == account.drawdown else glyphs.missing
 
 
 def against(
@@ -47,7 +57,7 @@ def against(
     causes = risk.causes if risk is not None else account.causes if account is not None else ()
     if state is not None and (full or state != "ACTIVE"):
         lines += [[], [(" TRADING", "accent")]] if full else []
-        lines.append([(f" {state}", TRADING_LOOKS[state]), (f"  {MEANING[state]}", "dim")])
+        lines += fold([(f" {state}", TRADING_LOOKS[state]), (f"  {MEANING[state]}", "dim")], width, 3)
         for cause in causes:
             lines += fold([("  ", "text"), (cause, TRADING_LOOKS[state])], width, 3)
         if full and state != "ACTIVE":
@@ -94,7 +104,6 @@ def _account(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
     glyphs, asset = desk.glyphs, account.asset
     spent = account.day_limit > 0 and account.day_loss >= 0.8 * account.day_limit
     lost = money(account.day_loss, 2, glyphs=glyphs)
-    drawdown = f"{account.drawdown:.2f} %" if account.drawdown == account.drawdown else glyphs.missing
     rows: list[tuple[str, Line]] = [
         ("mode", mode_runs(account)),
         ("account", [(account.account, "text")]),
@@ -110,7 +119,7 @@ def _account(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
             "day's loss",
             [(f"{lost} of {money(account.day_limit, 2, asset, glyphs=glyphs)}", "warn" if spent else "text")],
         ),
-        ("drawdown", [(drawdown, "text")]),
+        ("drawdown", [(_drawdown(account, glyphs), "text")]),
     ]
     lines: list[Line] = []
     for label, runs in rows:
@@ -138,4 +147,7 @@ def _cut(lines: list[Line], height: int) -> list[Line]:
     if height <= 0 or len(lines) <= height:
         return lines
     left = len(lines) - height + 1
-    return [*lines[: height - 1], [(f" {left} more lines; a taller window shows them", "dim")]]
+    return [
+        *lines[: height - 1],
+        [(f" {counted(left, 'more line')}; a taller window shows {'it' if left == 1 else 'them'}", "dim")],
+    ]

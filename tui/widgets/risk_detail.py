@@ -58,7 +58,7 @@ def detail_lines(desk: Desk, use: LimitUse, width: int) -> list[Line]:
     else:
         lines.append([("Setting    ", "dim"), (f"{knob.key} = {knob.value}", "bright")])
         lines += fold([("           ", "text"), (knob.about, "text")], width, 11)
-        change = f"{desk.keymap.label('risk.edit')} edits it. {how_it_changes(desk, use)}"
+        change = f"{desk.keymap.label('risk.edit')}, after Esc, edits it. {how_it_changes(desk, use)}"
         lines += fold([("Change     ", "dim"), (change, "text")], width, 11)
     waits = waits_for(status, use) if status is not None else ""
     if waits:

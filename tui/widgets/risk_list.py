@@ -14,16 +14,18 @@ from tui.widgets.table_lines import Cells, Column, table_lines
 
 STALE_S = 15.0
 """The engine tells the limits every few seconds; older than this they are not shown as if new."""
-BAR, LONG_BAR = 10, 20
-WORDS_FROM = 20
+BAR, LONG_BAR = 8, 20
+LONG_FROM = 110
+"""Cells of a line from which there is room for the share as a number too."""
+WORDS_FROM = 14
 """Cells below which words are left to the line under the list."""
 COLUMNS = (
     Column("level", "", 100, least=1),
-    Column("label", "LIMIT", 90, least=21),
+    Column("label", "LIMIT", 90, least=19),
     Column("used", "USED", 95, least=11, right=True),
     Column("limit", "AT MOST", 94, least=11, right=True),
     Column("bar", "", 40),
-    Column("share", "SHARE", 60, least=6, right=True),
+    Column("share", "SHARE", 60, least=5, right=True),
 )
 
 
@@ -46,9 +48,10 @@ def listed(desk: Desk, width: int) -> Limits:
         words = "no limits yet: the engine tells them once an account is open"
         return Limits([[(f" {words}", "dim")]], {})
     stale = is_stale(desk, status)
-    bar = LONG_BAR if width >= 110 else BAR
+    bar = LONG_BAR if width >= LONG_FROM else BAR
+    columns = COLUMNS if width >= LONG_FROM else COLUMNS[:-1]
     rows = [_cells(use, glyphs, bar, stale) for use in status.uses]
-    head, *lines = table_lines(COLUMNS, rows, width, missing=glyphs.missing, ellipsis=glyphs.ellipsis)
+    head, *lines = table_lines(columns, rows, width, missing=glyphs.missing, ellipsis=glyphs.ellipsis)
     if stale:
         since = age((desk.clock.now_ms() - status.at_ms) / 1000)
         head = [*head, (f"  {glyphs.stale} told {since} ago", "stale")]
@@ -74,14 +77,18 @@ def _cells(use: LimitUse, glyphs: Glyphs, bar: int, stale: bool) -> Cells:
     look = "stale" if stale else LOOK[use.level]
     value = "bright" if look == "text" else look
     bar_look = "accent" if look == "text" else look
-    filled = glyphs.bar(use.share, bar).rstrip(glyphs.bar_empty)
+    measured = bool(use.limit) or use.level == "unknown"
+    filled = glyphs.bar(use.share, bar).rstrip(glyphs.bar_empty) if measured else ""
+    empty = glyphs.bar_empty * (bar - len(filled)) if measured else " " * bar
     return {
         "level": [(mark(use.level, glyphs), "dim" if look == "text" else look)],
         "label": [(use.label, "stale" if stale else "text")],
         "used": [(used_text(use, glyphs), value)],
         "limit": [(limit_text(use, glyphs), "stale" if stale else "text")],
-        "bar": [(filled, bar_look), (glyphs.bar_empty * (bar - len(filled)), "rule")],
-        "share": [(share_text(use, glyphs), "stale" if stale else "dim" if use.level == "ok" else look)],
+        "bar": [(filled, bar_look), (empty, "rule")],
+        "share": [
+            (share_text(use, glyphs) if measured else "", "stale" if stale else "dim" if use.level == "ok" else look)
+        ],
     }
 
 

@@ -126,12 +126,12 @@ def setting_of(use: LimitUse) -> str:
 
 def used_text(use: LimitUse, glyphs: Glyphs) -> str:
     """What is used; the operator's own amounts are hidden in private mode."""
-    return _hidden(use) or use.used or glyphs.missing
+    return (use.used and _hidden(use)) or use.used or glyphs.missing
 
 
 def limit_text(use: LimitUse, glyphs: Glyphs) -> str:
     """What is allowed."""
-    return _hidden(use) or use.limit or ("" if use.level != "unknown" else glyphs.missing)
+    return (use.limit and _hidden(use)) or use.limit or ("" if use.level != "unknown" else glyphs.missing)
 
 
 def share_text(use: LimitUse, glyphs: Glyphs) -> str:
@@ -146,4 +146,4 @@ def waits_for(status: RiskStatus, use: LimitUse) -> str:
 
 
 def _hidden(use: LimitUse) -> str:
-    return HIDDEN if use.money and LOOKS.private and use.used else ""
+    return HIDDEN if use.money and LOOKS.private else ""
