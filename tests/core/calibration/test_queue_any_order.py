@@ -363,4 +363,11 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestAnyOrderOfEvents = QueueMachine.TestCase
-TestAnyOrderOfEvents.settings = settings(max_examples=250, stateful_step_count=80, deadline=None)
+TestAnyOrderOfEvents.settings = settings(max_examples=80, stateful_step_count=80, deadline=None)
+
+
+@pytest.mark.slow
+class TestMoreOrdersOfEvents(QueueMachine.TestCase):  # type: ignore[misc,valid-type]
+    """The same, longer."""
+
+    settings = settings(max_examples=250, stateful_step_count=80, deadline=None)
