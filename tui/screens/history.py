@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from core.messages import TradeClosed, TradeHistory
+from tui.actions import mode_action_id
 from tui.desk import Desk
 from tui.format import LOOKS, log_time_text
 from tui.screens.base import DeskScreen
@@ -27,7 +28,7 @@ from tui.widgets.rule import ColumnRule, Rule
 EMPTY = (
     "No trade of this account has ended yet.",
     "A trade comes here when the last of its position is closed: by its stop, a target, its time, or by you.",
-    "What is open now stands with the orders: press 5. `tradetui trades` tells the same history in a shell.",
+    "What is open now stands with the orders: press {key}. `tradetui trades` tells the same history in a shell.",
 )
 NO_CENTS_FROM = 1_000.0
 """Money at the axis is told without decimals where the curve reaches so far."""
@@ -124,8 +125,10 @@ class HistoryScreen(DeskScreen):
         desk = self.desk
         if history is None:
             words: tuple[str, ...] = (desk.store.engine.text if desk.store.engine is not None else desk.waiting,)
+            self.summary.put([])
         else:
-            words = EMPTY
+            key = desk.keymap.label(mode_action_id("orders")) or ":"
+            words = tuple(one.format(key=key) for one in EMPTY)
             self.summary.put(summary_lines(history, desk.glyphs, *self.summary.size))
         width = self.table.size.width
         lines: list[Line] = [[], *(piece for one in words for piece in fold([(f"   {one}", "dim")], width, 3))]

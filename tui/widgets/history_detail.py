@@ -72,7 +72,7 @@ def argument(desk: Desk, trade: TradeClosed) -> Line:
         (f" {trade.symbol} ", "bright"),
         (f"left {ended}; {slippage_words(trade.slippage, glyphs)}", "text"),
     ]
-    return [*line, (f": {'; '.join(trade.reasons)}", "dim")] if trade.reasons else line
+    return [*line, (f"; opened for {', '.join(trade.reasons)}", "dim")] if trade.reasons else line
 
 
 def _label(word: str) -> Run:

@@ -16,11 +16,11 @@ WHY_WORDS = {
     "FLATTEN": "flattened", "OUTSIDE": "closed elsewhere", "DUST": "too little left",
 }  # fmt: skip
 WHY_SENTENCES = {
-    "STOP": "by its stop", "STOP_UNFILLED": "at the market: the price went through the stop and it did not fill",
+    "STOP": "by its stop", "STOP_UNFILLED": "at the market, the price went through the stop and it did not fill",
     "BREAK_EVEN": "by its stop, which had been moved to break even", "TRAIL": "by its stop, which trailed the price",
-    "TARGET": "by its target", "TIME_STOP": "at the market: its time was up",
-    "NAKED": "at the market: no stop could be placed at the venue", "OPERATOR": "at the market by you",
-    "FLATTEN": "at the market: everything was flattened", "OUTSIDE": "outside this program: a liquidation, or the website",
+    "TARGET": "by its target", "TIME_STOP": "at the market, its time was up",
+    "NAKED": "at the market, no stop could be placed at the venue", "OPERATOR": "at the market by you",
+    "FLATTEN": "at the market, everything was flattened", "OUTSIDE": "outside this program, a liquidation, or the website",
     "DUST": "with too little left to sell",
 }  # fmt: skip
 BY_WORDS = {
@@ -94,6 +94,9 @@ def summary_lines(history: TradeHistory, glyphs: Glyphs, width: int, height: int
 def _parts(history: TradeHistory, glyphs: Glyphs) -> list[Line]:
     """The most important first."""
     summary = history.summary
+    mode = (history.mode, "live" if history.mode == "LIVE" else "paper")
+    if not summary.trades:
+        return [[mode, (" no closed trade", "bright")]]
     since = log_time_text(summary.since_ms, 0).partition(" ")[0]
     count = "1 trade" if summary.trades == 1 else f"{summary.trades:,} trades"
     rate = f"{summary.win_rate * 100:.0f} %" if math.isfinite(summary.win_rate) else glyphs.missing
@@ -101,11 +104,7 @@ def _parts(history: TradeHistory, glyphs: Glyphs) -> list[Line]:
     fees = money(float(summary.fees), 2, glyphs=glyphs)
     fall = money(float(summary.drawdown), 2, glyphs=glyphs)
     return [
-        [
-            (history.mode, "live" if history.mode == "LIVE" else "paper"),
-            (f" {count}", "bright"),
-            (f" since {since}", "dim"),
-        ],
+        [mode, (f" {count}", "bright"), (f" since {since}", "dim")],
         [("won ", "dim"), (rate, "bright"), (f" ({summary.wins:,})", "text")],
         [("expectancy ", "dim"), (f"{signed(summary.expectancy, 2, glyphs=glyphs)} R", _sign(summary.expectancy))],
         [("net ", "dim"), (net, look_of(summary.result))],
