@@ -48,7 +48,7 @@ def test_resolving(snap_compare, size):
     assert snap_compare(app(), terminal_size=size, run_before=looks(scene.unknown(), "R", "R"))
 
 
-@pytest.mark.parametrize("key", ["x", "f", "q"])
+@pytest.mark.parametrize("key", ["x", "m", "f", "q"])
 def test_questions(snap_compare, key):
     assert snap_compare(app(), terminal_size=NARROW, run_before=looks(scene.protected(), key))
 
