@@ -16,6 +16,7 @@ from core.risk.verdict import Deny
 from core.risk.view import AuthorisationView
 from core.trading.authority import authorise, order_hash
 from core.trading.desk import TradingDesk
+from core.trading.least_order import least_quantity
 from core.trading.opening import Proposal, Unfit
 from core.trading.states import DONE
 from core.venue import Instrument
@@ -24,8 +25,6 @@ STOP_SHARE = Decimal("0.02")
 TARGET_SHARE = Decimal("0.08")
 CROSS_SHARE = Decimal("0.001")
 """The entry is a limit order this far through the best price: it fills at once, or not at all."""
-ROOM = Decimal("1.3")
-"""Times the venue's least notional: what is left after fees, at the stop, must still be sellable."""
 PASSING = frozenset({"PRIVATE_STREAM", "CLOCK", "QUOTE_AGE", "BOOK", "SPREAD", "VOLATILITY"})
 """Gates that are shut while a program is young, or the market is wild."""
 SYNC_S = 20.0
@@ -141,13 +140,18 @@ def _passes(denial: Deny) -> bool:
 
 
 def _wish(rule: Instrument, bid: Decimal, ask: Decimal) -> OpenTrade:
-    tick, lot = rule.tick_size, rule.lot_size
+    tick = rule.tick_size
     entry = (ask * (1 + CROSS_SHARE) / tick).to_integral_value(ROUND_CEILING) * tick
     stop = (bid * (1 - STOP_SHARE) / tick).to_integral_value(ROUND_FLOOR) * tick
     target = (ask * (1 + TARGET_SHARE) / tick).to_integral_value(ROUND_CEILING) * tick
-    least = max(rule.min_notional * ROOM / stop, rule.min_qty)
-    quantity = (least / lot).to_integral_value(ROUND_CEILING) * lot
-    return OpenTrade(symbol=rule.symbol, side="BUY", quantity=quantity, entry=entry, stop=stop, targets=(target,))
+    return OpenTrade(
+        symbol=rule.symbol,
+        side="BUY",
+        quantity=least_quantity(rule, stop),
+        entry=entry,
+        stop=stop,
+        targets=(target,),
+    )
 
 
 async def _until(clock: Clock, holds: Callable[[], bool], within_s: float, words: str) -> None:

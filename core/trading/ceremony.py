@@ -1,55 +1,155 @@
-"""The order ticket: what the operator reviews, weighs and authorises, step by step, until exactly that order is sent."""
+"""The order ticket: what the operator reviews, weighs and authorises, step by step, until exactly that order is sent.
+
+The engine owns the ticket; a screen shows `TicketStatus` and sends commands. Every step and every change of the order has a
+nonce of its own, which a confirmation must bring back: what is replayed, doubled or late can never advance a step.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from core.bus import Bus
 from core.clock import Clock
-from core.messages import ConfirmTicket, EditTicket, OpenTicket, OpenTrade
+from core.messages import (
+    AccountStatus,
+    ConfirmTicket,
+    EditTicket,
+    OpenTicket,
+    OpenTrade,
+    OrderAlarm,
+    Quote,
+    Replay,
+    SettingChanged,
+    ThresholdsInForce,
+    TicketStep,
+)
+from core.risk.gates import judge
+from core.risk.limits import exact
+from core.risk.view import AuthorisationView, RiskView
+from core.screening.costs import fee_of
 from core.settings_live import LiveSettings
-from core.trading.authority import authorise
+from core.trading.authority import authorise, order_hash
+from core.trading.consequences import consequences
 from core.trading.draft import Submission
-from core.trading.opening import Unfit
+from core.trading.opening import Proposal, Unfit
+from core.trading.order import ZERO
+from core.trading.order_messages import gate_report
+from core.trading.reviewed import Facts, carried, changes, facts_of
+from core.trading.states import DONE
+from core.trading.ticket import Ticket, new_nonce, same_quantity, ticket_status, token_for
+from core.trading.wishes import Wish, edited, trade_of, wish_of
 
 if TYPE_CHECKING:
     from core.trading.desk import TradingDesk
 
+LOOK_S = 1.0
+READ_S = 0.3
+"""A step confirmed sooner than this after it was first shown was not read."""
+END_S = 10.0
+"""So long the end of an amended entry may take to be proven."""
+END_LOOK_S = 0.05
+
 
 class Ceremony:
-    """At most one ticket of one account. Each method returns words of refusal, or nothing."""
+    """At most one ticket of one account. Methods return words of refusal where no ticket can tell them, or nothing."""
 
     def __init__(self, bus: Bus, clock: Clock, live: LiveSettings, desk: TradingDesk) -> None:
         self._bus = bus
         self._clock = clock
         self._live = live
         self._desk = desk
+        self._ticket: Ticket | None = None
+        self._thresholds: dict[str, ThresholdsInForce] = {}
+        self._canary = ""
+        """Client id of a canary that was sent and has not yet been seen to hold."""
+        bus.subscribe(Replay, lambda _: self._publish(), name="ticket.replay")
+        bus.subscribe(ThresholdsInForce, self._on_thresholds, name="ticket.thresholds")
+        bus.subscribe(Quote, self._on_quote, name="ticket.quote")
+        bus.subscribe(SettingChanged, lambda _: self._on_change(), name="ticket.settings")
+        bus.subscribe(AccountStatus, lambda _: self._on_change(), name="ticket.account")
 
     async def run(self) -> None:
-        """Watch the open ticket until cancelled."""
+        """Watch the open ticket, and a canary that was sent, until cancelled."""
+        while True:
+            ticket = self._ticket
+            if ticket is not None and ticket.open:
+                if ticket.asking and not self._expired(ticket):
+                    self._judge(ticket)
+                self._publish()
+            self._watch_canary()
+            await self._clock.sleep(LOOK_S)
+
+    # --- what the operator asks ----------------------------------------------------------------------------------------
 
     async def open(self, wanted: OpenTicket) -> str:
         """Open a ticket, or come back to the one that is open."""
-        return "not yet"
+        ticket = self._ticket
+        if ticket is not None and ticket.open:
+            if ticket.wish.symbol != wanted.symbol:
+                return f"the ticket of {ticket.wish.symbol} is open at {ticket.step}; confirm it or close it first"
+            self._publish()
+            return ""
+        try:
+            self._ticket = self._planned(wish_of(wanted, self._desk, self._clock.now_ms()))
+        except Unfit as error:
+            return str(error)
+        self._publish()
+        return ""
 
     async def edit(self, change: EditTicket) -> str:
-        """Change a part of it."""
-        return "not yet"
+        """Change a part of it. What cannot be read or planned leaves it as it is."""
+        return self._anew(change.ticket_id, lambda wish: edited(wish, change.part, change.value, self._desk))
 
     async def refresh(self, ticket_id: str) -> str:
-        """Plan it anew."""
-        return "not yet"
+        """Plan it anew, with the prices and limits of now."""
+        return self._anew(ticket_id, lambda wish: wish)
 
     async def confirm(self, confirmed: ConfirmTicket) -> str:
-        """Yes to the step that is shown."""
-        return "not yet"
+        """Yes to the step that is shown. Up to the send nothing is awaited: two in one turn are one after the other."""
+        ticket = self._ticket
+        if ticket is None or ticket.ticket_id != confirmed.ticket_id:
+            return "that ticket is not open any more; nothing was sent by this"
+        words = self._unfit_answer(ticket, confirmed)
+        if not words and self._expired(ticket):
+            self._publish()
+            return ""
+        words = words or self._denied(ticket) or _mistyped(ticket, confirmed.typed, self._desk)
+        if words:
+            ticket.words = words
+            self._publish()
+            return ""
+        following = self._following(ticket)
+        ticket.to(following, self._clock.monotonic())
+        self._judge(ticket)
+        self._publish()
+        if following == "SENDING":
+            await self._send(ticket)
+        return ""
 
     async def give_up(self, ticket_id: str) -> str:
         """Close it."""
-        return "not yet"
+        ticket = self._ticket
+        if ticket is None or ticket.ticket_id != ticket_id:
+            return ""
+        if ticket.step == "SENDING":
+            ticket.words = "it is being sent and cannot be taken back here; cancel the order once it shows"
+            self._publish()
+            return ""
+        self._end(ticket, "given up by the operator" if ticket.asking else "")
+        return ""
 
     def drop(self, why: str) -> None:
-        """The account is left, or disarmed: an open ticket ends."""
+        """The account is left, or disarmed: an open ticket ends. One that is on its way is held back if it still can be."""
+        ticket = self._ticket
+        if ticket is None:
+            return
+        if ticket.step == "SENDING":
+            ticket.end_with = why
+        else:
+            self._end(ticket, why)
 
     async def send_now(self, wanted: OpenTrade, by: str = "operator") -> Submission:
         """On paper the command is the confirmation; with real money it is refused."""
@@ -62,3 +162,271 @@ class Ceremony:
         except Unfit as error:
             return Submission(sent=False, code="UNFIT", words=str(error))
         return await desk.send_entry(proposal, authorise(proposal.draft.spec, self._clock.now_ms()))
+
+    # --- planning ------------------------------------------------------------------------------------------------------
+
+    def _planned(self, wish: Wish) -> Ticket:
+        """A ticket at its review. Raises `Unfit`."""
+        desk, now_ms, now = self._desk, self._clock.now_ms(), self._clock.monotonic()
+        proposal = desk.propose(trade_of(wish, desk))
+        span_s = self._live.current.trading.ticket_s
+        canary = desk.needs_canary
+        ticket = Ticket(
+            ticket_id=new_nonce(),
+            wish=wish,
+            kind="CANARY" if canary else "AMEND" if wish.replaces else "TRADE",
+            proposal=proposal,
+            reviewed=replace(self._facts(proposal), mid=proposal.draft.plan.confirmed_price),
+            opened_ms=now_ms,
+            expires_ms=now_ms + round(span_s * 1000),
+            until=now + span_s,
+            shown_at=now,
+            nonce=new_nonce(),
+        )
+        if canary:
+            ticket.words = (
+                "the first order with these keys: the least the venue takes, to see entry, fill and stop hold"
+            )
+        self._judge(ticket)
+        return ticket
+
+    def _anew(self, ticket_id: str, wished: Callable[[Wish], Wish]) -> str:
+        """The same ticket with another plan, reviewed from the beginning."""
+        ticket = self._ticket
+        if ticket is None or ticket.ticket_id != ticket_id:
+            return "that ticket is not open any more; open a new one"
+        if ticket.step in ("SENDING", "SENT", "CLOSED"):
+            ticket.words = f"it is {ticket.step} and cannot be changed; amend or cancel its order instead"
+            self._publish()
+            return ""
+        try:
+            fresh = self._planned(wished(ticket.wish))
+        except Unfit as error:
+            ticket.words = str(error)
+        else:
+            fresh.ticket_id, fresh.opened_ms = ticket.ticket_id, ticket.opened_ms
+            self._ticket = fresh
+        self._publish()
+        return ""
+
+    # --- looking -------------------------------------------------------------------------------------------------------
+
+    def _facts(self, proposal: Proposal) -> Facts:
+        spec = proposal.draft.spec
+        known = self._thresholds.get(spec.symbol)
+        return facts_of(spec, self._desk, self._live.current, known, self._clock.now_ms())
+
+    def _expired(self, ticket: Ticket) -> bool:
+        """Whether something changed since the review, or time is up; then the ticket has expired and says why."""
+        now = self._facts(ticket.proposal)
+        spec, perpetual = ticket.proposal.draft.spec, self._desk.broker.features.perpetual
+        found = changes(ticket.reviewed, now, spec, perpetual=perpetual)
+        if self._clock.monotonic() >= ticket.until:
+            span_s = self._live.current.trading.ticket_s
+            found = (*found, f"reviewed more than {span_s:g} s ago: review it again")
+        if found:
+            ticket.to("EXPIRED", self._clock.monotonic())
+            ticket.changes = found
+            return True
+        ticket.reviewed = carried(ticket.reviewed, now)
+        return False
+
+    def _judge(self, ticket: Ticket) -> None:
+        """What the gates would say of it now, were it confirmed, and what it would cost."""
+        desk, view = self._desk, self._view(ticket)
+        verdicts = judge(view, lambda: 0.0)  # the send asks again, in its time
+        spec, plan = ticket.proposal.draft.spec, ticket.proposal.plan
+        report = gate_report(spec.symbol, spec.client_id, "ENTRY", verdicts, desk.venue, desk.category, view.now_ms)
+        ticket.gates, ticket.allowed = report.answers, report.allowed
+        if ticket.step == "REVIEW" and desk.broker.mode != "PAPER":
+            return
+        settings, fee = self._live.current, desk.risk.account.taker_fee
+        if fee is None:
+            fee = exact(fee_of(desk.category, settings.screening))
+        quote = view.quote.ask if spec.side == "BUY" else view.quote.bid
+        entry = spec.price or quote or ZERO
+        ticket.consequences = consequences(plan, view, desk.broker.features, settings.trading, entry, fee)
+
+    def _view(self, ticket: Ticket) -> RiskView:
+        """The gates' picture, as if it were authorised, and as if the entry it stands in for were gone."""
+        draft, old = ticket.proposal.draft, ticket.wish.replaces
+        name = order_hash(draft.spec)
+        given = AuthorisationView(order_hash=name, authorised_hash=name, age_s=0.0, used=False)
+        view = self._desk.risk.view(replace(draft, replaces=old), given)
+        record, free = self._desk.manager.orders.get(old), view.account.free_quote
+        if record is None or free is None or not record.may_fill:
+            return view
+        locked = record.remaining * record.spec.price
+        if self._desk.broker.features.perpetual:
+            locked = locked / view.account.leverage if view.account.leverage else ZERO
+        return replace(view, account=replace(view.account, free_quote=free + locked))
+
+    # --- confirming ----------------------------------------------------------------------------------------------------
+
+    def _unfit_answer(self, ticket: Ticket, confirmed: ConfirmTicket) -> str:
+        """Why this is no answer to what is shown, in words; empty: it is one."""
+        if not ticket.asking:
+            return f"it is {ticket.step}: there is nothing to confirm; refresh it, or open a new ticket"
+        if confirmed.step != ticket.step or confirmed.nonce != ticket.nonce:
+            return f"that answer was used already, or the ticket has changed since: it stands at {ticket.step}"
+        if self._clock.monotonic() - ticket.shown_at < READ_S:
+            return f"{ticket.step} was confirmed before it could be read: read it, then confirm"
+        return ""
+
+    def _denied(self, ticket: Ticket) -> str:
+        self._judge(ticket)
+        denials = [answer.words for answer in ticket.gates if not answer.allowed]
+        if ticket.allowed and not denials:
+            return ""
+        more = f" (and {len(denials) - 1} more)" if len(denials) > 1 else ""
+        first = denials[0] if denials else "the gates gave no answer"
+        return f"{first}{more}"
+
+    def _following(self, ticket: Ticket) -> TicketStep:
+        if self._desk.broker.mode == "PAPER":
+            return "SENDING"
+        steps: dict[TicketStep, TicketStep] = {
+            "REVIEW": "CONSEQUENCES",
+            "CONSEQUENCES": "AUTHORISE",
+            "AUTHORISE": "SENDING",
+        }
+        return steps[ticket.step]
+
+    # --- sending -------------------------------------------------------------------------------------------------------
+
+    async def _send(self, ticket: Ticket) -> None:
+        """Everything was checked in this very turn; the send itself checks once more."""
+        desk, proposal = self._desk, ticket.proposal
+        spec = proposal.draft.spec
+        step, words = (
+            "REFUSED",
+            f"the send ended without an answer: look for order {spec.client_id} on the orders screen",
+        )
+        try:
+            words = await self._end_old(ticket) if ticket.wish.replaces else ""
+            words = words or (f"nothing was sent: {ticket.end_with}" if ticket.end_with else "")
+            if not words:
+                words = f"the send ended without an answer: look for order {spec.client_id} on the orders screen"
+                submission = await desk.send_entry(proposal, authorise(spec, self._clock.now_ms()))
+                step, words = _outcome(submission)
+                if submission.sent:
+                    ticket.client_id = spec.client_id
+        finally:
+            now = self._clock.monotonic()
+            ticket.to("SENT" if step == "SENT" else "REFUSED", now)
+            ticket.words = words
+            if step == "SENT":
+                self._sent(ticket)
+            self._publish()
+
+    def _sent(self, ticket: Ticket) -> None:
+        if ticket.wish.item_id:
+            self._desk.inbox.taken(ticket.wish.item_id)
+        if ticket.kind == "CANARY":
+            self._canary = ticket.client_id
+
+    async def _end_old(self, ticket: Ticket) -> str:
+        """Cancel the entry this one stands in for, and wait for the proof. Words: nothing may be sent."""
+        desk, old = self._desk, ticket.wish.replaces
+        answer = await desk.manager.cancel(old)
+        until = self._clock.monotonic() + END_S
+        while self._clock.monotonic() < until and not self._over(old, ticket.wish.symbol):
+            await self._clock.sleep(END_LOOK_S)
+        record = desk.manager.orders.get(old)
+        if record is None or record.filled > ZERO:
+            filled = f"has filled {record.filled:f}" if record is not None else "is not known any more"
+            return f"order {old} {filled}: nothing was sent in its place; look after the position"
+        if not self._over(old, ticket.wish.symbol):
+            said = f"{answer.code} {answer.text}".strip()
+            return (
+                f"order {old} is {record.state} {record.quarantine}".rstrip()
+                + f" and could not be proven to have ended{f' ({said})' if said else ''}: nothing was sent in its place"
+            )
+        now = self._facts(ticket.proposal)
+        now = replace(now, free=ticket.reviewed.free)  # what the old one had taken is free again
+        spec, perpetual = ticket.proposal.draft.spec, desk.broker.features.perpetual
+        found = changes(ticket.reviewed, now, spec, perpetual=perpetual)
+        return f"order {old} was cancelled, and nothing sent in its place: {'; '.join(found)}" if found else ""
+
+    def _over(self, client_id: str, symbol: str) -> bool:
+        """The venue says it ended without a fill, and its trade is off the desk."""
+        record = self._desk.manager.orders.get(client_id)
+        if record is None or record.state not in DONE or record.quarantine or record.filled > ZERO:
+            return False
+        return symbol not in self._desk.trades.planned()
+
+    # --- after it was sent -----------------------------------------------------------------------------------------------
+
+    def _watch_canary(self) -> None:
+        """A canary that has filled and whose stop the venue shows proves every link of the chain."""
+        desk, record = self._desk, self._desk.manager.orders.get(self._canary)
+        if record is None:
+            return
+        if not record.filled:
+            self._canary = "" if record.state in DONE else self._canary
+            return
+        symbol, truth = record.spec.symbol, desk.trades.truth(record.spec.symbol)
+        if record.may_fill or truth.state != "VERIFIED":
+            return
+        self._canary = ""
+        text = f"{symbol}: filled {record.filled:f}, stop {truth.price:f} seen at the venue"
+        desk.canary_flown(text)
+        told = f"{text}: every link holds. Close the position (x on the orders screen), or keep it"
+        self._bus.publish(
+            OrderAlarm(
+                venue=desk.venue, category=desk.category, symbol=symbol, client_id=record.client_id, code="CANARY", text=told,
+                severity="info", at_ms=self._clock.now_ms(),
+            )
+        )  # fmt: skip
+
+    # --- telling -------------------------------------------------------------------------------------------------------
+
+    def _end(self, ticket: Ticket, words: str) -> None:
+        ticket.to("CLOSED", self._clock.monotonic())
+        ticket.words = words
+        self._publish()
+        self._ticket = None
+
+    def _publish(self) -> None:
+        ticket = self._ticket
+        if ticket is not None:
+            known = self._thresholds.get(ticket.wish.symbol)
+            self._bus.publish(ticket_status(ticket, self._desk, known, self._clock.now_ms()))
+
+    # --- what is heard -------------------------------------------------------------------------------------------------
+
+    def _on_thresholds(self, thresholds: ThresholdsInForce) -> None:
+        self._thresholds[thresholds.symbol] = thresholds
+        self._on_change(thresholds.symbol)
+
+    def _on_quote(self, quote: Quote) -> None:
+        self._on_change(quote.symbol)
+
+    def _on_change(self, symbol: str = "") -> None:
+        """Something the review may rest on."""
+        ticket = self._ticket
+        if ticket is None or not ticket.asking or (symbol and symbol != ticket.wish.symbol):
+            return
+        if self._expired(ticket):
+            self._publish()
+
+
+def _mistyped(ticket: Ticket, typed: str, desk: TradingDesk) -> str:
+    """What was typed is not what the step asks for, in words; empty: it is, or it asks for nothing."""
+    spec = ticket.proposal.draft.spec
+    if ticket.step == "CONSEQUENCES" and not same_quantity(typed, spec.quantity):
+        return f"{typed.strip()[:40]!r} is not the quantity {spec.quantity:f}: type it to go on"
+    if ticket.step == "AUTHORISE" and typed.strip().upper() != token_for(ticket, desk):
+        return f"{typed.strip()[:40]!r} is not the token {token_for(ticket, desk)}: type it to send"
+    return ""
+
+
+def _outcome(submission: Submission) -> tuple[TicketStep, str]:
+    record, said = submission.record, f"{submission.code} {submission.words}".strip()
+    if not submission.sent:
+        return "REFUSED", submission.words or submission.code
+    if record is not None and record.state == "REJECTED":
+        return "REFUSED", f"the venue refused it: {said}"
+    if record is not None and record.state == "UNKNOWN":
+        return "SENT", "the venue has not answered: what became of it is not known yet and is being asked"
+    return "SENT", ""

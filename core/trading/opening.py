@@ -138,6 +138,28 @@ class Opening:
         draft = OrderDraft(intent_id=f"open {client_id}", act="ENTRY", purpose="ENTRY", spec=spec, plan=view)
         return Proposal(plan, draft)
 
+    # --- what is known of a symbol -----------------------------------------------------------------------------------
+
+    def quote(self, symbol: str) -> Quote | None:
+        """The newest quote; None: there is none yet."""
+        return self._quotes.get(symbol)
+
+    def confluence(self, symbol: str) -> Confluence | None:
+        """The newest view of the decision timeframe."""
+        return self._confluences.get(symbol)
+
+    def analysis(self, symbol: str) -> Analysis | None:
+        """The newest analysis that was completed, unless it has expired."""
+        analysis = self._analyses.get(symbol)
+        if analysis is None or 0 < analysis.expires_ms <= self._clock.now_ms():
+            return None
+        return analysis
+
+    def atr(self, symbol: str) -> Decimal | None:
+        """ATR of the decision timeframe, in price; None: not known yet."""
+        metrics = self._metrics.get(symbol)
+        return _exact(metrics.atr) if metrics is not None and math.isfinite(metrics.atr) and metrics.atr > 0 else None
+
     # --- parts of a plan ---------------------------------------------------------------------------------------------
 
     @staticmethod
