@@ -29,6 +29,7 @@ WORD = "LIVE"
 BACK, HALT, HELP, QUIT = (f"{APP_SCOPE}.{verb}" for verb in ("back", "halt", "help", "quit_now"))
 FRAME, MOST_COLUMNS = 5, 108
 """Cells of border, padding and scroll bar; and the width of the whole."""
+CONNECTING = "connecting: keys are read, the account is compared, everything is checked"
 BACK_SOON = "back to paper as soon as that has ended"
 HELD_DOWN = "once more: a key held down is no answer"
 ASKED: tuple[Page, ...] = ("connecting", "review", "word")
@@ -60,6 +61,8 @@ class GoLiveScreen(DeskModal[None]):
         self._seen: tuple[object, ...] = ()
         self._read = False
         """The end of the page was on the screen."""
+        self._laid_out = False
+        """The newest text has its place on the screen."""
         self._told = Static(classes="go-live-told", markup=False)
         self._hint = Static(classes="go-live-hint", markup=False)
 
@@ -107,11 +110,21 @@ class GoLiveScreen(DeskModal[None]):
         if page != self._page or (page == "review" and session.nonce != self._nonce):
             self._turn_to(page, session)
         trading, private = self.desk.store.trading, self.desk.edited.get("screen.private")
-        seen = (page, trading.version, len(self.desk.edited), private, self.app.size, self.desk.palette)
+        seen = (
+            page,
+            trading.version,
+            trading.refused,
+            len(self.desk.edited),
+            private,
+            self.app.size,
+            self.desk.palette,
+        )
         if seen != self._seen:
             self._seen = seen
             self.set_class(order_kind(self.desk) == "LIVE DATA", "-real-money")
             self._show(self._lines(session))
+        elif self._is_settled():
+            self._was_read()
 
     def _follow(self, session: SessionStatus) -> bool:
         """What the engine's word ends: the screen when it is armed, or has gone back; the third page when it is refused."""
@@ -155,11 +168,10 @@ class GoLiveScreen(DeskModal[None]):
             return word_lines(self.desk, session, width)
         lines = question_lines(self.desk, session, width)
         if self._page == "connecting":
-            back = "back to paper as soon as that has ended" if self._leaving else ""
-            lines += [
-                [],
-                [(back or "connecting: keys are read, the account is compared, everything is checked", "accent")],
-            ]
+            refused = self.desk.store.trading.refused
+            lines += [[], *fold([(BACK_SOON if self._leaving else CONNECTING, "accent")], width, 0)]
+            if refused is not None and refused is not self._refused and refused.command == ConnectLive.__name__:
+                lines += fold([(f"{self.desk.glyphs.no} {refused.words}", "danger")], width, 2)
         elif self._page == "failed":
             words = session.words or "the real account was left"
             lines += [[], *fold([(f"{self.desk.glyphs.no} not connected: {words}", "danger")], width, 2)]
@@ -171,7 +183,12 @@ class GoLiveScreen(DeskModal[None]):
             text.append("\n" if number else "")
             for words, look in line:
                 text.append(self._spelt(words), getattr(self.desk.palette, look))
+        self._laid_out = False
         self._told.update(text)
+        self.call_after_refresh(self._placed)
+
+    def _placed(self) -> None:
+        self._laid_out = True
 
     def hint(self, more: str) -> None:
         """What answers here, or what was wrong with the last key."""
@@ -260,7 +277,7 @@ class GoLiveScreen(DeskModal[None]):
 
     def _was_read(self) -> bool:
         scroll = self.query_one(VerticalScroll)
-        self._read = self._read or scroll.scroll_offset.y >= scroll.max_scroll_y
+        self._read = self._read or (self._laid_out and scroll.scroll_offset.y >= scroll.max_scroll_y)
         return self._read
 
     @on(Input.Submitted)

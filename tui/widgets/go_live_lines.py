@@ -19,7 +19,7 @@ WHAT_IT_IS: dict[HostKind, tuple[str, str]] = {
 }
 LABEL, VALUE, COLUMN_GAP = 14, 8, 2
 CHECK_INDENT = 13
-NEW_ACCOUNT = "not known yet: the keys are read now, and the account is compared; no order is sent by it"
+NEW_ACCOUNT = "not known yet: keys are read and the account is compared; no order is sent"
 
 
 def order_kind(desk: Desk) -> HostKind:
