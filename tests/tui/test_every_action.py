@@ -12,7 +12,7 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
-from tests.snapshots import scenes_calibration, scenes_confluence, scenes_orders, scenes_risk
+from tests.snapshots import scenes_calibration, scenes_confluence, scenes_history, scenes_orders, scenes_risk
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
@@ -21,6 +21,7 @@ from tui.screens.calibration import CalibrationScreen
 from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
+from tui.screens.history import HistoryScreen
 from tui.screens.orders import OrdersScreen
 from tui.screens.risk import RiskScreen
 from tui.screens.watchlist import WatchlistScreen
@@ -53,8 +54,12 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         await calibrate(running, pilot, action)
     elif action.scope == "orders":
         await trade(running, pilot, action)
+    elif action.scope == "history":
+        await look_back(running, pilot)
     elif action.scope == "risk":
         await limit(running, pilot)
+    elif action.scope == "go_live":
+        await go_live(running, pilot, action)
     elif isinstance(screen, WatchlistScreen):
         screen.table.move_cursor(30)
         if action.id == "app.back":
@@ -141,6 +146,38 @@ async def limit(running: TradeApp, pilot: Pilot) -> None:
     assert isinstance(screen, RiskScreen)
     screen.code = "symbol_exposure"
     await paint(pilot)
+
+
+async def look_back(running: TradeApp, pilot: Pilot) -> None:
+    """The history screen with trades, its cursor in the middle."""
+    await running.show_mode("history")
+    for message in scenes_history.full():
+        running.desk.bus.publish(message)
+    await paint(pilot)
+    screen = running.screen
+    assert isinstance(screen, HistoryScreen)
+    for _ in range(20):
+        screen.act_down()
+    await paint(pilot)
+
+
+async def go_live(running: TradeApp, pilot: Pilot, action: Action) -> None:
+    """The second question, longer than the screen is high."""
+    checks = scenes_session.trade.checks(KEYS="this key can withdraw: make one that cannot " * 60)
+    screen = GoLiveScreen(running.desk)
+    await running.push_screen(screen)
+    running.desk.bus.publish(scenes_session.trade.session())
+    await pilot.pause()
+    screen.flush()
+    if action.id == "go_live.yes":
+        return
+    screen._asked = screen.session
+    running.desk.bus.publish(scenes_session.trade.session("DISARMED", checks=checks))
+    await pilot.pause()
+    screen.flush()
+    await pilot.pause()
+    if action.id in ("go_live.up", "go_live.page_up"):
+        screen.act_page_down()
 
 
 def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:
