@@ -12,6 +12,7 @@ from core.clock import SimClock
 from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
+from tests import trading_builders
 from tests.snapshots import scenes_calibration, scenes_confluence, scenes_history, scenes_orders, scenes_risk
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
@@ -21,6 +22,7 @@ from tui.screens.calibration import CalibrationScreen
 from tui.screens.columns import ColumnsScreen
 from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
+from tui.screens.go_live import GoLiveScreen
 from tui.screens.history import HistoryScreen
 from tui.screens.orders import OrdersScreen
 from tui.screens.risk import RiskScreen
@@ -56,6 +58,8 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         await trade(running, pilot, action)
     elif action.scope == "history":
         await look_back(running, pilot)
+    elif action.scope == "inbox":
+        await wait_for_answers(running, pilot)
     elif action.scope == "risk":
         await limit(running, pilot)
     elif action.scope == "go_live":
@@ -136,6 +140,17 @@ async def trade(running: TradeApp, pilot: Pilot, action: Action) -> None:
     await paint(pilot)
 
 
+async def wait_for_answers(running: TradeApp, pilot: Pilot) -> None:
+    """The inbox with something of everything, its cursor in the middle."""
+    await running.show_mode("inbox")
+    for message in scenes_inbox.full():
+        running.desk.bus.publish(message)
+    await paint(pilot)
+    for key in ("down", "down", "down"):
+        await pilot.press(key)
+    await paint(pilot)
+
+
 async def limit(running: TradeApp, pilot: Pilot) -> None:
     """The Risk screen of a halted account, its cursor in the middle of the list."""
     await running.show_mode("risk")
@@ -163,16 +178,16 @@ async def look_back(running: TradeApp, pilot: Pilot) -> None:
 
 async def go_live(running: TradeApp, pilot: Pilot, action: Action) -> None:
     """The second question, longer than the screen is high."""
-    checks = scenes_session.trade.checks(KEYS="this key can withdraw: make one that cannot " * 60)
+    checks = trading_builders.checks(KEYS="this key can withdraw: make one that cannot " * 60)
     screen = GoLiveScreen(running.desk)
     await running.push_screen(screen)
-    running.desk.bus.publish(scenes_session.trade.session())
+    running.desk.bus.publish(trading_builders.session())
     await pilot.pause()
     screen.flush()
     if action.id == "go_live.yes":
         return
     screen._asked = screen.session
-    running.desk.bus.publish(scenes_session.trade.session("DISARMED", checks=checks))
+    running.desk.bus.publish(trading_builders.session("DISARMED", checks=checks))
     await pilot.pause()
     screen.flush()
     await pilot.pause()
