@@ -13,7 +13,14 @@ from core.messages import Command
 from core.settings import Settings
 from tests import builders as make
 from tests import trading_builders
-from tests.snapshots import scenes_calibration, scenes_confluence, scenes_history, scenes_orders, scenes_risk
+from tests.snapshots import (
+    scenes_calibration,
+    scenes_confluence,
+    scenes_history,
+    scenes_inbox,
+    scenes_orders,
+    scenes_risk,
+)
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
 from tui.actions import Action
