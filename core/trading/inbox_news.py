@@ -106,15 +106,14 @@ class News:
 
     def closed(self, trade: TradeClosed) -> None:
         """The result goes to the fill that ended the trade."""
-        words = over_words(trade.why, trade.r_multiple, trade.result, self.asset)
         self._positions.pop(trade.trade_id, None)
         last = next((name for name in reversed(self._fills) if self._fills[name].parent == trade.trade_id), None)
         if last is not None:
             filled = self._fills[last]
-            filled.result, filled.over = words, True
+            filled.result, filled.over = self._over(trade, filled.what), True
             self._put(f"f:{last}", "FILL", trade.symbol, filled.text(), filled.severity, last, trade.closed_ms)
             return
-        name, text = f"t:{trade.trade_id}", f"{trade.symbol}: {words}"
+        name, text = f"t:{trade.trade_id}", f"{trade.symbol}: {self._over(trade, '')}"
         self._put(name, "FILL", trade.symbol, text, "warning", trade.trade_id, trade.closed_ms)
 
     def alarm(self, alarm: OrderAlarm) -> None:
@@ -218,6 +217,9 @@ class News:
         piece = self._pieces.get(f"f:{client_id}")
         if piece is not None:
             piece.item = replace(piece.item, text=filled.text())
+
+    def _over(self, trade: TradeClosed, what: str) -> str:
+        return over_words(trade.why, what, trade.r_multiple, trade.result, self.asset)
 
     def _gain(self, filled: Filled) -> str:
         """What these fills made against the entry, before fees; empty while the position is not known."""

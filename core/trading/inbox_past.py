@@ -89,9 +89,10 @@ def _last_exits(
 
 def _filled(record: OrderRecord, ended: TradeEnded | None) -> Filled:
     status = status_of(record, "", "")
+    what = purpose_word(status)
     return Filled(
         symbol=status.symbol, side=status.side, quantity=status.filled, value=status.filled * status.average_price,
-        wanted=max(status.quantity, Decimal(0)), what=purpose_word(status), parent=status.parent,
-        result=over_words(ended.why, ended.r_multiple, ended.result, "") if ended is not None else "",
+        wanted=max(status.quantity, Decimal(0)), what=what, parent=status.parent,
+        result=over_words(ended.why, what, ended.r_multiple, ended.result, "") if ended is not None else "",
         over=ended is not None,
     )  # fmt: skip

@@ -35,12 +35,12 @@ class Filled:
         return "warning" if self.what == "stop" else "info"
 
     def text(self) -> str:
-        """`sold 3.28 SOLUSDT at 150.88, stop: trade over, −1.03 R, −4.92 USDT`."""
+        """`sold 3.28 SOLUSDT at 150.88, stop; trade over: −1.03 R, −4.92 USDT`."""
         done = "bought" if self.side == "BUY" else "sold"
         price = FIGURES.divide(self.value, self.quantity) if self.quantity else Decimal(0)
         part = f", {plain(self.quantity)} of {plain(self.wanted)}" if self.quantity < self.wanted else ""
         what = f", {self.what}" if self.what else ""
-        result = f": {self.result}" if self.result else ""
+        result = f"; {self.result}" if self.result else ""
         return f"{done} {plain(self.quantity)} {self.symbol} at {plain(price)}{what}{part}{result}"
 
 
@@ -53,9 +53,10 @@ def purpose_word(order: OrderStatus) -> str:
     return "target" if order.purpose == "PROTECTION" or order.price or order.stop_price else "exit"
 
 
-def over_words(why: str, r_multiple: float, result: Decimal, asset: str) -> str:
-    """`trade over, STOP: −1.03 R, −4.92 USDT`."""
-    return f"trade over, {why.lower().replace('_', ' ')}: {_gain(result, r_multiple, asset)}"
+def over_words(why: str, what: str, r_multiple: float, result: Decimal, asset: str) -> str:
+    """`trade over, trail: −1.03 R, −4.92 USDT`; why is left out where the order itself (`what`) says it."""
+    word = why.lower().replace("_", " ")
+    return f"trade over{f', {word}' if word != what else ''}: {_gain(result, r_multiple, asset)}"
 
 
 def gain_words(gain: Decimal, r_multiple: float, asset: str) -> str:

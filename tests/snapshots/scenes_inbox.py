@@ -56,7 +56,7 @@ def fills() -> tuple[InboxItem, ...]:
     return (
         trade.item(
             "f:tt-1-s", kind="FILL", symbol="SOLUSDT", severity="warning", client_id="tt-1-s",
-            text="sold 3.28 SOLUSDT at 150.88, stop: trade over, stop: −1.03 R, −4.92 USDT", created_ms=NOW_MS - 21 * MINUTE,
+            text="sold 3.28 SOLUSDT at 150.88, stop; trade over: −1.03 R, −4.92 USDT", created_ms=NOW_MS - 21 * MINUTE,
         ),
         trade.item(
             "f:tt-1-a", kind="FILL", symbol="SOLUSDT", client_id="tt-1-a", created_ms=NOW_MS - 50 * MINUTE,

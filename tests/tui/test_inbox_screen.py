@@ -169,7 +169,7 @@ async def test_own_amounts_are_hidden_in_private_mode():
             stop, entry = line_of(running, "sold"), line_of(running, "bought")
         finally:
             LOOKS.private = False
-    assert f"sold {HIDDEN} SOLUSDT at 150.88, stop: trade over, stop: −1.03 R, {HIDDEN} USDT" in stop
+    assert f"sold {HIDDEN} SOLUSDT at 150.88, stop; trade over: −1.03 R, {HIDDEN} USDT" in stop
     assert f"bought {HIDDEN} SOLUSDT at 152.35, entry, {HIDDEN}" in entry
     assert "3.28" not in stop + entry
     assert "4.92" not in stop

@@ -19,7 +19,7 @@ STATE_WORDS = {
     "SNOOZED": "snoozed", "ACKNOWLEDGED": "seen", "DISMISSED": "dismissed", "EXPIRED": "expired", "TAKEN": "taken",
 }  # fmt: skip
 _OWN = re.compile(
-    r"(?<=bought )[\d.,]+|(?<=sold )[\d.,]+|(?<=, )[\d.]+ of [\d.]+(?=$|:)|[+−][\d.,]+(?=( [A-Z]{2,})?( |$))(?! R)"
+    r"(?<=bought )[\d.,]+|(?<=sold )[\d.,]+|(?<=, )[\d.]+ of [\d.]+(?=$|;)|[+−][\d.,]+(?=( [A-Z]{2,})?( |$))(?! R)"
 )
 """Amounts of the operator's own in the words of a fill; R is none."""
 

@@ -45,10 +45,10 @@ def test_a_target_tells_its_gain_and_a_stop_the_result_of_the_trade() -> None:
     rig = InboxRig().send(account(), order(), position(trade_id="tt-1-a", result=4.76, r_multiple=1.0))
     target = order("tt-1-t", purpose="EXIT", parent="tt-1-a", side="SELL", price=D("155.25"), quantity=D("1.64"))
     rig.send(target, execution("tt-1-t", side="SELL", quantity=D("1.64"), price=D("155.25")))
-    assert words(rig, "FILL") == ["sold 1.64 SOLUSDT at 155.25, target: +1.00 R, +4.76 USDT before fees"]
+    assert words(rig, "FILL") == ["sold 1.64 SOLUSDT at 155.25, target; +1.00 R, +4.76 USDT before fees"]
     rig.send(order("tt-1-s", quantity=D("1.64"), **STOP), execution("tt-1-s", side="SELL", quantity=D("1.64")))
     rig.send(closed(trade_id="tt-1-a"))
-    assert "sold 1.64 SOLUSDT at 152.35, stop: trade over, stop: −1.03 R, −4.92 USDT" in words(rig, "FILL")
+    assert "sold 1.64 SOLUSDT at 152.35, stop; trade over: −1.03 R, −4.92 USDT" in words(rig, "FILL")
     rig.send(closed("ETHUSDT", trade_id="tt-9-a", why="OUTSIDE"))
     assert "ETHUSDT: trade over, outside: −1.03 R, −4.92 USDT" in words(rig, "FILL")
 
@@ -78,7 +78,7 @@ def journal() -> Kept:
 
 
 ENTRY = "bought 3 SOLUSDT at 152, entry"
-EXIT = "sold 3 SOLUSDT at 152, stop: trade over, stop: −1.00 R, −4.50"
+EXIT = "sold 3 SOLUSDT at 152, stop; trade over: −1.00 R, −4.50"
 
 
 async def test_after_a_restart_fills_of_the_last_day_wait_unless_they_were_answered() -> None:
