@@ -244,10 +244,7 @@ def leverage(now: Now) -> Reading:
         found.append((bool(gate.words), need(view.account.leverage, f"leverage of {view.symbol}"), view.symbol, gate))
     over, leverage, symbol, gate = max(found, key=lambda one: one[:3])
     words = f"{symbol}: {gate.words}" if over else f"highest: {symbol}"
-    return Reading(
-        used=f"{leverage:f} ×", share=part(leverage, exact(now.limits.max_leverage)), over=over, words=words,
-        near=False,
-    )  # fmt: skip
+    return Reading(used=f"{leverage:f} ×", share=part(leverage, exact(now.limits.max_leverage)), over=over, words=words)
 
 
 # --- market and clock ------------------------------------------------------------------------------------------------
