@@ -159,10 +159,12 @@ class InboxKeeper:
     def _on_order(self, status: OrderStatus) -> None:
         if status.foreign:
             return
-        self._news.order(status)
+        changed = self._news.order(status)
         if status.purpose == "ENTRY":
-            self._proposals.works(status.client_id, status.symbol, working=status.state not in OVER)
-        self._publish()
+            working = status.state not in OVER
+            changed |= self._proposals.works(status.client_id, status.symbol, working=working)
+        if changed:
+            self._publish()
 
     def _on_position(self, status: PositionStatus) -> None:
         self._news.position(status)

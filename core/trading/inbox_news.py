@@ -63,16 +63,22 @@ class News:
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 
-    def order(self, status: OrderStatus) -> None:
-        """What an order is for, and how much of it there was to fill."""
+    def order(self, status: OrderStatus) -> bool:
+        """What an order is for, and how much of it there was to fill; whether an item is told otherwise now."""
         self._orders.pop(status.client_id, None)
         self._orders[status.client_id] = status
         if len(self._orders) > ORDERS_KEPT:
             del self._orders[next(iter(self._orders))]
         filled = self._fills.get(status.client_id)
-        if filled is not None:
-            filled.wanted, filled.what, filled.parent = status.quantity, purpose_word(status), status.parent
-            self._reword(status.client_id, filled)
+        if filled is None:
+            return False
+        filled.wanted, filled.what, filled.parent = status.quantity, purpose_word(status), status.parent
+        piece = self._pieces.get(f"f:{status.client_id}")
+        text = filled.text()
+        if piece is None or piece.item.text == text:
+            return False
+        piece.item = replace(piece.item, text=text)
+        return True
 
     def position(self, status: PositionStatus) -> None:
         """How a trade stands: a target's fill is told with it."""
@@ -212,11 +218,6 @@ class News:
             item, piece.answered_ms = replace(item, state="WAITING", until_ms=0), 0
         piece.item = item
         self._pieces[name] = self._pieces.pop(name)
-
-    def _reword(self, client_id: str, filled: Filled) -> None:
-        piece = self._pieces.get(f"f:{client_id}")
-        if piece is not None:
-            piece.item = replace(piece.item, text=filled.text())
 
     def _over(self, trade: TradeClosed, what: str) -> str:
         return over_words(trade.why, what, trade.r_multiple, trade.result, self.asset)

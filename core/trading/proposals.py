@@ -114,12 +114,15 @@ class Proposals:
             del self._held[trade_id]
         return True
 
-    def works(self, client_id: str, symbol: str, *, working: bool) -> None:
-        """An entry of ours that may fill."""
+    def works(self, client_id: str, symbol: str, *, working: bool) -> bool:
+        """An entry of ours that may fill; whether that is new."""
+        if working == (client_id in self._working):
+            return False
         if working:
             self._working[client_id] = symbol
         else:
-            self._working.pop(client_id, None)
+            del self._working[client_id]
+        return True
 
     def turn(self, now_ms: int) -> None:
         """Let snoozed ones come back, and old ones run out."""
