@@ -35,7 +35,8 @@ from tui.screens.orders import OrdersScreen
 from tui.screens.risk import RiskScreen
 from tui.screens.watchlist import WatchlistScreen
 
-KEYED = [action for action in app().desk.registry if app().desk.keymap.keys_of(action.id)]
+DESK = app().desk
+KEYED = [action for action in DESK.registry if DESK.keymap.keys_of(action.id)]
 SIZE = (120, 40)
 UNDOES = {
     "confluence.up": "act_down", "confluence.page_up": "act_page_down", "confluence.newer": "act_older",
