@@ -34,7 +34,7 @@ class StopQuestion:
         stop = position.stop.price or position.planned_stop
         self.prefilled = f"{stop:f}" if stop else ""
         self.wanted = "type a price and Enter"
-        self.yes = "asks the venue for it"
+        self.yes = "moves it"
 
     @property
     def position(self) -> PositionStatus | None:

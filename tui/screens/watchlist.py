@@ -335,6 +335,7 @@ class WatchlistScreen(DeskScreen):
 
         self._acted()
         await ask_to_close(self.app, self.desk, self.table.cursor)
+        self._tick()
 
     def symbol_chosen(self) -> str:
         return self.table.cursor
