@@ -45,6 +45,7 @@ ANSWERED = ("OpenTicket", "EditTicket", "RefreshTicket", "ConfirmTicket")
 REFRESH = f"{SCOPE}.refresh"
 ELSEWHERE = ("app.help", "app.quit", "app.quit_now", "app.theme", "app.private")
 """Keys of the whole program that also work here."""
+TOO_LITTLE_ROOM = "not everything that must be read fits: make the window larger"
 HELD = "once more: a key held down is no answer"
 NO_ANSWER_S = 5.0
 SAME_WORDS_MS = 3_000
@@ -75,6 +76,8 @@ class OrderScreen(DeskModal[None]):
         self._left = Vertical(id="ticket-left")
         self._part: Part | None = None
         """What is being changed."""
+        self._met = False
+        """A ticket was shown."""
         self._before = desk.store.trading.ticket
         self._refused = desk.store.trading.refused
         self._asked: tuple[str, ...] = ()
@@ -134,6 +137,7 @@ class OrderScreen(DeskModal[None]):
         if _page_key(ticket) != _page_key(self.shown):
             self._turn(ticket)
         self.shown = ticket
+        self._met = self._met or ticket is not None
         self._hear()
         size = self._left.size
         table = self.gates.display and self.gates.size.height > 0
@@ -154,8 +158,9 @@ class OrderScreen(DeskModal[None]):
             edited = 3 if self._part is not None else 0
             return page_of(self.desk, ticket, size.width, size.height - edited, table=table)
         refused, wanted = self.desk.store.trading.refused, self._wanted
-        if wanted is None:
-            return Page([[(" No order ticket is open. Esc goes back.", "text")]], False, [])
+        if wanted is None or self._met:
+            what = "This ticket is gone: another account is in force." if self._met else "No order ticket is open."
+            return Page([[(f" {what} Esc goes back.", "text")]], False, [])
         lines: list[Line] = [[(f" {wanted.symbol}  planning...", "text")]]
         if refused is not None and refused is not self._refused and refused.command == "OpenTicket":
             lines = fold([(" No ticket: ", "danger"), (refused.words, "bright")], size.width, 1)
@@ -181,7 +186,8 @@ class OrderScreen(DeskModal[None]):
         if self._hint:
             return self._hint
         if not self._asked:
-            return []
+            small = not self._page.is_complete and self.shown is not None and self.shown.step in TYPED_STEPS
+            return [(f" {TOO_LITTLE_ROOM}", "warn")] if small else []
         if self.desk.clock.monotonic() - self._asked_s > NO_ANSWER_S:
             return [(" ... no answer yet: Esc goes back, H halts", "warn")]
         return [(f" {WAITING}", "accent")]
@@ -252,8 +258,9 @@ class OrderScreen(DeskModal[None]):
             if self._settled:
                 self.dismiss()
         elif action is not None and (action.scope == SCOPE or action.id in ELSEWHERE):
-            self.hint("")
+            self._hint = []  # nothing is painted before the key is carried out: it was meant for what stands there
             await self.perform(action)
+            self._tick()
 
     def act_back(self) -> None:
         """Esc: out of the change first; else the ticket is given up, unless it has been sent."""
@@ -325,7 +332,7 @@ class OrderScreen(DeskModal[None]):
         if not self._settled:
             self.hint(HELD)
         elif not self._page.is_complete or not self.body.size.height:
-            self.hint("not everything that must be read fits: make the window larger")
+            self.hint(TOO_LITTLE_ROOM)
         elif not seconds_left(ticket, self.desk.clock.now_ms()):
             self.hint(f"the time is up: {self.desk.keymap.label(REFRESH)} reviews it anew")
         elif barred:

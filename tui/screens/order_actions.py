@@ -15,14 +15,14 @@ def _action(verb: str, keys: str, title: str, sentence: str, **more: Any) -> Act
 
 ACTIONS: tuple[Action, ...] = (
     _action("next", "n", "next", "To the next step: everything on this page has been read.", danger=Danger.REVERSIBLE_ORDER),
-    _action("yes", "enter,y", "yes", "On paper: send it. With real money: to the next step.", danger=Danger.REVERSIBLE_ORDER),
+    _action("yes", "y,enter", "yes", "On paper: send it. With real money: to the next step.", danger=Danger.REVERSIBLE_ORDER),
     _action("refresh", "r,ctrl+r", "anew", "Plan the order anew with the prices and limits of now, and review it from the beginning."),
     _action("price", "e", "price", "Change the limit price; the order is reviewed from the beginning."),
     _action("stop", "s", "stop", "Change the stop; the order is reviewed from the beginning."),
     _action("targets", "t", "targets", "Change the targets, nearest first; the order is reviewed from the beginning."),
     _action("size", "z", "size", "Change the quantity; the order is reviewed from the beginning."),
     _action("side", "d", "side", "Buy or sell; the order is reviewed from the beginning."),
-    _action("type", "m", "market", "At the market, or by limit; the order is reviewed from the beginning."),
+    _action("type", "m", "type", "At the market, or by limit; the order is reviewed from the beginning."),
 )  # fmt: skip
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("PAPER", "A simulated account: one page, and one key sends the order."),

@@ -27,14 +27,11 @@ def worst_lines(desk: Desk, ticket: TicketStatus, costs: Consequences | None, wi
     """The one line nobody may miss."""
     if costs is None:
         return labelled("worst", [(f"{desk.glyphs.missing}  not known yet", "warn")], width)
-    within = (
-        f", with fees of {_money(desk, ticket, costs.fees)} and slippage"
-        if costs.fees is not None
-        else ", with slippage"
-    )
+    fees = "" if costs.fees is None else f"fees of {fmt.money(float(costs.fees), 2, glyphs=desk.glyphs)} and "
+    within = f", with {fees}slippage"
     runs: Line = [
         (_money(desk, ticket, costs.worst, loss=True), "price_down"),
-        (f"   {_share(desk, costs.worst_share)} of the account", "bright"),
+        (f"   {_share(desk, costs.worst_share)} of equity", "bright"),
         (within, "dim"),
     ]
     return labelled("worst", runs, width)

@@ -8,7 +8,7 @@ from tui.screens.order_actions import SCOPE
 from tui.widgets.line_panel import Line, width_of
 
 CHANGES = (
-    ("price", "price"), ("stop", "stop"), ("targets", "targets"), ("size", "size"), ("side", "side"), ("type", "market"),
+    ("price", "price"), ("stop", "stop"), ("targets", "targets"), ("size", "size"), ("side", "side"), ("type", "type"),
 )  # fmt: skip
 EDITABLE = ("REVIEW", "EXPIRED", "REFUSED")
 OVER = ("SENT", "CLOSED")
@@ -19,8 +19,8 @@ def key_line(desk: Desk, ticket: TicketStatus | None, editing: bool, width: int)
     """The keys of this page, most important first; the last ones go where there is no room."""
     line: Line = []
     for key, words in _keys(desk, ticket, editing):
-        runs: Line = [(f" {key}", "key"), (f" {words} ", "dim")]
-        if width_of(line) + width_of(runs) <= width + 1:
+        runs: Line = [("  " if line else " ", "text"), (key, "key"), (f" {words}", "dim")]
+        if width_of(line) + width_of(runs) <= width:
             line += runs
     return line
 
@@ -37,10 +37,9 @@ def _keys(desk: Desk, ticket: TicketStatus | None, editing: bool) -> list[tuple[
         return [("Esc", "back")]
     again = (label(f"{SCOPE}.refresh"), "anew")
     changes = [(label(f"{SCOPE}.{verb}"), words) for verb, words in CHANGES]
-    changes[-1] = (changes[-1][0], "limit" if ticket.order_type == "MARKET" else "market")
-    back = ("Esc", "give up")
+    back = ("Esc", "back")
     if ticket.step == "REVIEW" and ticket.mode == "PAPER":
-        return [("Enter", "send"), back, again, *changes]
+        return [(label(f"{SCOPE}.yes"), "send"), back, again, *changes]
     if ticket.step == "REVIEW":
         return [(label(f"{SCOPE}.next"), "next"), back, again, *changes]
     if ticket.step in EDITABLE:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from core.messages import GateAnswer, TicketStatus
 from tui.desk import Desk
-from tui.widgets.line_panel import Line, fold
-from tui.widgets.ticket_words import LABEL
+from tui.widgets.line_panel import Line
+from tui.widgets.ticket_words import LABEL, folded
 from tui.widgets.trading_words import counted
 
 FACTS_AT = 16
@@ -43,7 +43,7 @@ def denial_lines(desk: Desk, ticket: TicketStatus, width: int) -> list[Line]:
     lines: list[Line] = []
     for answer in denied(ticket):
         mark = (f" {desk.glyphs.no} {answer.code}  ", "danger")
-        lines += fold([mark, (reason_of(answer), "text")], width, LABEL)
+        lines += folded([mark, (reason_of(answer), "text")], width, LABEL)
     return lines
 
 
@@ -87,7 +87,7 @@ def gate_table(desk: Desk, gates: Sequence[GateAnswer], width: int, height: int)
         ]
         for name, value in answer.facts.items():
             line += [(f"{name.replace('_', ' ')} ", "dim"), (f"{value}  ", "text")]
-        lines += [fold(line, width, FACTS_AT)[0]]
+        lines += [folded(line, width, FACTS_AT)[0]]
     if len(lines) > height:
         cut = lines[: max(0, height - 1)]
         return [*cut, [(f"   and {len(lines) - len(cut)} more", "dim")]]

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from core.messages import TicketStatus
 from tui import format as fmt
 from tui.desk import Desk
-from tui.widgets.line_panel import Line, fold
+from tui.widgets.line_panel import Line
 from tui.widgets.ticket_costs import cost_lines, liquidation_lines, worst_lines
 from tui.widgets.ticket_gates import denial_lines, denied, gate_heading, pass_lines
 from tui.widgets.ticket_words import (
+    folded,
     is_real,
     labelled,
     now_lines,
@@ -83,6 +84,8 @@ def page_of(desk: Desk, ticket: TicketStatus, width: int, height: int, *, table:
     blocks = make(desk, ticket, width)
     if ticket.step == "CONSEQUENCES":
         blocks += _failing(ticket, width, roomy=height >= ROOMY)
+    if ticket.step == "REVIEW" and ticket.mode == "LIVE" and height >= ROOMY:
+        blocks += [_space(), *_costs(desk, ticket, width)]
     if not table and ticket.step == "REVIEW":
         blocks.append(Block(50, lambda room: pass_lines(desk, ticket, width, room)))
     lines, complete = arranged(blocks, height - len(prompt) - (1 if prompt else 0))
@@ -109,7 +112,7 @@ def _space() -> Block:
 
 def _words(ticket: TicketStatus, width: int) -> Block:
     """What was wrong with the newest answer."""
-    return block(fold([(f" {ticket.words}", "warn")], width, 1) if ticket.words else [])
+    return block(folded([(f" {ticket.words}", "warn")], width, 1) if ticket.words else [])
 
 
 def _kind(ticket: TicketStatus, width: int) -> Block:
@@ -122,7 +125,7 @@ def _kind(ticket: TicketStatus, width: int) -> Block:
         text = f"{ticket.replaces} is cancelled first; this one is sent once the venue has said that it is gone."
     else:
         return block([])
-    return block(fold([(f" {text}", "accent")], width, 1))
+    return block(folded([(f" {text}", "accent")], width, 1))
 
 
 def _gates(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
@@ -137,8 +140,8 @@ def _failing(ticket: TicketStatus, width: int, *, roomy: bool) -> list[Block]:
     if costs is None:
         return []
     return [
-        block(sentences("stop fails", costs.stop_fails, width, apart=roomy), 90),
-        block(sentences("by program", costs.program_only, width, apart=roomy), 85),
+        block(sentences("stop fails", "", costs.stop_fails, width, apart=roomy), 90),
+        block(sentences("by program", "and ends with it: ", costs.program_only, width, apart=roomy), 85),
     ]
 
 
@@ -161,8 +164,6 @@ def _why(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
 
 
 def _review(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
-    brief = ticket.mode == "PAPER"
-    costs = ticket.consequences
     blocks = [
         _kind(ticket, width),
         _words(ticket, width),
@@ -173,14 +174,21 @@ def _review(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
         *_why(desk, ticket, width),
         _space(),
     ]
-    if brief:
-        blocks += [
-            block(worst_lines(desk, ticket, costs, width)),
-            block(cost_lines(desk, ticket, costs, width), 70),
-            block(liquidation_lines(desk, ticket, costs, width), 40),
-            _space(),
-        ]
+    if ticket.mode == "PAPER":
+        blocks += [*_costs(desk, ticket, width), _space()]
     return [*blocks, *_gates(desk, ticket, width)]
+
+
+def _costs(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
+    """What it can cost in brief; with real money there is a page for it."""
+    costs = ticket.consequences
+    if costs is None and ticket.mode == "LIVE":
+        return []
+    return [
+        block(worst_lines(desk, ticket, costs, width), MUST if ticket.mode == "PAPER" else 70),
+        block(cost_lines(desk, ticket, costs, width), 70),
+        block(liquidation_lines(desk, ticket, costs, width), 40),
+    ]
 
 
 def _consequences(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
@@ -218,7 +226,7 @@ def _ended(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
         told = ["the time was up" if expired else "no reason was told"]
     bullets: list[Line] = []
     for text in told:
-        bullets += fold([(f"  {desk.glyphs.hold} ", "warn"), (text, "bright")], width, 4)
+        bullets += folded([(f"  {desk.glyphs.hold} ", "warn"), (text, "bright")], width, 4)
     again = desk.keymap.label("ticket.refresh")
     return [
         block([[(f" {head}", "danger" if not expired else "warn")]]),
@@ -246,7 +254,7 @@ def _sending(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
         _space(),
         block(now_lines(desk, ticket, width), 90),
         _space(),
-        block(fold([(f" {later}", "dim")], width, 1)),
+        block(folded([(f" {later}", "dim")], width, 1)),
     ]
 
 
@@ -256,8 +264,8 @@ def _sent(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
     follow: Line = [(" its stop ", "text"), (stop_runs(ticket, desk.glyphs)[0][0], "bright")]
     follow.append((f" follows within {within:g} s of the first fill", "text"))
     return [
-        block(fold([(f" {desk.glyphs.yes} sent as ", "price_up"), (name, "bright")], width, 1)),
-        block(fold(follow, width, 1)),
+        block(folded([(f" {desk.glyphs.yes} sent as ", "price_up"), (name, "bright")], width, 1)),
+        block(folded(follow, width, 1)),
         _words(ticket, width),
         _space(),
         _kind(ticket, width),
@@ -265,7 +273,7 @@ def _sent(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
         _space(),
         block(now_lines(desk, ticket, width), 90),
         _space(),
-        block(fold([(" Mode 5 shows what becomes of it.", "dim")], width, 1)),
+        block(folded([(" Mode 5 shows what becomes of it.", "dim")], width, 1)),
     ]
 
 
@@ -273,7 +281,7 @@ def _closed(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
     return [
         block([[(" This ticket was given up.", "bright")]]),
         _words(ticket, width),
-        block([line for text in ticket.changes for line in fold([(f" {text}", "text")], width, 1)]),
+        block([line for text in ticket.changes for line in folded([(f" {text}", "text")], width, 1)]),
         _space(),
         block(order_lines(desk, ticket, width)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 
 from core.messages import Quote, TicketStatus, TicketStep
@@ -16,6 +17,9 @@ LABEL = 12
 """Cells of the column of labels."""
 NUMBERS: dict[TicketStep, int] = {"REVIEW": 1, "CONSEQUENCES": 2, "AUTHORISE": 3}
 EXPIRES_SOON_S = 10
+UNIT = re.compile(r"(?<=\d) (?=%|(?:s|ms|bp|pp|R|ATR)\b)")
+HELD = "\x00"
+"""Stands for a blank at which no line may break."""
 
 
 def is_real(ticket: TicketStatus) -> bool:
@@ -39,6 +43,12 @@ def title_runs(ticket: TicketStatus) -> Line:
     return [(f" {word} {what} ", look), ("  ", "text"), (number, "dim"), (ticket.step, step)]
 
 
+def folded(line: Line, width: int, indent: int) -> list[Line]:
+    """The line in pieces; a number stays with its unit."""
+    held: Line = [(UNIT.sub(HELD, text), look) for text, look in line]
+    return [[(text.replace(HELD, " "), look) for text, look in piece] for piece in fold(held, width, indent)]
+
+
 def plain(value: Decimal) -> str:
     """A number as it is typed: no thousands, every digit it came with."""
     return f"{value:f}"
@@ -46,17 +56,18 @@ def plain(value: Decimal) -> str:
 
 def labelled(label: str, runs: Line, width: int) -> list[Line]:
     """A label and what it is about, folded under itself."""
-    return fold([(f" {label:<{LABEL - 1}}", "dim"), *runs], width, LABEL)
+    return folded([(f" {label:<{LABEL - 1}}", "dim"), *runs], width, LABEL)
 
 
-def sentences(label: str, texts: tuple[str, ...], width: int, *, apart: bool) -> list[Line]:
+def sentences(label: str, lead: str, texts: tuple[str, ...], width: int, *, apart: bool) -> list[Line]:
     """Sentences behind a label, each on lines of its own or, where room is scarce, one after the other."""
+    if not texts:
+        return []
+    begin: Line = [(lead, "dim")] if lead else []
     if not apart:
-        return labelled(label, [(" ".join(texts), "text")], width) if texts else []
-    lines: list[Line] = []
-    for place, text in enumerate(texts):
-        lines += labelled(label if place == 0 else "", [(text, "text")], width)
-    return lines
+        return labelled(label, [*begin, (" ".join(texts), "text")], width)
+    lines = labelled(label, [*begin, (texts[0], "text")], width)
+    return [*lines, *(piece for text in texts[1:] for piece in labelled("", [(text, "text")], width))]
 
 
 def order_lines(desk: Desk, ticket: TicketStatus, width: int) -> list[Line]:
@@ -65,7 +76,7 @@ def order_lines(desk: Desk, ticket: TicketStatus, width: int) -> list[Line]:
     side = f"{glyphs.up if ticket.side == 'BUY' else glyphs.down} {ticket.side}"
     limit = f"limit {exact(ticket.entry, glyphs)}  {ticket.time_in_force}"
     terms = limit if ticket.order_type == "LIMIT" else "at the market"
-    lines = fold(
+    lines = folded(
         [
             (f" {side}", "price_up" if ticket.side == "BUY" else "price_down"),
             (f" {exact(ticket.quantity, glyphs)} {ticket.symbol}", "bright"),
