@@ -109,7 +109,8 @@ def act_trades(arguments: argparse.Namespace) -> int:
     written = _write(arguments.csv, lambda: csv_text(accounts)) and _write(arguments.jsonl, lambda: json_text(accounts))
     if STANDARD_OUTPUT not in (arguments.csv, arguments.jsonl):
         period = f" in the last {arguments.days:g} days" if arguments.days else ""
-        _say("\n".join(line for account in accounts for line in table(account, period)))
+        told = [account for account in accounts if account.trades or account.trouble] or accounts[:1]
+        _say("\n".join(line for account in told for line in table(account, period)))
     return EXIT_OK if written and not any(account.trouble for account in accounts) else EXIT_FAILED
 
 

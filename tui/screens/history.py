@@ -17,6 +17,7 @@ from tui.desk import Desk
 from tui.format import LOOKS, log_time_text
 from tui.screens.base import DeskScreen
 from tui.screens.history_actions import ACTIONS, GLOSSARY, SCOPE
+from tui.screens.line_cursor import LineCursor
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.history_curve import curve_lines, path_of
 from tui.widgets.history_detail import argument, detail_lines
@@ -34,7 +35,7 @@ NO_CENTS_FROM = 1_000.0
 """Money at the axis is told without decimals where the curve reaches so far."""
 
 
-class HistoryScreen(DeskScreen):
+class HistoryScreen(LineCursor, DeskScreen):
     """Newest first. The cursor stays on its trade when others end; untouched it is on the newest."""
 
     SCOPE = SCOPE
@@ -173,24 +174,15 @@ class HistoryScreen(DeskScreen):
             self.trade_id = self.trades[max(0, min(place, len(self.trades) - 1))].trade_id
         self._acted()
 
-    def act_down(self) -> None:
-        self._move(1)
+    def _page(self) -> int:
+        return max(1, self.table.size.height - 2)
 
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(max(1, self.table.size.height - 2))
-
-    def act_page_up(self) -> None:
-        self._move(-max(1, self.table.size.height - 2))
+    def _farthest(self) -> int:
+        return len(self.trades)
 
     def act_top(self) -> None:
-        self._move(-len(self.trades))
-        self._touched = False
-
-    def act_bottom(self) -> None:
-        self._move(len(self.trades))
+        super().act_top()
+        self._touched = False  # to the newest, and on the newest from here on
 
     # --- filter --------------------------------------------------------------------------------------------------------
 

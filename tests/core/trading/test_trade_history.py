@@ -16,11 +16,14 @@ from msgspec.structs import replace
 from core.messages import Flatten, OrderAlarm, Refused, Replay, ResetPaper, TradeClosed, TradeHistory
 from core.trading.journal import read_journal
 from core.trading.journal_records import Entry, Record
+from core.trading.order import Fill
 from core.trading.plan import TradeEnded
 from core.trading.trade_history import TOLD
 from core.trading.trade_record import RESET, closed_trades, named_rules, summarise
+from tests.core.trading.market import SYMBOL
 from tests.core.trading.paper_hour import CATEGORY, VENUE, PaperHour, paper_hour
 from tests.core.trading.test_paper_hour import journal, wish
+from tests.core.trading.test_trade_life_paper import ALL, Life
 from tests.trading_builders import closed
 
 D = Decimal
@@ -111,6 +114,35 @@ async def test_after_a_start_the_journal_tells_what_the_bus_told(tmp_path: Path)
 def _without_fees(record: Record) -> Record:
     """As an older program wrote the end of a trade."""
     return replace(record, fees=None) if isinstance(record, TradeEnded) else record
+
+
+@ALL
+async def test_fees_in_coins_funding_and_fills_of_others_are_told_again_as_they_were(
+    tmp_path: Path, venue: str, category: str
+) -> None:
+    life = Life(tmp_path, venue, category)
+    async with life.rig, life.running():
+        await life.market(100, 101)
+        await life.enter()
+        await life.pass_time(2)
+        if category == "linear":
+            life.desk.fund(SYMBOL, D("0.07"))
+            fill = Fill(
+                trade_id="web", order_id="1", client_id="web", symbol=SYMBOL, side="SELL", price=D(100), quantity=D("0.2"),
+                cumulative=D("0.2"), fee=D("0.01"), fee_asset="USDT", maker=False, at_ms=life.rig.clock.now_ms(),
+            )  # fmt: skip
+            assert life.desk.outside(SYMBOL, fill, "website") == ""
+            await life.pass_time(2)
+        await life.market(106, 106.1)
+        await life.pass_time(3)
+        assert await life.desk.close_position(SYMBOL, D(0), "OPERATOR") == ""
+        await life.pass_time(3)
+    assert [one.why for one in life.closed] == ["OPERATOR"]
+    assert life.closed[0].fees > 0
+    rules = life.rig.venue.listed.get
+    for known in (rules, lambda symbol: None):
+        again = closed_trades(life.journal.entries, known, life.rig.broker.venue, life.rig.broker.category)
+        assert told(again) == told(life.closed)
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
