@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from typing import TypeVar
 
 from core.bus import Bus
@@ -33,6 +32,7 @@ from core.messages import (
     SettingChanged,
     TradeClosed,
 )
+from core.risk.limits import exact
 from core.settings_live import LiveSettings
 from core.trading.broker import Mode
 from core.trading.draft import Submission
@@ -43,6 +43,7 @@ from core.trading.journal_errors import JournalError
 from core.trading.journal_records import InboxAnswered
 from core.trading.proposals import Candidate, Proposals
 from core.trading.states import DONE
+from core.trading.wishes import pegged
 
 M = TypeVar("M", bound=Message)
 SendNow = Callable[[OpenTrade, str], Awaitable[Submission]]
@@ -236,9 +237,7 @@ class InboxKeeper:
         assert item.side is not None
         assert item.entry is not None
         quote = self._quotes.get(item.symbol)
-        low, high = item.entry
-        entry = high if item.side == "BUY" else low
+        entry = item.entry[1] if item.side == "BUY" else item.entry[0]
         if quote is not None and quote.ask > 0 and quote.bid > 0:
-            ask, bid = Decimal(repr(float(quote.ask))), Decimal(repr(float(quote.bid)))
-            entry = min(ask, high) if item.side == "BUY" else max(bid, low)
+            entry = pegged(item.side, item.entry, exact(quote.ask if item.side == "BUY" else quote.bid))
         return OpenTrade(symbol=item.symbol, side=item.side, entry=entry, stop=item.stop, targets=item.targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,13 @@ OTHERS: tuple[Record, ...] = (
 )
 def test_each_record_is_read_back_as_it_was(record):
     assert decode(encode(record)) == record
+
+
+def test_what_was_written_before_there_were_answers_is_still_read():
+    old = msgspec.msgpack.encode({"type": "key", "at_ms": T0, "action": "halt", "screen": "orders"})
+    assert decode(old) == KeyPressed(at_ms=T0, action="halt", screen="orders")
+    bare = msgspec.msgpack.encode({"type": "inbox_answered", "at_ms": T0, "item_id": "p:A:1", "answer": "DISMISSED"})
+    assert decode(bare) == InboxAnswered(at_ms=T0, item_id="p:A:1", answer="DISMISSED", until_ms=0)
 
 
 @settings(max_examples=100, deadline=None)
