@@ -282,10 +282,11 @@ class TradingSession:
             self._phase = "PAPER"
             return
         until = self._clock.monotonic() + SETTLE_S
-        while not self._settled and self._clock.monotonic() < until:
+        while not self._settled and self._phase == "CONNECTING" and self._clock.monotonic() < until:
             await self._clock.sleep(LOOK_S)
-        self._phase = "DISARMED"
-        await self._check()
+        if self._phase == "CONNECTING":  # else the operator has gone back to paper meanwhile
+            self._phase = "DISARMED"
+            await self._check()
 
     @property
     def _settled(self) -> bool:

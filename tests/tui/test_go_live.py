@@ -205,6 +205,17 @@ async def test_a_refusal_to_arm_is_shown_with_the_checks_and_they_are_reviewed_a
         assert at.asked[1:] == [ArmLive(nonce="n1", typed="LIVE"), ArmLive(nonce="n3", typed="LIVE")]
 
 
+async def test_a_word_the_engine_had_no_time_for_may_be_given_again() -> None:
+    async with going() as at:
+        await at.word()
+        await at.keys(*"LIVE", "enter")
+        words = "the one before is still being carried out"
+        refused = Refused(venue="binance_us", category="spot", command="ArmLive", symbol="", words=words, at_ms=1)
+        assert words in await at.told(refused)
+        await at.keys("enter")
+        assert at.asked[1:] == [ArmLive(nonce="n1", typed="LIVE")] * 2
+
+
 async def test_an_account_that_cannot_be_opened_says_why_and_may_be_tried_again() -> None:
     async with going() as at:
         await at.keys("y")

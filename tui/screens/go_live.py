@@ -27,6 +27,7 @@ from tui.widgets.typed_line import ARM_S, TypedLine
 Page = Literal["question", "connecting", "failed", "review", "word"]
 WORD = "LIVE"
 BACK, HALT, HELP, QUIT = (f"{APP_SCOPE}.{verb}" for verb in ("back", "halt", "help", "quit_now"))
+LATER = (CheckLive.__name__, ArmLive.__name__)
 FRAME, MOST_COLUMNS = 5, 108
 """Cells of border, padding and scroll bar; and the width of the whole."""
 CONNECTING = "connecting: keys are read, the account is compared, everything is checked"
@@ -128,12 +129,13 @@ class GoLiveScreen(DeskModal[None]):
 
     def _follow(self, session: SessionStatus) -> bool:
         """What the engine's word ends: the screen when it is armed, or has gone back; the third page when it is refused."""
-        if self._leaving and session.mode == "LIVE" and session.phase == "DISARMED":
+        if self._leaving and session.mode == "LIVE" and session.phase != "LEAVING":
             self._go_back()  # asked for while it was connecting, when there was nothing to go back from
             return True
         if self._leaving and session is not self._asked and session.phase in ("PAPER", "LEAVING"):
             self._close()
             return True
+        self._hear_refusal()
         if self._armed_from is None or session is self._armed_from:
             return False
         if session.phase == "ARMED":
@@ -144,6 +146,13 @@ class GoLiveScreen(DeskModal[None]):
         if session.words:
             self._reviewed, self._armed_from = "", None
         return False
+
+    def _hear_refusal(self) -> None:
+        """A command that was not begun: it may be given once more."""
+        refused = self.desk.store.trading.refused
+        if refused is not None and refused is not self._refused and refused.command in LATER:
+            self._refused, self._armed_from = refused, None
+            self.hint(refused.words)
 
     def _turn_to(self, page: Page, session: SessionStatus) -> None:
         if page != self._page:
