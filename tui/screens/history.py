@@ -60,6 +60,8 @@ class HistoryScreen(LineCursor, DeskScreen):
         self._panels = (self.summary, self.curve, self.table, self.detail, self.answer)
         self._rows = HistoryTable(desk)
         self._touched = False
+        self._listed: tuple[int, str] = (-1, "")
+        self._drawn: tuple[Any, ...] = ()
         self._history: TradeHistory | None = None
         self._told = 0
         self._painted: tuple[Any, ...] = ()
@@ -88,7 +90,7 @@ class HistoryScreen(LineCursor, DeskScreen):
     def restyle(self) -> None:
         for panel in self._panels:
             panel.forget()
-        self._painted = ()
+        self._painted = self._drawn = ()
 
     def flush(self) -> None:
         """Nothing here ages: it is painted when a trade ended, or when the operator did something."""
@@ -105,7 +107,9 @@ class HistoryScreen(LineCursor, DeskScreen):
 
     def _paint_all(self, history: TradeHistory | None) -> None:
         told = history.trades if history is not None else ()
-        self.trades = [one for one in reversed(told) if matches(one, self.text)]
+        if self._listed != (self._told, self.text):
+            self._listed = (self._told, self.text)
+            self.trades = [one for one in reversed(told) if matches(one, self.text)]
         self._keep_cursor()
         self.set_class(not told, "-no-trades")
         if history is None or not told:
@@ -113,12 +117,16 @@ class HistoryScreen(LineCursor, DeskScreen):
             return
         glyphs = self.desk.glyphs
         self.summary.put(summary_lines(history, glyphs, *self.summary.size))
-        self.curve.put(self._curve(history))
-        lines = self._rows.lines(self.trades, self.table.size.width)
+        drawn = (self._told, self.in_r, LOOKS.private, LOOKS.times, self.curve.size)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.curve.put(self._curve(history))
+        chosen = self.chosen
+        place = self.trades.index(chosen) if chosen is not None else 0
+        lines = self._rows.lines(self.trades, self.table.size.width, place, self.table.size.height)
         if not self.trades:
             lines.append([(f"   no trade matches {self.text!r}; Esc clears the filter", "dim")])
-        chosen = self.chosen
-        self.table.put(lines, self.trades.index(chosen) + 1 if chosen is not None else -1)
+        self.table.put(lines, place + 1 if chosen is not None else -1)
         self.detail.put(detail_lines(self.desk, chosen, self.detail.size.width) if chosen is not None else [])
         self.answer.put([self._answer(chosen, len(told))])
 
