@@ -58,6 +58,8 @@ class News:
         self._orders: dict[str, OrderStatus] = {}
         self._fills: dict[str, Filled] = {}
         self._positions: dict[str, PositionStatus] = {}
+        self._over_with: dict[str, Severity] = {}
+        """Differences and halts that were answered: they are told again while they stand."""
         self.dropped = 0
         self.asset = ""
 
@@ -73,6 +75,8 @@ class News:
         if filled is None:
             return False
         filled.wanted, filled.what, filled.parent = status.quantity, purpose_word(status), status.parent
+        if status.filled and status.average_price:  # it knows fills from before the last day, too
+            filled.quantity, filled.value = status.filled, status.filled * status.average_price
         piece = self._pieces.get(f"f:{status.client_id}")
         text = filled.text()
         if piece is None or piece.item.text == text:
@@ -133,6 +137,7 @@ class News:
         """It waits until it is answered or settled."""
         name = f"x:{found.key}:{found.first_ms}"
         if found.settled:
+            self._over_with.pop(name, None)
             piece = self._pieces.get(name) or next(
                 (one for key, one in self._pieces.items() if key.startswith(f"x:{found.key}:")), None
             )
@@ -142,6 +147,8 @@ class News:
             return
         text = f"{found.kind.lower().replace('_', ' ')}: {found.text}"
         piece = self._pieces.get(name)
+        if name in self._over_with:
+            return
         if piece is None:
             self._put(name, "ALARM", found.symbol, text, "error", "", found.first_ms)
         else:  # told again while it stands: nothing new
@@ -155,7 +162,7 @@ class News:
         piece = self._pieces.get(name)
         if piece is not None and piece.item.severity == severity:
             piece.item = replace(piece.item, text=text)
-        else:
+        elif self._over_with.get(name) != severity:
             self._put(name, "ALARM", "", text, severity, "", report.asked_ms)
 
     # --- time and answers --------------------------------------------------------------------------------------------
@@ -169,6 +176,12 @@ class News:
                     piece.answered_ms = 0
             elif piece.answered_ms and now_ms >= piece.answered_ms + LEAVES_MS:
                 del self._pieces[name]
+                if name.startswith(("x:", "h:")) and piece.item.state != "EXPIRED":
+                    self._over_with[name] = piece.item.severity
+        while len(self._over_with) > ORDERS_KEPT:
+            del self._over_with[next(iter(self._over_with))]
+        if not self._pieces:
+            self.dropped = 0
 
     def find(self, item_id: str) -> Piece | None:
         """An item that waits, is snoozed, or is about to leave."""

@@ -117,6 +117,10 @@ async def test_the_cursor_stays_on_its_item_and_moves_on_when_that_has_left():
         heard = commands(running)
         await pilot.press("a", "enter")
         assert not answers(heard), "it is answered already"
+        away = trade.item(over.item_id, symbol="ETHUSDT", state="SNOOZED", until_ms=NOW_MS + 600_000)
+        running.desk.bus.publish(trade.inbox(best, third, away))
+        await flush(running, pilot, 0.0)
+        assert "snoozed: it waits again at 12:44:56Z" in page(running)
         running.desk.bus.publish(trade.inbox(best, third))
         await flush(running, pilot, 0.0)
         assert screen.item.item_id == third.item_id

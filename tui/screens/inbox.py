@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from core.messages import Answer, AnswerItem, InboxItem, OpenTicket
 from tui.desk import Desk
+from tui.format import clock_text
 from tui.screens.base import DeskScreen
 from tui.screens.inbox_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.inbox_detail import InboxDetailScreen
@@ -98,6 +99,8 @@ class InboxScreen(LineCursor, DeskScreen):
         item, keys = self.item, self.desk.keymap
         if item is None:
             return [(" Nothing waits for you.", "dim")]
+        if item.state == "SNOOZED":
+            return [(f" snoozed: it waits again at {clock_text(item.until_ms)}", "dim")]
         if not waits(item):
             return [(f" {STATE_WORDS[item.state]}: it leaves the list in a moment", "dim")]
         if item.kind == "PROPOSAL":

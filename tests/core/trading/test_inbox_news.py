@@ -38,6 +38,7 @@ async def test_an_orders_fills_are_one_item_that_grows_and_wakes_again() -> None
     assert await rig.keeper.answer(item.item_id, "ACKNOWLEDGED", 0) == ""
     assert words(rig, "FILL") == []
     rig.send(execution(trade_id="5502", quantity=D("2"), price=D("152.45")))
+    rig.send(order(state="FILLED", filled=D("3.28"), average_price=D("152.41098")))
     assert words(rig, "FILL") == ["bought 3.28 SOLUSDT at 152.41098, entry"]
 
 
@@ -134,6 +135,12 @@ async def test_a_difference_waits_until_it_is_settled() -> None:
     assert await rig.keeper.answer(name, "ACKNOWLEDGED", 0) == ""
     rig.send(discrepancy(at_ms=NOW_MS))
     assert words(rig, "ALARM") == [], "told again, but nothing new"
+    await rig.pass_time(1)
+    rig.send(discrepancy(at_ms=NOW_MS + MINUTE))
+    assert words(rig, "ALARM") == [], "it still stands, and was answered"
+    rig.send(discrepancy(settled=True), discrepancy())
+    assert len(words(rig, "ALARM")) == 1, "it was settled, and is there again"
+    rig.send(discrepancy(settled=True))
     rig.send(discrepancy("OTHER"), discrepancy("OTHER", settled=True))
     assert words(rig, "ALARM") == []
     assert "EXPIRED" in [item.state for item in rig.gone()]
@@ -148,6 +155,9 @@ async def test_a_halt_is_one_alarm_that_becomes_urgent_when_a_cancel_fails() -> 
         "warning", "HALTED (operator): no new entries; 1 cancelled; 1 being cancelled; 2 stops kept",
     )  # fmt: skip
     assert await rig.keeper.answer(item.item_id, "ACKNOWLEDGED", 0) == ""
+    await rig.pass_time(1)
+    rig.send(halt(failed=(), waiting=(), done=True))
+    assert words(rig, "ALARM") == [], "it went well"
     rig.send(halt(waiting=(), done=True))
     [item] = rig.waiting("ALARM")
     assert item.severity == "error"
