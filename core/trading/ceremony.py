@@ -26,20 +26,15 @@ from core.messages import (
     ThresholdsInForce,
     TicketStep,
 )
-from core.risk.gates import judge
-from core.risk.limits import exact
-from core.risk.view import AuthorisationView, RiskView
-from core.screening.costs import fee_of
 from core.settings_live import LiveSettings
-from core.trading.authority import authorise, order_hash
-from core.trading.consequences import consequences
+from core.trading.authority import authorise
 from core.trading.draft import Submission
 from core.trading.opening import Proposal, Unfit
-from core.trading.order import ZERO
-from core.trading.order_messages import gate_report
 from core.trading.reviewed import Facts, carried, changes, facts_of
+from core.trading.standing_in import end_entry
 from core.trading.states import DONE
 from core.trading.ticket import Ticket, new_nonce, same_quantity, ticket_status, token_for
+from core.trading.ticket_gates import denial, judge_ticket
 from core.trading.wishes import Wish, edited, trade_of, wish_of
 
 if TYPE_CHECKING:
@@ -48,9 +43,6 @@ if TYPE_CHECKING:
 LOOK_S = 1.0
 READ_S = 0.3
 """A step confirmed sooner than this after it was first shown was not read."""
-END_S = 10.0
-"""So long the end of an amended entry may take to be proven."""
-END_LOOK_S = 0.05
 
 
 class Ceremony:
@@ -90,6 +82,8 @@ class Ceremony:
         if ticket is not None and ticket.open:
             if ticket.wish.symbol != wanted.symbol:
                 return f"the ticket of {ticket.wish.symbol} is open at {ticket.step}; confirm it or close it first"
+            if wanted.proposal not in ("", ticket.wish.item_id) or wanted.replaces not in ("", ticket.wish.replaces):
+                ticket.words = f"a ticket of {wanted.symbol} is open already: close it to open the other one"
             self._publish()
             return ""
         try:
@@ -232,34 +226,7 @@ class Ceremony:
         return False
 
     def _judge(self, ticket: Ticket) -> None:
-        """What the gates would say of it now, were it confirmed, and what it would cost."""
-        desk, view = self._desk, self._view(ticket)
-        verdicts = judge(view, lambda: 0.0)  # the send asks again, in its time
-        spec, plan = ticket.proposal.draft.spec, ticket.proposal.plan
-        report = gate_report(spec.symbol, spec.client_id, "ENTRY", verdicts, desk.venue, desk.category, view.now_ms)
-        ticket.gates, ticket.allowed = report.answers, report.allowed
-        if ticket.step == "REVIEW" and desk.broker.mode != "PAPER":
-            return
-        settings, fee = self._live.current, desk.risk.account.taker_fee
-        if fee is None:
-            fee = exact(fee_of(desk.category, settings.screening))
-        quote = view.quote.ask if spec.side == "BUY" else view.quote.bid
-        entry = spec.price or quote or ZERO
-        ticket.consequences = consequences(plan, view, desk.broker.features, settings.trading, entry, fee)
-
-    def _view(self, ticket: Ticket) -> RiskView:
-        """The gates' picture, as if it were authorised, and as if the entry it stands in for were gone."""
-        draft, old = ticket.proposal.draft, ticket.wish.replaces
-        name = order_hash(draft.spec)
-        given = AuthorisationView(order_hash=name, authorised_hash=name, age_s=0.0, used=False)
-        view = self._desk.risk.view(replace(draft, replaces=old), given)
-        record, free = self._desk.manager.orders.get(old), view.account.free_quote
-        if record is None or free is None or not record.may_fill:
-            return view
-        locked = record.remaining * record.spec.price
-        if self._desk.broker.features.perpetual:
-            locked = locked / view.account.leverage if view.account.leverage else ZERO
-        return replace(view, account=replace(view.account, free_quote=free + locked))
+        judge_ticket(ticket, self._desk, self._live.current)
 
     # --- confirming ----------------------------------------------------------------------------------------------------
 
@@ -275,12 +242,7 @@ class Ceremony:
 
     def _denied(self, ticket: Ticket) -> str:
         self._judge(ticket)
-        denials = [answer.words for answer in ticket.gates if not answer.allowed]
-        if ticket.allowed and not denials:
-            return ""
-        more = f" (and {len(denials) - 1} more)" if len(denials) > 1 else ""
-        first = denials[0] if denials else "the gates gave no answer"
-        return f"{first}{more}"
+        return denial(ticket)
 
     def _following(self, ticket: Ticket) -> TicketStep:
         if self._desk.broker.mode == "PAPER":
@@ -296,28 +258,29 @@ class Ceremony:
 
     async def _send(self, ticket: Ticket) -> None:
         """Everything was checked in this very turn; the send itself checks once more."""
-        desk, proposal = self._desk, ticket.proposal
-        spec = proposal.draft.spec
-        step, words = (
-            "REFUSED",
-            f"the send ended without an answer: look for order {spec.client_id} on the orders screen",
-        )
+        name = ticket.proposal.draft.spec.client_id
+        step: TicketStep = "REFUSED"
+        words = f"the send ended without an answer: look for order {name} on the orders screen"
         try:
-            words = await self._end_old(ticket) if ticket.wish.replaces else ""
-            words = words or (f"nothing was sent: {ticket.end_with}" if ticket.end_with else "")
-            if not words:
-                words = f"the send ended without an answer: look for order {spec.client_id} on the orders screen"
-                submission = await desk.send_entry(proposal, authorise(spec, self._clock.now_ms()))
-                step, words = _outcome(submission)
-                if submission.sent:
-                    ticket.client_id = spec.client_id
+            step, words = await self._carry_out(ticket)
         finally:
-            now = self._clock.monotonic()
-            ticket.to("SENT" if step == "SENT" else "REFUSED", now)
+            ticket.to(step, self._clock.monotonic())
             ticket.words = words
             if step == "SENT":
                 self._sent(ticket)
             self._publish()
+
+    async def _carry_out(self, ticket: Ticket) -> tuple[TicketStep, str]:
+        """Where it ends, with words."""
+        proposal = ticket.proposal
+        words = await self._end_old(ticket) if ticket.wish.replaces else ""
+        if words or ticket.end_with:
+            return "REFUSED", words or f"nothing was sent: {ticket.end_with}"
+        authorisation = authorise(proposal.draft.spec, self._clock.now_ms())
+        submission = await self._desk.send_entry(proposal, authorisation)
+        if submission.sent:
+            ticket.client_id = proposal.draft.spec.client_id
+        return _outcome(submission)
 
     def _sent(self, ticket: Ticket) -> None:
         if ticket.wish.item_id:
@@ -326,34 +289,15 @@ class Ceremony:
             self._canary = ticket.client_id
 
     async def _end_old(self, ticket: Ticket) -> str:
-        """Cancel the entry this one stands in for, and wait for the proof. Words: nothing may be sent."""
+        """The entry this one stands in for ends first. Words: nothing may be sent."""
         desk, old = self._desk, ticket.wish.replaces
-        answer = await desk.manager.cancel(old)
-        until = self._clock.monotonic() + END_S
-        while self._clock.monotonic() < until and not self._over(old, ticket.wish.symbol):
-            await self._clock.sleep(END_LOOK_S)
-        record = desk.manager.orders.get(old)
-        if record is None or record.filled > ZERO:
-            filled = f"has filled {record.filled:f}" if record is not None else "is not known any more"
-            return f"order {old} {filled}: nothing was sent in its place; look after the position"
-        if not self._over(old, ticket.wish.symbol):
-            said = f"{answer.code} {answer.text}".strip()
-            return (
-                f"order {old} is {record.state} {record.quarantine}".rstrip()
-                + f" and could not be proven to have ended{f' ({said})' if said else ''}: nothing was sent in its place"
-            )
+        words = await end_entry(desk, self._clock, old, ticket.wish.symbol)
+        if words:
+            return words
         now = self._facts(ticket.proposal)
         now = replace(now, free=ticket.reviewed.free)  # what the old one had taken is free again
-        spec, perpetual = ticket.proposal.draft.spec, desk.broker.features.perpetual
-        found = changes(ticket.reviewed, now, spec, perpetual=perpetual)
+        found = changes(ticket.reviewed, now, ticket.proposal.draft.spec, perpetual=desk.broker.features.perpetual)
         return f"order {old} was cancelled, and nothing sent in its place: {'; '.join(found)}" if found else ""
-
-    def _over(self, client_id: str, symbol: str) -> bool:
-        """The venue says it ended without a fill, and its trade is off the desk."""
-        record = self._desk.manager.orders.get(client_id)
-        if record is None or record.state not in DONE or record.quarantine or record.filled > ZERO:
-            return False
-        return symbol not in self._desk.trades.planned()
 
     # --- after it was sent -----------------------------------------------------------------------------------------------
 
