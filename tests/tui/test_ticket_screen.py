@@ -113,7 +113,7 @@ async def test_real_money_takes_three_steps_and_says_what_it_was_sent_as():
         assert "On its way" in await publish(running, pilot, scene.live("SENDING", nonce="n4"), 1.0)
         told = await publish(running, pilot, scene.sent(), 0.1)
         assert "sent as tt-12-a" in told
-        assert "its stop 150.90 follows within 3 s" in told
+        assert "Its stop 150.90 follows within 3 s" in told
         await pilot.press("x")  # too soon after it was shown
         assert running.screen is screen
         await by_hand(running, pilot, "x")
@@ -258,7 +258,7 @@ async def test_after_its_time_nothing_goes_on():
 
 
 async def test_nothing_is_sent_where_not_everything_can_be_read():
-    crowded = scene.live("CONSEQUENCES", nonce="n2", words="type the quantity as it stands above, digit by digit")
+    crowded = scene.live("CONSEQUENCES", nonce="n2", words="type the quantity as it stands above, digit by digit; " * 3)
     async with desk(crowded, (60, 15)) as (running, pilot, _):
         asked = commands(running)
         assert "make the window larger" in page(running)

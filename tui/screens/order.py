@@ -45,7 +45,7 @@ ANSWERED = ("OpenTicket", "EditTicket", "RefreshTicket", "ConfirmTicket")
 REFRESH = f"{SCOPE}.refresh"
 ELSEWHERE = ("app.help", "app.quit", "app.quit_now", "app.theme", "app.private")
 """Keys of the whole program that also work here."""
-TOO_LITTLE_ROOM = "not everything that must be read fits: make the window larger"
+TOO_LITTLE_ROOM = "make the window larger: not everything that must be read fits"
 HELD = "once more: a key held down is no answer"
 NO_ANSWER_S = 5.0
 SAME_WORDS_MS = 3_000
@@ -151,7 +151,9 @@ class OrderScreen(DeskModal[None]):
         if table:
             self.gates.put(gate_table(self.desk, ticket.gates if ticket else (), self.gates.size.width, size.height))
         keys = key_line(self.desk, ticket, self._part is not None, self.foot.size.width)
-        self.foot.put([self._said(), keys])
+        said = fold(self._said(), self.foot.size.width, 1)
+        self.foot.styles.height = len(said) + 1  # a long sentence takes the room it needs
+        self.foot.put([*said, keys])
 
     def _written(self, ticket: TicketStatus | None, size: Size, *, table: bool) -> Page:
         if ticket is not None:

@@ -80,7 +80,7 @@ def page_of(desk: Desk, ticket: TicketStatus, width: int, height: int, *, table:
         "REVIEW": _review, "CONSEQUENCES": _consequences, "AUTHORISE": _authorise, "EXPIRED": _ended,
         "REFUSED": _ended, "SENDING": _sending, "SENT": _sent, "CLOSED": _closed,
     }[ticket.step]  # fmt: skip
-    prompt = prompt_lines(ticket, roomy=height >= ROOMY)
+    prompt = prompt_lines(ticket)
     blocks = make(desk, ticket, width)
     if ticket.step == "CONSEQUENCES":
         blocks += _failing(ticket, width, roomy=height >= ROOMY)
@@ -92,11 +92,10 @@ def page_of(desk: Desk, ticket: TicketStatus, width: int, height: int, *, table:
     return Page(lines, complete, prompt)
 
 
-def prompt_lines(ticket: TicketStatus, *, roomy: bool) -> list[Line]:
+def prompt_lines(ticket: TicketStatus) -> list[Line]:
     """What is to be typed, said above the line."""
-    above: list[Line] = [[]] if roomy else []
     if ticket.step == "CONSEQUENCES":
-        return [*above, [(" type the quantity  ", "dim"), (plain(ticket.quantity), "key"), ("  and Enter", "dim")]]
+        return [[], [(" type the quantity  ", "dim"), (plain(ticket.quantity), "key"), ("  and Enter", "dim")]]
     if ticket.step == "AUTHORISE":
         then = "sends this order with real money" if is_real(ticket) else "sends this order"
         return [[], [(" type  ", "dim"), (ticket.token, "key"), (f"  and Enter: {then}", "dim")], []]
@@ -261,7 +260,7 @@ def _sending(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
 def _sent(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
     within = float(desk.setting("trading.stop_within_s"))
     name = ticket.client_id or desk.glyphs.missing
-    follow: Line = [(" its stop ", "text"), (stop_runs(ticket, desk.glyphs)[0][0], "bright")]
+    follow: Line = [(" Its stop ", "text"), (stop_runs(ticket, desk.glyphs)[0][0], "bright")]
     follow.append((f" follows within {within:g} s of the first fill", "text"))
     return [
         block(folded([(f" {desk.glyphs.yes} sent as ", "price_up"), (name, "bright")], width, 1)),
