@@ -26,7 +26,7 @@ from tui.widgets.typed_line import ARM_S, TypedLine
 
 Page = Literal["question", "connecting", "failed", "review", "word"]
 WORD = "LIVE"
-BACK, HALT, HELP, QUIT = (f"{APP_SCOPE}.{verb}" for verb in ("back", "halt", "help", "quit_now"))
+BACK, HALT, HELP, QUIT, LIVE = (f"{APP_SCOPE}.{verb}" for verb in ("back", "halt", "help", "quit_now", "live"))
 LATER = (CheckLive.__name__, ArmLive.__name__)
 FRAME, MOST_COLUMNS = 5, 108
 """Cells of border, padding and scroll bar; and the width of the whole."""
@@ -140,7 +140,8 @@ class GoLiveScreen(DeskModal[None]):
             return False
         if session.phase == "ARMED":
             minutes = f"{float(self.desk.setting('trading.armed_min')):g}"
-            self.desk.say(f"real entries for {minutes} minutes at {session.host}; L goes back to paper", "warning")
+            back = f"{self.desk.keymap.label(LIVE)} goes back to paper"
+            self.desk.say(f"real entries for {minutes} minutes at {session.host}; {back}", "warning")
             self.dismiss()
             return True
         if session.words:

@@ -163,10 +163,11 @@ def word_lines(desk: Desk, session: SessionStatus, width: int) -> list[Line]:
     )
     lines += fold([(f" {'orders go to':<{LABEL}}", "dim"), (what, look)], width, LABEL + 1)
     lines.append([])
+    paper, halt = desk.keymap.label("app.live"), desk.keymap.label("app.halt")
     for sentence in (
         f"With the word entries may be sent for {minutes} minutes, each after its own three questions.",
         "Stops, exits and closes are never held up, also when the time is over.",
-        "L goes back to paper at once; H halts.",
+        f"{paper} goes back to paper at once; {halt} halts.",
     ):
         lines += fold([(f" {sentence}", "text")], width, 1)
     if session.canary:
