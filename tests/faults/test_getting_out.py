@@ -186,7 +186,7 @@ async def test_a_part_is_cut_down_to_the_lot_and_what_cannot_be_closed_is_told(w
         assert sold(rig) == PART
         for quantity, words in (
             (lot / 2, "is less than the venue's lot"),
-            (D(50), f"{rig.held():f} is held"),
+            (D(50), f"{rig.held().normalize():f} is held"),
             (D(-1), "cannot be closed"),
             (D("NaN"), "is no quantity"),
         ):
