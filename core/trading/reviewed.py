@@ -174,7 +174,7 @@ def _money(reviewed: Facts, now: Facts, side: Side, perpetual: bool) -> list[str
 
 
 def _known(value: Decimal | None) -> str:
-    return "not known" if value is None else f"{value:f}"
+    return "not known" if value is None else written(value)
 
 
 def _thresholds(symbol: str, before: ThresholdsInForce | None, after: ThresholdsInForce | None) -> list[str]:
