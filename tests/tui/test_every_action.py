@@ -211,7 +211,7 @@ def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("action", KEYED, ids=lambda action: action.id)
 async def test_every_key_has_an_effect(action: Action) -> None:
-    keys = app().desk.keymap.keys_of(action.id)
+    keys = DESK.keymap.keys_of(action.id)
     for key in keys:
         running = first_run() if action.scope == "first_run" else app()
         async with running.run_test(size=SIZE) as pilot:
@@ -233,5 +233,5 @@ async def test_every_key_has_an_effect(action: Action) -> None:
 
 
 def test_what_has_no_key_is_in_the_palette() -> None:
-    registry, keymap = app().desk.registry, app().desk.keymap
+    registry, keymap = DESK.registry, DESK.keymap
     assert [action.id for action in registry if not keymap.keys_of(action.id) and not action.palette] == []
