@@ -36,7 +36,7 @@ from tui.widgets.ticket_foot import EDITABLE, OVER, WAITING, key_line
 from tui.widgets.ticket_frame import TicketFrame
 from tui.widgets.ticket_gates import denied, gate_table, reason_of
 from tui.widgets.ticket_page import Page, page_of
-from tui.widgets.ticket_words import plain, seconds_left
+from tui.widgets.ticket_words import neat, plain, seconds_left
 from tui.widgets.typed_line import ARM_S, TypedLine
 
 TYPED_STEPS = ("CONSEQUENCES", "AUTHORISE")
@@ -133,7 +133,8 @@ class OrderScreen(DeskModal[None]):
         return None if ticket is before or (ticket.step in OVER and self.shown is None) else ticket
 
     def _paint(self) -> None:
-        ticket = self._ticket()
+        found = self._ticket()
+        ticket = neat(self.desk, found) if found is not None else None
         if _page_key(ticket) != _page_key(self.shown):
             self._turn(ticket)
         self.shown = ticket

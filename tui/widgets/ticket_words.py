@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+
+from msgspec.structs import replace
 
 from core.messages import Quote, TicketStatus, TicketStep
 from tui import format as fmt
@@ -47,6 +49,32 @@ def folded(line: Line, width: int, indent: int) -> list[Line]:
     """The line in pieces; a number stays with its unit."""
     held: Line = [(UNIT.sub(HELD, text), look) for text, look in line]
     return [[(text.replace(HELD, " "), look) for text, look in piece] for piece in fold(held, width, indent)]
+
+
+def neat(desk: Desk, ticket: TicketStatus) -> TicketStatus:
+    """The same ticket, its numbers with as many decimals as the market's steps have: venues write eight of everything."""
+    row = desk.store.rows.get(ticket.symbol)
+    listing = row.listing if row is not None else None
+    tick, lot = (listing.tick_size, listing.lot_size) if listing is not None else ("", "")
+    return replace(
+        ticket,
+        quantity=stepped(ticket.quantity, lot),
+        entry=stepped(ticket.entry, tick),
+        stop=stepped(ticket.stop, tick),
+        targets=tuple((stepped(price, tick), share) for price, share in ticket.targets),
+    )
+
+
+def stepped(value: Decimal, step: str) -> Decimal:
+    """The same number with the decimals of its step; one that is off the step, or whose step is not known, keeps its own."""
+    if not value.is_finite() or value == 0:
+        return value
+    try:
+        place = Decimal(step).normalize()
+        found = value.quantize(place if place < 1 else Decimal(1))
+    except InvalidOperation:
+        return value
+    return found if found == value else value
 
 
 def plain(value: Decimal) -> str:

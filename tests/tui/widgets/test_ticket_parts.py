@@ -9,12 +9,22 @@ from hypothesis import strategies as st
 
 from tui.widgets.ticket_edit import PARTS, change_of, number
 from tui.widgets.ticket_page import MUST, arranged, block
+from tui.widgets.ticket_words import stepped
 
 
 @given(st.decimals(min_value="0.00000001", max_value="1e12", places=8))
 def test_every_number_of_a_market_can_be_typed(value: Decimal) -> None:
     assert number(f"{value:f}") == value
     assert number(f"{value:,f}") == value
+
+
+@given(
+    st.decimals(min_value="0.00000001", max_value="1e9", places=8),
+    st.sampled_from(["0.01000000", "1e-8", "5", "", "x", "0"]),
+)
+def test_the_decimals_of_a_step_never_change_a_number(value: Decimal, step: str) -> None:
+    assert stepped(value, step) == value
+    assert f"{stepped(Decimal('0.50000000'), '0.00010000'):f}" == "0.5000"
 
 
 @given(st.text(), st.sampled_from(sorted(PARTS)))
