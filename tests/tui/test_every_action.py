@@ -20,6 +20,7 @@ from tests.snapshots import (
     scenes_inbox,
     scenes_orders,
     scenes_risk,
+    scenes_ticket,
 )
 from tests.snapshots.scenes import app, market, paint
 from tests.tui.desk_builder import shown
@@ -31,6 +32,7 @@ from tui.screens.confluence import ConfluenceScreen
 from tui.screens.events import EventsScreen
 from tui.screens.go_live import GoLiveScreen
 from tui.screens.history import HistoryScreen
+from tui.screens.order import OrderScreen
 from tui.screens.orders import OrdersScreen
 from tui.screens.risk import RiskScreen
 from tui.screens.watchlist import WatchlistScreen
@@ -72,6 +74,8 @@ async def prepare(running: TradeApp, pilot: Pilot, action: Action) -> None:
         await limit(running, pilot)
     elif action.scope == "go_live":
         await go_live(running, pilot, action)
+    elif action.scope == "ticket":
+        await review(running, pilot)
     elif isinstance(screen, WatchlistScreen):
         screen.table.move_cursor(30)
         if action.id == "app.back":
@@ -201,6 +205,16 @@ async def go_live(running: TradeApp, pilot: Pilot, action: Action) -> None:
     await pilot.pause()
     if action.id in ("go_live.up", "go_live.page_up"):
         screen.act_page_down()
+
+
+async def review(running: TradeApp, pilot: Pilot) -> None:
+    """A ticket of real money at its first step."""
+    for message in scenes_ticket.scene(scenes_ticket.live()):
+        running.desk.bus.publish(message)
+    screen = OrderScreen(running.desk, None)
+    await running.push_screen(screen)
+    await pilot.pause()
+    screen._tick()
 
 
 def seen(running: TradeApp, commands: list[Command]) -> tuple[object, ...]:
