@@ -68,9 +68,10 @@ def wish_of(wanted: OpenTicket, desk: TradingDesk, now_ms: int = 0) -> Wish:
 
 
 def _overridden(wish: Wish, wanted: OpenTicket) -> Wish:
-    for name in ("entry", "stop", "quantity"):
-        if getattr(wanted, name) < ZERO or not getattr(wanted, name).is_finite():
-            raise Unfit(f"{wanted.symbol} {name} {getattr(wanted, name)} must be above 0, or left out")
+    given = [("entry", wanted.entry), ("stop", wanted.stop), ("quantity", wanted.quantity)]
+    for name, value in [*given, *(("target", price) for price in wanted.targets)]:
+        if not value.is_finite() or value < ZERO:
+            raise Unfit(f"{wanted.symbol} {name} {value} must be above 0, or left out")
     return replace(
         wish,
         entry=wanted.entry or wish.entry,
