@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.bus import Bus
+from core.bus import Bus, Subscription
 from core.credentials import Credentials
-from core.messages import Command, Message, SessionStatus, Universe
+from core.messages import Command, Message, Replay, SessionStatus, Universe
 from core.trading.account_in_force import CannotConnect
 from core.trading.arming import Surroundings
 from core.trading.broker import Broker, Mode
@@ -19,9 +19,12 @@ from core.trading.rules_book import RulesBook
 from core.trading.session import TradingSession
 from providers.binance_us.trading import BinanceUsBroker
 from providers.bybit.trading import BybitBroker
+from tests import builders as make
 from tests.faults.order_rig import KEY, RATE, SECRET, SYMBOL, OrderRig, order_rig
 
 M = TypeVar("M", bound=Message)
+ATR_SHARE = 0.02
+"""A wide market: costs are small beside the stop of a ticket by hand."""
 UNDER_TMUX = {"TMUX": "/tmp/tmux,1,0"}
 
 
@@ -33,6 +36,7 @@ class SessionRig:
         self.keys = True
         self.environ = dict(UNDER_TMUX)
         self._folder = folder
+        self._replay: Subscription | None = None
         self.session = self._make()
 
     def _make(self) -> TradingSession:
@@ -60,15 +64,25 @@ class SessionRig:
     async def start(self) -> None:
         """The first account."""
         rig = self.rig
+        if self._replay is None:
+            self._replay = rig.bus.subscribe(Replay, lambda _: self.announce(), name="rig.replay")
         await self.session.open()
+        self.announce()
+        await rig.until(lambda: rig.path.reconciler.settled_ms > 0, "the first account compared")
+
+    def announce(self) -> None:
+        """What the market is: for who begins to listen only now."""
+        rig = self.rig
         rig.tell_conditions()
+        price = 0.5 * (rig.quotes[SYMBOL].bid + rig.quotes[SYMBOL].ask)
+        place: dict[str, Any] = {"venue": rig.venue, "category": rig.category, "timeframe": "5m"}
+        rig.bus.publish(make.metrics(SYMBOL, price, atr=price * ATR_SHARE, known_at=rig.clock.now_ms(), **place))
         rig.bus.publish(
             Universe(
                 venue=rig.venue, category=rig.category, symbols=(SYMBOL,), added=(), removed=(), reason="rig",
                 at_ms=rig.clock.now_ms(),
             )
         )  # fmt: skip
-        await rig.until(lambda: rig.path.reconciler.settled_ms > 0, "the first account compared")
 
     async def stop(self, *, close: bool = True) -> None:
         """`close` False: as if the process were killed."""
