@@ -19,10 +19,13 @@ from core.messages import (
     Replay,
     TicketStatus,
 )
-from core.trading.broker import Cancelled, OrderKey
+from core.trading.authority import Permit
+from core.trading.broker import Cancelled, OrderKey, Placed
 from core.trading.journal import read_journal
 from core.trading.journal_records import Authorised
+from core.trading.order import OrderSpec
 from core.trading.plan import TradePlan
+from core.venue import Rejected
 from tests.core.trading.ticket_rig import TicketRig, ticket_rig
 
 D = Decimal
@@ -343,3 +346,61 @@ async def test_what_cannot_be_amended_is_said(tmp_path: Path) -> None:
         await rig.do(CancelOrder(client_id=name), 2.0)
         await rig.do(OpenTicket(symbol=rig.symbol, replaces=name))
         assert "is CANCELLED" in rig.of(Refused)[-1].words
+
+
+async def amending(rig: TicketRig, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The last confirm of an amend was given, and the cancel of the old entry takes a few seconds; the old one's name."""
+    old, told = await working_entry(rig)
+    await rig.open(replaces=old, entry=told.entry - rig.provider.rules[rig.symbol].tick_size)
+    cancel = rig.desk.manager.cancel
+
+    async def slow(client_id: str) -> Cancelled:
+        await rig.clock.sleep(4.0)
+        return await cancel(client_id)
+
+    monkeypatch.setattr(rig.desk.manager, "cancel", slow)
+    for _ in range(3):
+        await rig.answer()
+    assert (rig.told.step, rig.told.kind) == ("SENDING", "AMEND")
+    return old
+
+
+async def test_an_old_entry_that_fills_meanwhile_is_a_position_and_nothing_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ticket_rig(tmp_path, "LIVE") as rig:
+        old = await amending(rig, monkeypatch)
+        assert "cannot be taken back" in (await rig.close()).words
+        await rig.pass_time(3, **{rig.symbol: 0.99})
+        await rig.pass_time(15)
+        assert rig.told.step == "REFUSED"
+        assert f"order {old} has filled" in rig.told.words
+        assert [one.client_id for one in entries(rig)] == [old]
+
+
+async def test_disarmed_while_the_old_entry_ends_nothing_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ticket_rig(tmp_path, "LIVE") as rig:
+        old = await amending(rig, monkeypatch)
+        rig.desk.ceremony.drop("disarmed: back to paper")
+        await rig.wait(6.0)
+        assert (rig.told.step, rig.told.words) == ("REFUSED", "nothing was sent: disarmed: back to paper")
+        assert {one.client_id: one.state for one in entries(rig)} == {old: "CANCELLED"}
+
+
+async def test_a_refusal_of_the_venue_is_told_in_its_words(tmp_path: Path) -> None:
+    async with ticket_rig(tmp_path) as rig:
+        first = await rig.open()
+
+        async def place(permit: Permit, spec: OrderSpec, *, safety: bool = False) -> Placed:
+            raise Rejected("Account has insufficient balance", -2010)
+
+        rig.broker.place = place  # type: ignore[method-assign]
+        told = await rig.answer()
+        assert told.step == "REFUSED"
+        assert told.words.startswith("the venue refused it: -2010")
+        assert rig.desk.manager.orders[told.client_id].state == "REJECTED"
+        await rig.wait(3.0)
+        rig.quote()
+        assert ((await rig.refresh()).step, rig.told.ticket_id) == ("REVIEW", first.ticket_id)
