@@ -64,6 +64,15 @@ async def test_a_ticket_that_cannot_be_planned_says_why_and_esc_goes_back():
         assert asked == []
 
 
+async def test_the_ticket_that_stands_in_the_way_is_shown_with_the_reason():
+    async with desk(scene.live(symbol="ETHUSDT"), wanted=WANTED) as (running, pilot, _):
+        words = "the ticket of ETHUSDT is open at REVIEW; confirm it or close it first"
+        assert "No ticket: the ticket of ETHUSDT is open" in await publish(running, pilot, refusal("OpenTicket", words))
+        told = await publish(running, pilot, scene.live(symbol="ETHUSDT"))
+        assert "BUY 3.280 ETHUSDT" in told
+        assert words in told
+
+
 async def test_without_a_wish_it_shows_the_ticket_that_is_open_or_says_there_is_none():
     async with desk(scene.live()) as (running, _, _screen):
         assert "LIVE ORDER" in page(running)

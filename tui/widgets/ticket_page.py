@@ -76,16 +76,16 @@ def arranged(blocks: list[Block], height: int) -> tuple[list[Line], bool]:
 
 def page_of(desk: Desk, ticket: TicketStatus, width: int, height: int, *, table: bool) -> Page:
     """`table`: every gate is listed beside it, so that those that let it pass need not be named here."""
-    make = {
-        "REVIEW": _review, "CONSEQUENCES": _consequences, "AUTHORISE": _authorise, "EXPIRED": _ended,
-        "REFUSED": _ended, "SENDING": _sending, "SENT": _sent, "CLOSED": _closed,
-    }[ticket.step]  # fmt: skip
-    prompt = prompt_lines(ticket)
-    blocks = make(desk, ticket, width)
-    if ticket.step == "CONSEQUENCES":
-        blocks += _failing(ticket, width, roomy=height >= ROOMY)
-    if ticket.step == "REVIEW" and ticket.mode == "LIVE" and height >= ROOMY:
-        blocks += [_space(), *_costs(desk, ticket, width)]
+    roomy, prompt = height >= ROOMY, prompt_lines(ticket)
+    if ticket.step == "REVIEW":
+        blocks = _review(desk, ticket, width, costs=roomy or ticket.mode == "PAPER")
+    elif ticket.step == "CONSEQUENCES":
+        blocks = [*_before_typing(desk, ticket, width, MUST), *_failing(ticket, width, roomy=roomy)]
+    elif ticket.step == "AUTHORISE":
+        blocks = _before_typing(desk, ticket, width, 70)
+    else:
+        make = {"SENDING": _sending, "SENT": _sent, "CLOSED": _closed}.get(ticket.step, _ended)
+        blocks = make(desk, ticket, width)
     if not table and ticket.step == "REVIEW":
         blocks.append(Block(50, lambda room: pass_lines(desk, ticket, width, room)))
     lines, complete = arranged(blocks, height - len(prompt) - (1 if prompt else 0))
@@ -162,7 +162,7 @@ def _why(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
 # --- pages ---------------------------------------------------------------------------------------------------------------
 
 
-def _review(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
+def _review(desk: Desk, ticket: TicketStatus, width: int, *, costs: bool) -> list[Block]:
     blocks = [
         _kind(ticket, width),
         _words(ticket, width),
@@ -173,7 +173,7 @@ def _review(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
         *_why(desk, ticket, width),
         _space(),
     ]
-    if ticket.mode == "PAPER":
+    if costs:
         blocks += [*_costs(desk, ticket, width), _space()]
     return [*blocks, *_gates(desk, ticket, width)]
 
@@ -190,15 +190,6 @@ def _costs(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
     ]
 
 
-def _consequences(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
-    """The sentences about its stop follow."""
-    return [*_before_typing(desk, ticket, width, MUST), *_gates(desk, ticket, width), _space()]
-
-
-def _authorise(desk: Desk, ticket: TicketStatus, width: int) -> list[Block]:
-    return [*_before_typing(desk, ticket, width, 70), *_gates(desk, ticket, width)]
-
-
 def _before_typing(desk: Desk, ticket: TicketStatus, width: int, weight: int) -> list[Block]:
     """What stands above every line to type."""
     costs, forced = ticket.consequences, MUST if ticket.category != "spot" else 20
@@ -212,6 +203,8 @@ def _before_typing(desk: Desk, ticket: TicketStatus, width: int, weight: int) ->
         block(worst_lines(desk, ticket, costs, width)),
         block(cost_lines(desk, ticket, costs, width), weight),
         block(liquidation_lines(desk, ticket, costs, width), forced),
+        _space(),
+        *_gates(desk, ticket, width),
         _space(),
     ]
 

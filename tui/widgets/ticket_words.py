@@ -113,9 +113,9 @@ def order_lines(desk: Desk, ticket: TicketStatus, width: int) -> list[Line]:
         width,
         3,
     )
-    costs = ticket.consequences
-    if costs is not None and len(lines) == 1:
-        worth = f"worth {fmt.money(float(costs.notional), 2, quote_of(desk, ticket), glyphs=glyphs)}"
+    near = float(ticket.entry) or ticket.reviewed_price
+    if math.isfinite(near) and len(lines) == 1:
+        worth = f"worth {fmt.money(float(ticket.quantity) * near, 2, quote_of(desk, ticket), glyphs=glyphs)}"
         lines[0] = ends(lines[0], [(worth, "dim")], width)
     lines += labelled("stop", stop_runs(ticket, glyphs), width)
     return [*lines, *labelled("targets", target_runs(ticket, glyphs), width)]
