@@ -121,7 +121,9 @@ class TradingDesk:
         self.opening = Opening(
             bus, clock, live, self.risk, perpetual=broker.features.perpetual, stop_orders=self.trades.stop_orders
         )
-        self.plans = {one.record.trade_id: one.record for one in self.journal.entries if isinstance(one.record, TradePlan)}
+        self.plans = {
+            one.record.trade_id: one.record for one in self.journal.entries if isinstance(one.record, TradePlan)
+        }
         """What every entry was meant to be, by its client id."""
         self.ceremony = Ceremony(bus, clock, live, self)
         self.inbox = InboxKeeper(
