@@ -155,7 +155,8 @@ def _too_small(quantity: Decimal, least: Cap, inputs: SizingInputs) -> str:
     if inputs.throttle == ZERO:
         return "drawdown throttle is 0: trading is halted until the operator arms again"
     if not least.quantity > ZERO:
-        return f"{least.code} leaves nothing to trade"
+        spent = f": no {rules.quote} is free" if least.code == "BALANCE" else ""
+        return f"{least.code} leaves nothing to trade{spent}"
     smallest = max(rules.min_qty, rules.market_min_qty) if inputs.market else rules.min_qty
     if quantity == ZERO or quantity < smallest:
         return f"{least.code} allows {quantity:f}, the venue's smallest quantity is {max(smallest, rules.lot_size):f}"

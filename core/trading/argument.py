@@ -35,19 +35,21 @@ def argument(
         if not confluence.contributions:
             (why if confluence.state != opposite else contrary).extend(confluence.reasons[:SHOWN])
         contrary += [words for words in (confluence.hold_reason, confluence.gate_reason) if words]
-    if analysis is not None and analysis.side == side:
+    if analysis is not None and analysis.recommendation == side:
         why += [reason for reason in analysis.reasons if reason not in why][:SHOWN]
         if analysis.confidence_metrics is not None:
             contrary += [penalty.reason for penalty in analysis.confidence_metrics.penalties]
     elif analysis is not None and analysis.recommendation in ("BUY", "SELL"):
         contrary.append(f"the newest recommendation is to {analysis.recommendation}")
     elif analysis is not None and analysis.recommendation is not None:
-        contrary.append(f"the newest recommendation is {analysis.recommendation.replace('_', ' ').lower()}")
+        words = f"the newest recommendation is {analysis.recommendation.replace('_', ' ').lower()}"
+        told = "; ".join(analysis.reasons[:SHOWN]) if analysis.side == side else ""
+        contrary.append(f"{words}: {told}" if told else words)
     return tuple(why), tuple(contrary)
 
 
 def _points(gain: float, name: str) -> str:
-    return f"{name} {100 * gain:+.1f} pp"
+    return f"{name} {100 * gain:+.1f} pp".replace("-", "−")
 
 
 def thresholds_words(thresholds: ThresholdsInForce | None) -> str:

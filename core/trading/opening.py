@@ -241,7 +241,7 @@ class Opening:
 
     def _reasons(self, symbol: str, side: Side) -> tuple[str, ...]:
         analysis = self._analyses.get(symbol)
-        if analysis is not None and analysis.side == side and analysis.reasons:
+        if analysis is not None and analysis.recommendation == side and analysis.reasons:
             return analysis.reasons
         view = self._confluences.get(symbol)
         speaks_for_it = (
