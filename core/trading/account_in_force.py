@@ -111,10 +111,12 @@ class AccountInForce:
     async def release(self) -> None:
         """Tasks, journal and connections."""
         desk, self.desk = self.desk, None
-        await self._supervisor.stop()
-        if desk is not None:
-            await desk.release()
-        self._scope.close()
+        try:
+            await self._supervisor.stop()
+            if desk is not None:
+                await desk.release()
+        finally:
+            self._scope.close()
 
     async def leave(self) -> None:
         """All of it, in order."""

@@ -54,6 +54,7 @@ CANARY = "CANARY"
 AWAY_LOOK_S = 0.2
 AWAY_WAIT_S = 10.0
 """Orders whose fate is still being asked about are told as unknown after this."""
+LEFT = "the account is left, or the program ends"
 CLOSE_S = 3.0
 """Working entries get so long to be cancelled when the program ends."""
 
@@ -91,14 +92,22 @@ class TradingDesk:
 
     async def open(self) -> None:
         """Lock the account, read the journal, rebuild orders and positions. Raises `JournalError`."""
-        bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self.rules
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = FolderLock(self._account_folder)  # spot and perpetuals of one account share its money: one program
         try:
             self.journal = await Journal.open(self._folder / "journal")
-        except JournalError:
+        except BaseException:
             self._lock.release()
             raise
+        try:
+            await self._rebuild()
+        except BaseException:
+            await self._abandon()
+            raise
+
+    async def _rebuild(self) -> None:
+        """Every part, on what the journal holds."""
+        bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self.rules
         self.journal.on_trouble = self._on_trouble
         self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category, mode=broker.mode)
         self.manager = OrderManager(bus, clock, self.journal, broker, self.risk, live, self.venue, self.category)
@@ -154,6 +163,15 @@ class TradingDesk:
             Note(at_ms=clock.now_ms(), code="START", text=f"{broker.mode} {broker.account} at {broker.host}")
         )
 
+    async def _abandon(self) -> None:
+        """Opening failed: nothing of it holds the account any more, so that it can be tried again."""
+        manager: OrderManager | None = getattr(self, "manager", None)
+        try:
+            if manager is not None:
+                await manager.close()
+        finally:
+            await self._let_go()
+
     def start(self, supervisor: Supervisor) -> None:
         """Run the parts, and hear commands."""
         supervisor.start("private stream", lambda: self.broker.run(self))
@@ -178,16 +196,11 @@ class TradingDesk:
         self._closing = True
         if self._commands is not None:
             self._commands.stop()
-        entries = [
-            record for record in self.manager.orders.values() if record.intent.purpose == "ENTRY" and record.may_cancel
-        ]
-        if self._live.current.trading.on_quit == "cancel" and entries:
-            until = self._clock.monotonic() + CLOSE_S
-            cancels = asyncio.gather(*(self.manager.cancel(record.client_id) for record in entries))
+        self.risk.disarm()  # whatever waits before the wire stays here: nobody would look after it
+        self.ceremony.drop(LEFT)
+        if self._live.current.trading.on_quit == "cancel":
             with contextlib.suppress(TimeoutError):  # what is not answered by then is told below
-                await asyncio.wait_for(cancels, CLOSE_S)
-            while self._clock.monotonic() < until and any(self.manager.orders[r.client_id].may_fill for r in entries):
-                await self._clock.sleep(0.05)
+                await asyncio.wait_for(self.halting.end_entries(CLOSE_S), CLOSE_S)
         unknown = [record.client_id for record in self.manager.unknown]
         left = [record.client_id for record in self.manager.orders.values() if record.may_cancel]
         text = f"ends; left standing: {', '.join(left) or 'nothing'}; unknown: {', '.join(unknown) or 'none'}"
@@ -198,14 +211,20 @@ class TradingDesk:
 
     async def release(self) -> None:
         """After every task has ended: close journal and connections."""
-        await self.manager.close()
-        await self.broker.close()
+        try:
+            await self.manager.close()
+            await self.broker.close()
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
         try:
             await self.journal.close()
         except JournalError as error:
             log.error("the journal could not be closed: %s", error)
-        if self._lock is not None:
-            self._lock.release()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     async def _tell_while_away(self) -> None:
         """Once everything was compared, and a moment for what is still being asked about."""
@@ -270,6 +289,8 @@ class TradingDesk:
 
     async def send_entry(self, proposal: Proposal, authorisation: Authorisation) -> Submission:
         """Send a confirmed entry. The plan is written down first: whatever fills, it is known what was meant."""
+        if self._closing:
+            return Submission(sent=False, code="CLOSING", words=f"nothing was sent: {LEFT}")
         try:
             self.trades.begin(proposal.plan)
         except (TradeExists, JournalError) as error:
@@ -305,9 +326,11 @@ class TradingDesk:
         return await self.trades.close_position(symbol, quantity, "OPERATOR")
 
     async def cancel_entries(self) -> None:
-        """Cancel every entry of ours that works; what the venue says of it comes by the stream."""
-        entries = [r.client_id for r in self.manager.orders.values() if r.intent.purpose == "ENTRY" and r.may_cancel]
-        await asyncio.gather(*(self.manager.cancel(client_id) for client_id in entries))
+        """Cancel every entry of ours that may fill, also one on its way once it shows; what stands is named."""
+        _, failed = await self.halting.end_entries()
+        for client_id, why in failed.items():
+            text, record = f"entry {client_id} may still fill: {why}", self.manager.orders[client_id]
+            self._alarm("ENTRY_STANDS", text, record=record)
 
     async def flatten(self) -> str:
         """Cancel every entry of ours and close every position; words name what could not be done.

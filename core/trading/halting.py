@@ -77,12 +77,12 @@ class Halting:
         self._bus.publish(done)
         return done
 
-    async def end_entries(self) -> tuple[tuple[str, ...], dict[str, str]]:
+    async def end_entries(self, within_s: float = SETTLE_S) -> tuple[tuple[str, ...], dict[str, str]]:
         """Cancel every entry that may fill: those proven to have ended, and why each other one is not."""
         failed: dict[str, str] = {}
         asked: set[str] = set()
         mine = {record.client_id: record for record in self._entries()}
-        until = self._clock.monotonic() + SETTLE_S
+        until = self._clock.monotonic() + within_s
         while self._clock.monotonic() < until:
             mine |= {record.client_id: record for record in self._entries()}
             ready = [record for record in self._entries() if record.may_cancel and record.client_id not in asked]
@@ -97,7 +97,7 @@ class Halting:
                 why = (
                     "outcome unknown; the venue is being asked"
                     if state == "UNKNOWN"
-                    else f"still {state} after {SETTLE_S:g} s"
+                    else f"still {state} after {within_s:g} s"
                 )
                 failed[client_id] = why
         return tuple(name for name in mine if name not in failed and self._ended(name)), failed

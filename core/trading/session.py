@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.bus import Bus
 from core.clock import Clock
 from core.messages import (
@@ -50,6 +52,7 @@ LOOK_S = 0.25
 SETTLE_S = 20.0
 """So long the real account may take to be read and compared."""
 BETWEEN = "the program is between two accounts; ask again in a moment"
+BACK_LATER = "the program is between two accounts; it goes back to paper as soon as the next one stands"
 
 log = logging.getLogger("tradetui.trading")
 
@@ -97,6 +100,10 @@ class TradingSession:
         self._told: SessionStatus | None = None
         self._busy = False
         self._ending = False
+        self._between = False
+        """One account is being left, or another one opened: its commands are heard by nobody."""
+        self._back = False
+        """Paper was asked for meanwhile."""
         self._halt: str | None = None
         for kind in (ConnectLive, CheckLive, ArmLive, GoPaper):
             bus.subscribe(kind, self._begin, name="session.commands")
@@ -127,7 +134,8 @@ class TradingSession:
                 await self._stand("LIVE")
                 self._phase = "LEAVING"
                 self._words = "the program ended on the real account: connected again, disarmed"
-            except (CannotConnect, JournalError, VenueError) as error:
+            except Exception as error:  # fallback: paper, told as a fault; the real account stays remembered
+                _log_unless_told(error)
                 text = f"the program ended on the real account, which cannot be opened: {error}; look at the venue's website"
                 self._bus.publish(Fault(source="session", message=text, at_ms=self._clock.now_ms()))
         if self._account.desk is None:
@@ -164,25 +172,29 @@ class TradingSession:
         """From one account to the other. Where the new one cannot be opened (False) the old one is again in force."""
         before: Mode = self._mode
         self.desk.ceremony.drop("another account comes into force")
+        self._between = True
         gap = self._bus.scope()
         refuse_all(gap, self._clock, self._venue, self._category, BETWEEN, [k for k in ORDER_COMMANDS if k is not Halt])
         try:
             await self._account.leave()
             await self._stand(mode)
             return True
-        except (CannotConnect, JournalError, VenueError) as error:
-            self._words = str(error)
+        except Exception as error:  # fallback: the account before, with the words of the error on the screen
+            _log_unless_told(error)
+            self._words = str(error) or type(error).__name__
             await self._back_to(before)
             return False
         finally:
+            self._between = False
             gap.close()
 
     async def _back_to(self, mode: Mode) -> None:
         """Without an order path commands would go unanswered: that is told, and every command is."""
         try:
             await self._stand(mode)
-        except (CannotConnect, JournalError, VenueError) as error:
-            words = f"no orders: {error}; start the program again"
+        except Exception as error:  # fallback: no order path; said once, in the log, and in answer to every command
+            _log_unless_told(error)
+            words = f"no orders: {error or type(error).__name__}; start the program again"
             self._words = words
             log.error("%s", words)
             self._bus.publish(Fault(source="orders", message=words, at_ms=self._clock.now_ms()))
@@ -206,6 +218,11 @@ class TradingSession:
             if await self._change("PAPER"):
                 self._phase, self._checks = "PAPER", ()
                 self._remember("PAPER")
+            elif (
+                self._account.desk is not None
+            ):  # not tried again by itself: that would open the real account over and over
+                self._phase = "DISARMED"
+                self._words = f"still on the real account, disarmed; paper cannot be opened: {self._words}"
         finally:
             self._busy = False
 
@@ -215,7 +232,7 @@ class TradingSession:
 
     def _on_halt(self, halt: Halt) -> None:
         """Between two accounts nobody else hears it."""
-        if self._account.desk is None:
+        if self._between or self._account.desk is None:
             self._halt = halt.why
 
     @staticmethod
@@ -226,8 +243,10 @@ class TradingSession:
 
     def _begin(self, command: Command) -> None:
         """Going to paper disarms in this very turn."""
-        if self._ending or self._account.desk is None:
-            self._refuse(command, BETWEEN)
+        if self._ending or self._between or self._account.desk is None:
+            self._back = self._back or isinstance(command, GoPaper)
+            later = BACK_LATER if isinstance(command, GoPaper) else BETWEEN
+            self._refuse(command, later if self._between or self._ending else self._words or BETWEEN)
             return
         name = type(command).__name__
         try:
@@ -240,7 +259,7 @@ class TradingSession:
         elif self._busy:
             self._refuse(command, "the one before is still being carried out")
         else:
-            self._busy = True
+            self._busy, self._back = True, False
             self._own.start(f"session {name}", lambda: self._carry_out(command), "once")
 
     async def _carry_out(self, command: Command) -> None:
@@ -259,6 +278,7 @@ class TradingSession:
     def go_paper(self) -> None:
         """No real entry from now on; entries that work are cancelled."""
         if self._mode == "PAPER":
+            self._back = True  # should it be on its way to the real account
             self._words = ""
             self._publish(again=True)
             return
@@ -281,6 +301,8 @@ class TradingSession:
         if not await self._change("LIVE"):
             self._phase = "PAPER"
             return
+        if self._back:
+            self.go_paper()
         until = self._clock.monotonic() + SETTLE_S
         while not self._settled and self._phase == "CONNECTING" and self._clock.monotonic() < until:
             await self._clock.sleep(LOOK_S)
@@ -331,6 +353,7 @@ class TradingSession:
     def _publish(self, again: bool = False) -> None:
         desk = self._account.desk
         if desk is None:
+            self._publish_none(again)
             return
         armed_s = desk.risk.armed_s if self._mode == "LIVE" else 0.0
         now_ms = self._clock.now_ms()
@@ -347,6 +370,13 @@ class TradingSession:
             self._told = told
             self._bus.publish(told)
 
+    def _publish_none(self, again: bool) -> None:
+        """No account could be opened: that is no account on its way."""
+        if again and self._told is not None and not self._between:
+            words, now_ms = self._words, self._clock.now_ms()
+            self._told = replace(self._told, phase=self._phase, words=words, nonce="", armed_until_ms=0, at_ms=now_ms)
+            self._bus.publish(self._told)
+
     def _refuse(self, command: Command, words: str) -> None:
         self._bus.publish(
             Refused(
@@ -360,6 +390,12 @@ class TradingSession:
             self.desk.journal.keep(Note(at_ms=self._clock.now_ms(), code=code, text=text))
         except JournalError as error:  # fallback: the log has it; the journal's own alarm tells of it
             log.error("%s not journalled: %s (%s)", code, text, error)
+
+
+def _log_unless_told(error: Exception) -> None:
+    """An error nobody foresaw: its words go to the screen, its place to the log."""
+    if not isinstance(error, CannotConnect | JournalError | VenueError):
+        log.exception("an account could not be opened")
 
 
 def _but_time(status: SessionStatus) -> tuple[object, ...]:
