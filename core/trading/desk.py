@@ -329,7 +329,7 @@ class TradingDesk:
         """Cancel every entry of ours that may fill, also one on its way once it shows; what stands is named."""
         _, failed = await self.halting.end_entries()
         for client_id, why in failed.items():
-            text, record = f"entry {client_id} may still fill: {why}", self.manager.orders[client_id]
+            text, record = f"entry {client_id} may still fill: {why}", self.manager.orders.get(client_id)
             self._alarm("ENTRY_STANDS", text, record=record)
 
     async def flatten(self) -> str:
