@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 WORD = "CANARY"
+ARMED_MIN = 15.0
+"""Longer than everything the canary waits for."""
 READY_S = 120.0
 """The engine must have its markets within this time."""
 
@@ -81,7 +83,7 @@ async def fly_canary(run: Run, symbol: str, *, keep: bool) -> int:
         rule = desk.rules.get(symbol)
         if rule is None:
             raise CanaryFailed(f"{symbol} is not listed at {run.settings.market.venue}; nothing was sent")
-        desk.risk.arm(5.0)
+        desk.risk.arm(ARMED_MIN)
 
         def prices() -> tuple[Decimal, Decimal]:
             quote = quotes[symbol]

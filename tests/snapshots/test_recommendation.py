@@ -36,7 +36,7 @@ def test_summary_and_trade_wide(snap_compare):
 
 
 def test_chart_with_the_trade_alone(snap_compare):
-    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(BUY, "L"))
+    assert snap_compare(app(), terminal_size=NORMAL, run_before=shows(BUY, "v"))
 
 
 def test_buy(snap_compare):

@@ -66,7 +66,7 @@ async def test_the_chart_moves_zooms_and_drops_its_layers():
         assert (chart._zoom, chart.is_following) == (zoom, True)
         seen = []
         for _ in range(len(LAYERS) + 2):
-            await pilot.press("L")
+            await pilot.press("v")
             seen.append(chart.shown_layers)
         assert seen == [*(frozenset({layer}) for layer in LAYERS), frozenset(), frozenset(LAYERS)]
 

@@ -30,9 +30,9 @@ def test_defaults_find_their_action_on_their_screen_only() -> None:
 
 
 def test_own_keys_replace_the_defaults() -> None:
-    keymap = Keymap(REGISTRY, {"list.sort": "f5, o"})
+    keymap = Keymap(REGISTRY, {"list.sort": "f5, w"})
     assert keymap.problems == []
-    assert keymap.keys_of("list.sort") == ("f5", "o")
+    assert keymap.keys_of("list.sort") == ("f5", "w")
     assert keymap.action_for("list", "s") is None
     assert keymap.label("list.sort") == "F5"
 
