@@ -29,6 +29,7 @@ from core.trading.draft import Submission
 from core.trading.evidence import Effect, NewFill
 from core.trading.halting import Halting
 from core.trading.inbox import InboxKeeper
+from core.trading.inbox_past import read_past
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_lock import FolderLock
@@ -108,6 +109,7 @@ class TradingDesk:
     async def _rebuild(self) -> None:
         """Every part, on what the journal holds."""
         bus, clock, live, broker, rules = self._bus, self._clock, self._live, self.broker, self.rules
+        past = await asyncio.to_thread(read_past, self.journal.entries, clock.now_ms())  # long, after years
         self.journal.on_trouble = self._on_trouble
         self.risk = RiskDesk(bus, clock, live, self.journal, self._folder, self.venue, self.category, mode=broker.mode)
         self.manager = OrderManager(bus, clock, self.journal, broker, self.risk, live, self.venue, self.category)
@@ -136,18 +138,12 @@ class TradingDesk:
         """What every entry was meant to be, by its client id."""
         self.ceremony = Ceremony(bus, clock, live, self)
         self.inbox = InboxKeeper(
-            bus, clock, live, self.journal, self.venue, self.category, broker.mode, self.ceremony.send_now
+            bus, clock, live, self.journal, self.venue, self.category, broker.mode, self.ceremony.send_now, past
         )
         self.history = TradeHistoryBook(
-            bus,
-            clock,
-            self.journal,
-            self.venue,
-            self.category,
-            broker.mode,
-            broker.account,
+            bus, clock, self.journal, self.venue, self.category, broker.mode, broker.account,
             lambda: self.risk.account.asset,
-        )
+        )  # fmt: skip
         self.limit_uses = LimitUses(bus, clock, live, self.risk, self.venue, self.category)
         self._canary_flown = any(
             isinstance(entry.record, Note) and entry.record.code == CANARY for entry in self.journal.entries

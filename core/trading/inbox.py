@@ -37,7 +37,7 @@ from core.settings_live import LiveSettings
 from core.trading.broker import Mode
 from core.trading.draft import Submission
 from core.trading.inbox_news import MOST, News
-from core.trading.inbox_past import read_past
+from core.trading.inbox_past import Past, read_past
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_records import InboxAnswered
@@ -55,7 +55,10 @@ SNOOZE_MOST_MIN = 10_080.0
 
 
 class InboxKeeper:
-    """One account's. `send_now` opens a proposal on paper without being asked, where the settings say so."""
+    """One account's. `send_now` opens a proposal on paper without being asked, where the settings say so.
+
+    `past`: what the journal tells, where it was read already.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class InboxKeeper:
         category: str,
         mode: Mode,
         send_now: SendNow,
+        past: Past | None = None,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -74,7 +78,7 @@ class InboxKeeper:
         self._journal = journal
         self._venue, self._category, self._mode = venue, category, mode
         self._send_now = send_now
-        past = read_past(journal.entries, clock.now_ms())
+        past = past or read_past(journal.entries, clock.now_ms())
         self._proposals = Proposals(spot=category == "spot", earlier=past.answers)
         self._news = News(past.answers)
         for old in past.fills:

@@ -6,6 +6,7 @@ word. What follows is carried out here: questions to the venue, alarms, halts, a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from core.trading.delivery import took
 from core.trading.draft import Gatekeeper, OrderDraft, Submission
 from core.trading.evidence import CancelAnswered, CancelSent, Evidence, Refused, Reported, Resolved, StreamGap
 from core.trading.journal import Journal
+from core.trading.journal_replay import replay
 from core.trading.no_trace import NoTraceRule
 from core.trading.order import ZERO, OrderReport
 from core.trading.order_record import OrderRecord
@@ -58,7 +60,7 @@ class OrderManager:
         self._journal = journal
         self._ids = ClientIds()
         span_ms = round(live.current.trading.no_trace_s * 1000)
-        rule = NoTraceRule(span_ms=span_ms)
+        self._rule = rule = NoTraceRule(span_ms=span_ms)
         self._supervisor = Supervisor(bus, clock)
         self._records = OrderRecords(bus, clock, journal, venue, category, rule)
         self._resolver = Resolver(clock, live, broker, self._records, self._supervisor, rule)
@@ -71,7 +73,8 @@ class OrderManager:
 
     async def open(self) -> None:
         """Rebuild the orders from the journal; what was on its way is unknown, and the venue is asked about all that lives."""
-        self._records.load(self._journal.entries)
+        entries = self._journal.entries  # a journal of years takes seconds to read: not on the loop
+        self._records.load(entries, await asyncio.to_thread(replay, entries, self._rule))
         self.stream_gap()
         for record in self.orders.values():
             if record.unexplained > ZERO:  # the program ended before it knew all fills of what has ended

@@ -33,7 +33,7 @@ from core.trading.evidence import (
 from core.trading.journal import Journal
 from core.trading.journal_errors import JournalError
 from core.trading.journal_records import AuthorisationUsed, Authorised, Entry, Note, Record
-from core.trading.journal_replay import replay
+from core.trading.journal_replay import Replayed, replay
 from core.trading.no_trace import NoTraceRule
 from core.trading.order import OrderReport
 from core.trading.order_messages import execution_of, shows_change, status_of
@@ -75,10 +75,13 @@ class OrderRecords:
 
     # --- a new program -----------------------------------------------------------------------------------------------
 
-    def load(self, entries: Iterable[Entry]) -> None:
-        """Rebuild from the journal. What was on its way when the program ended is of unknown outcome, or was never sent."""
+    def load(self, entries: Iterable[Entry], replayed: Replayed | None = None) -> None:
+        """Rebuild from the journal, or from what was `replayed` of it already.
+
+        What was on its way when the program ended is of unknown outcome, or was never sent.
+        """
         entries = list(entries)
-        replayed = replay(entries, self._rule)
+        replayed = replayed or replay(entries, self._rule)
         self.orders.update(replayed.orders)
         for record in replayed.orders.values():
             self._index(record)

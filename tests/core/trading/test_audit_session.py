@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import core.trading.desk
+import core.trading.manager
 from core.messages import ConnectLive, GoPaper, Halt
 from core.trading.authority import Permit
 from core.trading.broker import Mode, Placed
@@ -196,3 +200,24 @@ async def test_an_entry_that_shows_only_while_the_program_ends_is_cancelled(tmp_
         go.set()
         await rig.until(ending.done, "the end")
         assert name not in standing(rig)
+
+
+async def test_a_long_journal_is_not_replayed_on_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with account_rig(tmp_path) as rig:
+        threads: dict[str, threading.Thread] = {}
+
+        def noted(where: ModuleType, name: str) -> None:
+            work = getattr(where, name)
+
+            def run(*given: object) -> object:
+                threads[name] = threading.current_thread()
+                return work(*given)
+
+            monkeypatch.setattr(where, name, run)
+
+        noted(core.trading.manager, "replay")
+        noted(core.trading.desk, "read_past")
+        rig.ask(ConnectLive())
+        await rig.phase("DISARMED")
+        assert set(threads) == {"replay", "read_past"}
+        assert threading.main_thread() not in threads.values()
