@@ -76,6 +76,7 @@ APP_ACTIONS: tuple[Action, ...] = (
         "o",
         "order",
         "An order ticket for the chosen symbol; nothing is sent before you confirm it.",
+        footer=45,
         danger=Danger.IRREVERSIBLE,
     ),
     Action(
@@ -88,6 +89,11 @@ APP_ACTIONS: tuple[Action, ...] = (
     Action("app.private", "$", "private", "Hide your own amounts of money on every screen, or show them again."),
     Action("app.undo", "ctrl+z", "undo edit", "Take back the newest change of a setting.", danger=Danger.LOCAL),
 )
+
+
+def app_actions(trades: bool) -> tuple[Action, ...]:
+    """What every screen can do; where nothing trades yet, nothing about orders."""
+    return tuple(action for action in APP_ACTIONS if trades or action.danger < Danger.IRREVERSIBLE)
 
 
 def mode_action_id(scope: str) -> str:

@@ -35,7 +35,7 @@ from core.messages import (
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
-from tui.actions import APP_ACTIONS, Registry
+from tui.actions import Registry, app_actions
 from tui.desk import Desk
 from tui.driver import GuardedDriver
 from tui.format import LOOKS
@@ -125,7 +125,7 @@ class TradeApp(App[int], inherit_bindings=False):
             theme = self.themes[DEFAULT]
         own = (action for mode in modes for action in mode.actions)
         modal = (*first_run_choices.ACTIONS, *GO_LIVE_ACTIONS, *TICKET_ACTIONS)
-        registry = Registry([*APP_ACTIONS, *mode_actions(modes), *modal, *own])
+        registry = Registry([*app_actions(bool(modes)), *mode_actions(modes), *modal, *own])
         keymap = Keymap(registry, settings.keys)
         self._problems += keymap.problems
         store = ViewStore(settings.events.shown)

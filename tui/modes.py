@@ -43,7 +43,7 @@ def default_modes() -> tuple[Mode, ...]:
     return (
         Mode.of("watchlist", WatchlistScreen, "1"),
         Mode("confluence", _confluence, CONFLUENCE, "2"),
-        Mode("events", _events, EVENTS, "3,e", footer=40),
+        Mode("events", _events, EVENTS, "3,e"),
         Mode("calibration", _calibration, CALIBRATION, "4,c"),
         Mode("orders", _orders, ORDERS, "5"),
         Mode("inbox", _inbox, INBOX, "6,I"),

@@ -23,7 +23,7 @@ ACTIONS: tuple[Action, ...] = (
         "Show only events with all these words; Esc takes it back and leaves the cursor on its event.",
         footer=20,
     ),
-    _action("symbol", "s", "only this", "Only events of the selected one's symbol, or of all again.", footer=30),
+    _action("symbol", "s", "only this", "Only events of the selected one's symbol, or of all again."),
     _action("follow", "f", "newest", "To the newest event, and follow.", footer=35),
     _action("level", "v", "severity", "All events, warnings and errors, errors only."),
     _action("kind_next", "right,l", "next kind", "State, alert, link, data, fault, setting, engine: the next one."),
