@@ -50,6 +50,8 @@ class TradingStore:
 
     def __init__(self, say: Say) -> None:
         self._say = say
+        self.accounts = 0
+        """Counts accounts that came into force."""
         self.account: AccountStatus | None = None
         self.orders: dict[str, OrderStatus] = {}
         """By client id; foreign ones without one by the venue's id."""
@@ -113,6 +115,7 @@ class TradingStore:
 
     def on_opened(self, message: AccountOpened) -> None:
         """Another account: nothing that is known of the one before is true of it."""
+        self.accounts += 1
         self.account = None
         for known in (self.orders, self.positions, self.discrepancies, self.gates):
             known.clear()

@@ -213,8 +213,17 @@ class OrdersScreen(LineCursor, DeskScreen):
         await self._ask(commands.resetting(self.desk), lambda: commands.reset(self.desk))
 
     async def _ask(self, question: AskScreen | None, then: Callable[[], None]) -> None:
-        """Ask; on yes do it. Without a question why not has been said."""
-        if question is not None:
-            await self.app.push_screen(question, lambda yes: then() if yes else None)
-        else:
+        """Ask; on yes do it, to the account it was asked about. Without a question why not has been said."""
+        if question is None:
             self._acted()
+            return
+        trading = self.desk.store.trading
+        asked_of = trading.accounts
+
+        def answered(yes: bool | None) -> None:
+            if yes and trading.accounts != asked_of:
+                self.desk.say("another account came into force meanwhile: nothing was asked of it", "warning")
+            elif yes:
+                then()
+
+        await self.app.push_screen(question, answered)
