@@ -172,7 +172,7 @@ async def test_a_check_that_fails_keeps_the_second_question_and_r_looks_again() 
 async def test_what_is_below_must_have_been_on_the_screen() -> None:
     async with going(NARROW) as at:
         await at.review()
-        assert "read it to its end first" in await at.keys("y")
+        assert "read it to its end first (PgDn)" in await at.keys("y")
         assert "Authorised?" in await at.keys("pagedown", "pagedown", "up", "y")
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests import builders as make
 from tests import trading_builders as trade
 from tests.builders import NOW_MS
 from tests.snapshots import scenes_orders as scene
@@ -293,3 +294,15 @@ async def test_the_screen_is_not_taken_from_an_operator_who_has_begun():
             running.desk.bus.publish(message)
         await pilot.pause()
         assert running.current_mode == "events"
+
+
+async def test_venues_write_eight_decimals_and_the_screen_those_of_the_market():
+    order = trade.order("tt-8-z", "LTCUSDT", quantity=Decimal("3.28000000"), price=Decimal("152.30000000"))
+    stop = trade.stop(price=Decimal("150.90000000"))
+    held = trade.position(quantity=Decimal("3.28000000"), stop=stop)
+    known = [make.listing("SOLUSDT"), make.listing("LTCUSDT"), trade.account(day_loss=-12.5)]
+    async with desk([*known, held, order]) as (running, _, _screen):
+        assert "150.90  qty ✓" in line_of(running, "SOLUSDT")
+        assert " 3.280 " in line_of(running, "LTCUSDT")
+        assert " 152.30 " in line_of(running, "LTCUSDT")
+        assert "day gain 12.50, loss at most 300.00" in "\n".join(shown(running))

@@ -10,7 +10,7 @@ from core.messages import MoveStop, PositionStatus
 from tui.desk import Desk
 from tui.format import signed
 from tui.widgets.line_panel import Line
-from tui.widgets.trading_words import exact, position_run, price_text, stop_runs
+from tui.widgets.trading_words import exact, position_run, price_of, price_text, stop_runs
 
 NONE = Decimal(0)
 
@@ -57,7 +57,7 @@ class StopQuestion:
         now = f"{price_text(self._desk, position.symbol, position.price)} (the price)"
         if not position.planned_stop:
             return f"Allowed: {'below' if position.side == 'BUY' else 'above'} {now}; never farther away than planned."
-        planned = f"{exact(position.planned_stop, self._desk.glyphs)} (as planned)"
+        planned = f"{price_of(self._desk, position.symbol, position.planned_stop)} (as planned)"
         low, high = (planned, now) if position.side == "BUY" else (now, planned)
         return f"Allowed: {low} to {high}."
 

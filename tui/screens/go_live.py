@@ -280,7 +280,9 @@ class GoLiveScreen(DeskModal[None]):
         elif bad := [check for check in session.checks if not check.holds]:
             self.hint(f"{bad[0].label} does not hold: mend it, then {self.desk.keymap.label(CHECK)}")
         elif not self._was_read():
-            self.hint(f"the page goes on below: {self.desk.keymap.label(f'{SCOPE}.page_down')} shows it")
+            self.hint(
+                f"the page goes on below: read it to its end first ({self.desk.keymap.label(f'{SCOPE}.page_down')})"
+            )
         else:
             self._reviewed = session.nonce
             self.flush()

@@ -9,7 +9,7 @@ from tui.desk import Desk
 from tui.screens.ask import AskScreen
 from tui.trading_store import TradingStore, needs_resolving
 from tui.widgets.line_panel import Line
-from tui.widgets.trading_words import amount, exact, side_word
+from tui.widgets.trading_words import amount, exact, price_of, side_word, size_of
 
 SHOWN_MOST = 6
 """Of each kind; the rest is counted."""
@@ -77,7 +77,12 @@ def _listed(one: str, many: str, rows: Iterable[Line], more: str = "") -> list[L
 def _position(desk: Desk, position: PositionStatus) -> Line:
     stop, glyphs = position.stop, desk.glyphs
     price = exact(stop.price, glyphs)
-    line: Line = [(f"  {position.symbol:<10} {side_word(position):<5} {amount(position.quantity, glyphs)}  ", "text")]
+    line: Line = [
+        (
+            f"  {position.symbol:<10} {side_word(position):<5} {size_of(desk, position.symbol, position.quantity)}  ",
+            "text",
+        )
+    ]
     if stop.state in ("VERIFIED", "UNVERIFIED") and stop.covered:
         line.append((f"stop {price} stays at the venue", "text"))
     elif stop.state in ("VERIFIED", "UNVERIFIED"):
@@ -91,8 +96,8 @@ def _position(desk: Desk, position: PositionStatus) -> Line:
 
 def _order(desk: Desk, order: OrderStatus) -> Line:
     glyphs = desk.glyphs
-    price = f" at {exact(order.price, glyphs)}" if order.price else ""
-    trigger = f" from {exact(order.stop_price, glyphs)}" if order.stop_price else ""
+    price = f" at {price_of(desk, order.symbol, order.price)}" if order.price else ""
+    trigger = f" from {price_of(desk, order.symbol, order.stop_price)}" if order.stop_price else ""
     rest = amount(order.remaining or order.quantity, glyphs)
     return [
         (f"  {order.symbol:<10} {order.side.lower():<5} {rest}{price or trigger}  ", "text"),

@@ -35,7 +35,9 @@ from tui.widgets.trading_words import (
     counted,
     exact,
     kind_word,
+    price_of,
     side_word,
+    size_of,
     state_run,
 )
 
@@ -174,7 +176,7 @@ def flattening(desk: Desk) -> AskScreen | None:
 
 def _ended_entry(desk: Desk, order: OrderStatus) -> Line:
     """An entry that a flatten ends."""
-    rest = f"{amount(order.remaining, desk.glyphs)} at {exact(order.price, desk.glyphs)}"
+    rest = f"{size_of(desk, order.symbol, order.remaining)} at {price_of(desk, order.symbol, order.price)}"
     unknown = order.state == "UNKNOWN"
     then = ("UNKNOWN: the venue is asked first", "warn") if unknown else ("is cancelled", "dim")
     return [(f"{order.symbol:<12} {order.side.lower():<5} {rest:<20} ", "text"), then]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.messages import AccountStatus, HaltReport
 from tui.desk import Desk
 from tui.format import age, clock_text, money
+from tui.glyphs import Glyphs
 from tui.widgets.line_panel import Line
 from tui.widgets.status_bar import Part, lay_out
 from tui.widgets.trading_words import TRADING_LOOKS, counted, mode_runs
@@ -66,13 +67,12 @@ def _money(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
     stale = stale_s > STALE_S and bool(account.positions or account.open_orders)
     look = "stale" if stale else "text"
     mark = f"{glyphs.stale} " if stale else ""
-    lost = money(account.day_loss, 2, glyphs=glyphs)
     spent = account.day_limit > 0 and account.day_loss >= 0.8 * account.day_limit
     parts = [
         Part(f"{mark}equity {money(account.equity, 2, asset, glyphs=glyphs)}", look, 90),
         Part(f"free {money(account.free, 2, asset, glyphs=glyphs)}", look, 60),
         Part(
-            f"day loss {lost} of {money(account.day_limit, 2, asset, glyphs=glyphs)}",
+            f"day {day_result(account, glyphs)}",
             "warn" if spent and not stale else look,
             80,
         ),
@@ -120,3 +120,11 @@ def _halted(halt: HaltReport, account: AccountStatus, now_ms: int) -> Line:
     line.append((f"; {counted(halt.stops_kept, 'stop')} kept", "text"))
     other = [cause for cause in account.causes if halt.why.lower() not in cause.lower()]
     return [*line, (f"; {'; '.join(other)}", "warn")] if other else line
+
+
+def day_result(account: AccountStatus, glyphs: Glyphs) -> str:
+    """`loss 12.00 of 300.00 USDT`, or what was won: a loss below zero would read as one."""
+    limit = money(account.day_limit, 2, account.asset, glyphs=glyphs)
+    if account.day_loss < 0:
+        return f"gain {money(-account.day_loss, 2, glyphs=glyphs)}, loss at most {limit}"
+    return f"loss {money(account.day_loss, 2, glyphs=glyphs)} of {limit}"

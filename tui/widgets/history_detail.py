@@ -19,7 +19,7 @@ from tui.widgets.history_words import (
     why_word,
 )
 from tui.widgets.line_panel import Line, Run, fold
-from tui.widgets.trading_words import amount, counted, price_text
+from tui.widgets.trading_words import counted, price_text, size_of
 
 STOPPED = ("STOP", "STOP_UNFILLED")
 """Ends at the planned stop, or where the price had gone through it."""
@@ -33,7 +33,7 @@ def detail_lines(desk: Desk, trade: TradeClosed, width: int) -> list[Line]:
     unit = desk.store.trading.history.asset if desk.store.trading.history is not None else ""
     head: Line = [
         (f" {trade.symbol} ", "bright"),
-        (f"{side_of(trade)} {amount(trade.quantity, glyphs)}", "text"),
+        (f"{side_of(trade)} {size_of(desk, trade.symbol, trade.quantity)}", "text"),
         (f", held for {duration(trade.closed_ms - trade.opened_ms)}", "text"),
     ]
     result: Line = [

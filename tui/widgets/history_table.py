@@ -11,7 +11,7 @@ from tui.format import LOOKS, age, log_time_text, money
 from tui.widgets.history_words import look_of, ratio_text, side_of, why_word
 from tui.widgets.line_panel import Line, width_of
 from tui.widgets.table_lines import Cells, Column, table_lines
-from tui.widgets.trading_words import amount, price_text
+from tui.widgets.trading_words import price_text, size_of
 
 COLUMNS = (
     Column("closed", "CLOSED", 90, 11),
@@ -89,7 +89,7 @@ class HistoryTable:
             "closed": [(log_time_text(trade.closed_ms, 0), "dim")],
             "symbol": [(trade.symbol, "bright")],
             "side": [(side_of(trade), "text")],
-            "quantity": [(amount(trade.quantity, glyphs), "text")],
+            "quantity": [(size_of(desk, trade.symbol, trade.quantity), "text")],
             "entry": [(price_text(desk, trade.symbol, float(trade.entry_price)), "text")],
             "exit": [(price_text(desk, trade.symbol, float(trade.exit_price)), "text")],
             "r": [(ratio_text(trade, glyphs), look)],

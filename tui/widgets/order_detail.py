@@ -18,10 +18,11 @@ from tui.widgets.line_panel import Line, fold
 from tui.widgets.orders_list import Item
 from tui.widgets.trading_words import (
     amount,
-    exact,
     kind_word,
+    price_of,
     price_text,
     side_word,
+    size_of,
     state_run,
     stop_runs,
     verified_run,
@@ -57,7 +58,7 @@ def _position(desk: Desk, position: PositionStatus) -> list[Line]:
     lines: list[Line] = [
         [
             (f" {position.symbol} ", "bright"),
-            (f"{side_word(position)} {amount(position.quantity, glyphs)}", "text"),
+            (f"{side_word(position)} {size_of(desk, position.symbol, position.quantity)}", "text"),
             (f" from {price_text(desk, position.symbol, float(position.entry_price))}", "text"),
             (f", open since {clock_text(position.opened_ms)}", "dim"),
         ],
@@ -74,16 +75,21 @@ def _position(desk: Desk, position: PositionStatus) -> list[Line]:
         lines.append([(f" {stop.text}", "danger" if stop.state == "NAKED" else "warn")])
     for number, (price, share, reached) in enumerate(position.targets, start=1):
         mark = glyphs.yes if reached else " "
-        lines.append([(f" target {number} ", "dim"), (f"{exact(price, glyphs)} {share * 100:.0f} % {mark}", "text")])
+        lines.append(
+            [
+                (f" target {number} ", "dim"),
+                (f"{price_of(desk, position.symbol, price)} {share * 100:.0f} % {mark}", "text"),
+            ]
+        )
     if position.targets and not position.targets_at_venue:
         lines.append([(" the program keeps the targets: they are not taken while it is away", "warn")])
     if position.liquidation:
         near = {"none": "dim", "near": "warn", "urgent": "danger"}[position.liquidation_alert]
-        lines.append([(f" liquidation at {exact(position.liquidation, glyphs)}", near)])
+        lines.append([(f" liquidation at {price_of(desk, position.symbol, position.liquidation)}", near)])
     if position.frozen:
         lines.append([(" the symbol does not trade: nothing can be closed until it does", "warn")])
     if position.dust:
-        lines.append([(f" {amount(position.dust, glyphs)} is too little to sell", "dim")])
+        lines.append([(f" {size_of(desk, position.symbol, position.dust)} is too little to sell", "dim")])
     if position.note:
         lines.append([(f" {position.note}", "text")])
     return [*lines, *_alarms(desk.store.trading.alarms_of(position.symbol))]
@@ -92,21 +98,24 @@ def _position(desk: Desk, position: PositionStatus) -> list[Line]:
 def _order(desk: Desk, order: OrderStatus) -> list[Line]:
     glyphs = desk.glyphs
     state, look = state_run(order)
-    price = f" at {exact(order.price, glyphs)}" if order.price else ""
-    trigger = f" when {exact(order.stop_price, glyphs)} trades" if order.stop_price else ""
+    price = f" at {price_of(desk, order.symbol, order.price)}" if order.price else ""
+    trigger = f" when {price_of(desk, order.symbol, order.stop_price)} trades" if order.stop_price else ""
     words = [
         order.time_in_force,
         *(["post only"] if order.post_only else []),
         *(["reduce only"] if order.reduce_only else []),
     ]
-    done = f"{amount(order.filled, glyphs)} filled" if order.filled else "nothing filled"
-    filled = f" {done} of {amount(order.quantity, glyphs)}"
-    average = f" at {exact(order.average_price, glyphs)} on average" if order.average_price else ""
+    done = f"{size_of(desk, order.symbol, order.filled)} filled" if order.filled else "nothing filled"
+    filled = f" {done} of {size_of(desk, order.symbol, order.quantity)}"
+    average = f" at {price_of(desk, order.symbol, order.average_price)} on average" if order.average_price else ""
     fees = ", ".join(f"{amount(fee, glyphs)} {asset}" for asset, fee in order.fees)
     lines: list[Line] = [
         [
             (f" {order.symbol} ", "bright"),
-            (f"{order.side.lower()} {kind_word(order)} {amount(order.quantity, glyphs)}{price}{trigger}", "text"),
+            (
+                f"{order.side.lower()} {kind_word(order)} {size_of(desk, order.symbol, order.quantity)}{price}{trigger}",
+                "text",
+            ),
             (f"  {', '.join(words)}", "dim"),
         ],
         [(f" {state} ", look), (filled + average, "text"), (f"  fees {fees}" if fees else "", "dim")],
@@ -128,9 +137,8 @@ def _order(desk: Desk, order: OrderStatus) -> list[Line]:
         lines += gate_lines(desk, report)
     for fill in desk.store.trading.executions_of(order.client_id):
         maker = "maker" if fill.maker else "taker"
-        told = (
-            f" {clock_text(fill.at_ms)} filled {amount(fill.quantity, glyphs)} at {exact(fill.price, glyphs)}, {maker}"
-        )
+        what = f"{size_of(desk, fill.symbol, fill.quantity)} at {price_of(desk, fill.symbol, fill.price)}"
+        told = f" {clock_text(fill.at_ms)} filled {what}, {maker}"
         lines.append([(told, "text"), (f"  fee {amount(fill.fee, glyphs)} {fill.fee_asset}", "dim")])
     return [[run for run in line if run[0]] for line in lines]
 
@@ -176,7 +184,7 @@ def _trade(desk: Desk, trade: TradeClosed) -> list[Line]:
     lines: list[Line] = [
         [
             (f" {trade.symbol} ", "bright"),
-            (f"{side} {amount(trade.quantity, glyphs)}", "text"),
+            (f"{side} {size_of(desk, trade.symbol, trade.quantity)}", "text"),
             (f" from {price_text(desk, trade.symbol, float(trade.entry_price))}", "text"),
             (f" to {price_text(desk, trade.symbol, float(trade.exit_price))}", "text"),
         ],

@@ -15,12 +15,12 @@ from tui.widgets.line_panel import Line
 from tui.widgets.table_lines import Cells, Column, table_lines
 from tui.widgets.trading_words import (
     PURPOSE_WORDS,
-    amount,
     counted,
-    exact,
     kind_word,
+    price_of,
     price_text,
     side_word,
+    size_of,
     state_run,
     stop_runs,
     targets_word,
@@ -179,7 +179,7 @@ def _position_cells(desk: Desk, position: PositionStatus, now_ms: int) -> Cells:
     return {
         "symbol": [(position.symbol, "bright"), (frozen, "warn")],
         "side": [(side_word(position), "text")],
-        "quantity": [(amount(position.quantity, glyphs), "text")],
+        "quantity": [(size_of(desk, position.symbol, position.quantity), "text")],
         "entry": [(price_text(desk, position.symbol, float(position.entry_price)), "text")],
         "now": [(price_text(desk, position.symbol, position.price), "bright")],
         "r": [(signed(position.r_multiple, 2, glyphs=glyphs), look)],
@@ -187,7 +187,7 @@ def _position_cells(desk: Desk, position: PositionStatus, now_ms: int) -> Cells:
         "stop": stop_runs(desk, position, now_ms),
         "verified": [verified_run(desk, position, now_ms)],
         "targets": [(targets_word(position, glyphs), "text" if position.targets_at_venue else "warn")],
-        "liquidation": [(exact(position.liquidation, glyphs), urgent)],
+        "liquidation": [(price_of(desk, position.symbol, position.liquidation), urgent)],
         "age": [(age((now_ms - position.opened_ms) / 1000, glyphs=glyphs), "dim")],
     }
 
@@ -218,12 +218,15 @@ def _order_cells(desk: Desk, order: OrderStatus, now_ms: int) -> Cells:
         "symbol": [(order.symbol, "bright")],
         "side": [(order.side.lower(), "text")],
         "kind": [(kind_word(order), "text")],
-        "quantity": [(amount(order.quantity, glyphs), "text")],
+        "quantity": [(size_of(desk, order.symbol, order.quantity), "text")],
         "filled": [
-            (amount(order.filled, glyphs) if order.filled else glyphs.missing, "accent" if order.filled else "dim")
+            (
+                size_of(desk, order.symbol, order.filled) if order.filled else glyphs.missing,
+                "accent" if order.filled else "dim",
+            )
         ],
-        "price": [("market" if market else exact(order.price, glyphs), "text")],
-        "trigger": [(exact(order.stop_price, glyphs), "text")],
+        "price": [("market" if market else price_of(desk, order.symbol, order.price), "text")],
+        "trigger": [(price_of(desk, order.symbol, order.stop_price), "text")],
         "state": [state_run(order)],
         "age": [(age((now_ms - order.changed_ms) / 1000, glyphs=glyphs), "dim")],
         "purpose": [("not ours" if order.foreign else PURPOSE_WORDS[order.purpose], "dim")],
@@ -251,7 +254,7 @@ def _trade_cells(desk: Desk, trade: TradeClosed, now_ms: int) -> Cells:
     return {
         "symbol": [(symbol, "bright")],
         "side": [("long" if trade.side == "BUY" else "short", "text")],
-        "quantity": [(amount(trade.quantity, glyphs), "text")],
+        "quantity": [(size_of(desk, trade.symbol, trade.quantity), "text")],
         "entry": [(price_text(desk, symbol, float(trade.entry_price)), "text")],
         "exit": [(price_text(desk, symbol, float(trade.exit_price)), "text")],
         "r": [(signed(trade.r_multiple, 2, glyphs=glyphs), look)],

@@ -6,7 +6,7 @@ from core.messages import AccountStatus, RiskStatus, SessionStatus
 from tui.desk import Desk
 from tui.format import clock_text, money
 from tui.glyphs import Glyphs
-from tui.widgets.account_lines import MEANING
+from tui.widgets.account_lines import MEANING, day_result
 from tui.widgets.line_panel import Line, fold, width_of
 from tui.widgets.trading_words import TRADING_LOOKS, amount, counted, mode_runs
 
@@ -103,7 +103,6 @@ def _arming(
 def _account(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
     glyphs, asset = desk.glyphs, account.asset
     spent = account.day_limit > 0 and account.day_loss >= 0.8 * account.day_limit
-    lost = money(account.day_loss, 2, glyphs=glyphs)
     rows: list[tuple[str, Line]] = [
         ("mode", mode_runs(account)),
         ("account", [(account.account, "text")]),
@@ -115,10 +114,7 @@ def _account(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
         ),
         ("equity", [(money(account.equity, 2, asset, glyphs=glyphs), "bright")]),
         ("free", [(money(account.free, 2, asset, glyphs=glyphs), "text")]),
-        (
-            "day's loss",
-            [(f"{lost} of {money(account.day_limit, 2, asset, glyphs=glyphs)}", "warn" if spent else "text")],
-        ),
+        ("day", [(day_result(account, glyphs), "warn" if spent else "text")]),
         ("drawdown", [(_drawdown(account, glyphs), "text")]),
     ]
     lines: list[Line] = []

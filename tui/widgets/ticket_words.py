@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from tui import format as fmt
 from tui.desk import Desk
 from tui.glyphs import Glyphs
 from tui.widgets.line_panel import Line, ends, fold, width_of
-from tui.widgets.trading_words import exact, price_text
+from tui.widgets.trading_words import exact, price_text, stepped
 
 LABEL = 12
 """Cells of the column of labels."""
@@ -63,18 +63,6 @@ def neat(desk: Desk, ticket: TicketStatus) -> TicketStatus:
         stop=stepped(ticket.stop, tick),
         targets=tuple((stepped(price, tick), share) for price, share in ticket.targets),
     )
-
-
-def stepped(value: Decimal, step: str) -> Decimal:
-    """The same number with the decimals of its step; one that is off the step, or whose step is not known, keeps its own."""
-    if not value.is_finite() or value == 0:
-        return value
-    try:
-        place = Decimal(step).normalize()
-        found = value.quantize(place if place < 1 else Decimal(1))
-    except InvalidOperation:
-        return value
-    return found if found == value else value
 
 
 def plain(value: Decimal) -> str:

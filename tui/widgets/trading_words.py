@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
-from core.messages import AccountStatus, OrderState, OrderStatus, PositionStatus, StopTruth, TradingState
+from core.messages import AccountStatus, Listing, OrderState, OrderStatus, PositionStatus, StopTruth, TradingState
 from tui.desk import Desk
 from tui.format import HIDDEN, LOOKS, age, fixed, guess_decimals, money, signed, tick_decimals
 from tui.glyphs import Glyphs
@@ -44,10 +44,41 @@ def exact(value: Decimal | None, glyphs: Glyphs) -> str:
     return text.replace("-", glyphs.minus, 1)
 
 
+def stepped(value: Decimal, step: str) -> Decimal:
+    """The same number with the decimals of its step; one that is off the step, or whose step is not known, keeps its own."""
+    if not value.is_finite() or value == 0:
+        return value
+    try:
+        place = Decimal(step).normalize()
+        found = value.quantize(place if place < 1 else Decimal(1))
+    except InvalidOperation:
+        return value
+    return found if found == value else value
+
+
+def price_of(desk: Desk, symbol: str, value: Decimal | None) -> str:
+    """A price as it was written, with the decimals of the symbol's tick."""
+    listing = _listing(desk, symbol)
+    return exact(stepped(value, listing.tick_size) if value is not None and listing else value, desk.glyphs)
+
+
+def size_of(desk: Desk, symbol: str, value: Decimal | None) -> str:
+    """A quantity of the operator's own, without noughts behind the decimals of its lot; hidden in private mode."""
+    listing = _listing(desk, symbol)
+    cut = stepped(value, listing.lot_size) if value is not None and listing else value
+    return amount(
+        cut if cut is not None and value is not None and len(f"{cut:f}") < len(f"{value:f}") else value, desk.glyphs
+    )
+
+
+def _listing(desk: Desk, symbol: str) -> Listing | None:
+    row = desk.store.rows.get(symbol)
+    return row.listing if row is not None else None
+
+
 def price_text(desk: Desk, symbol: str, value: float) -> str:
     """A price on the symbol's tick, missing while unknown."""
-    row = desk.store.rows.get(symbol)
-    listing = row.listing if row is not None else None
+    listing = _listing(desk, symbol)
     decimals = tick_decimals(listing.tick_size) if listing is not None else guess_decimals(value)
     return fixed(value if value and math.isfinite(value) else None, decimals, glyphs=desk.glyphs)
 
@@ -69,7 +100,7 @@ def position_run(desk: Desk, position: PositionStatus) -> Line:
     symbol, glyphs = position.symbol, desk.glyphs
     look = "price_up" if position.result > 0 else "price_down" if position.result < 0 else "text"
     return [
-        (f"{side_word(position)} {amount(position.quantity, glyphs)} {symbol}", "bright"),
+        (f"{side_word(position)} {size_of(desk, symbol, position.quantity)} {symbol}", "bright"),
         (f" from {price_text(desk, symbol, float(position.entry_price))}", "text"),
         (f", now {price_text(desk, symbol, position.price)}", "text"),
         (f"  {money(position.result, 2, signed=True, glyphs=glyphs)}", look),
@@ -120,11 +151,11 @@ def stop_runs(desk: Desk, position: PositionStatus, now_ms: int) -> Line:
         return [(f"being placed{in_time}", "warn")]
     if stop.state == "NONE":
         return [(stop.text or glyphs.missing, "dim")]
-    shown = exact(stop.price, glyphs)
+    shown = price_of(desk, position.symbol, stop.price)
     stale = is_stale(stop, now_ms, float(desk.setting("trading.stop_age_s")))
     line = [(f"{glyphs.stale} {shown}" if stale else shown, "stale" if stale else "bright")]
     if not stop.covered:
-        return [*line, (f"  covers only {amount(stop.quantity, glyphs)}", "danger")]
+        return [*line, (f"  covers only {size_of(desk, position.symbol, stop.quantity)}", "danger")]
     if stop.deadline_ms:
         return [*line, (f"  MET: {POLICY_WORDS.get(stop.policy, stop.policy)}{in_time}", "danger")]
     line.append((f"  qty {glyphs.yes}", "dim" if stale else "price_up"))
