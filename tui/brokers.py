@@ -23,17 +23,27 @@ if TYPE_CHECKING:
     from core.venue import MarketProvider
 
 
+def take_keys() -> Mapping[str, str]:
+    """Variables with keys leave the environment: no process that is started later needs them. Call it before the first one."""
+    from core.credentials import take_variables
+
+    return take_variables(os.environ)
+
+
 def broker_maker(
-    clock: Clock, live: LiveSettings, provider: MarketProvider, folder: Path, *, practice: KeyPair | None = None
+    clock: Clock,
+    live: LiveSettings,
+    provider: MarketProvider,
+    folder: Path,
+    given: Mapping[str, str],
+    *,
+    practice: KeyPair | None = None,
 ) -> MakeBroker:
     """Builds the simulated account's broker, or the venue's with the operator's keys.
 
-    Variables with keys leave the environment now: workers and programs of event rules need none. Keys are read when the real
-    broker is built. `practice`: keys of the embedded exchange, in place of the operator's.
+    `given`: see `take_keys`. Keys are read when the real broker is built. `practice`: keys of the embedded exchange, in place
+    of the operator's.
     """
-    from core.credentials import take_variables
-
-    given = take_variables(os.environ)
 
     def make(rules: RulesBook, mode: Mode, bus: Bus) -> Broker:
         if mode == "PAPER":

@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.settings_live import LiveSettings
 from core.settings_load import SettingsError, load, overrides_path, settings_path
 from core.settings_watch import SettingsWatch
-from tui.brokers import broker_maker
+from tui.brokers import broker_maker, take_keys
 from tui.deadline import end_by
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ async def engine_main(
     What is slow to import or to build is made in a thread, after the first frame, so that the loop stays free.
     """
     child, settings, read = run.child, run.settings, run.read
+    given = await asyncio.to_thread(take_keys)
     if child is not None:
         child.start()
     engine_module = await asyncio.to_thread(import_engine)
@@ -187,7 +188,7 @@ async def engine_main(
         keep_bans(run.folder, clock, bus, provider)
     from core.trading.arming import Surroundings
 
-    make_broker = broker_maker(clock, live, provider, run.folder, practice=run.practice)
+    make_broker = broker_maker(clock, live, provider, run.folder, given, practice=run.practice)
     engine = engine_module.Engine(
         live,
         bus,
