@@ -42,10 +42,13 @@ class MakeBroker(Protocol):
 
 
 class LastSession(Struct, frozen=True, kw_only=True):
-    """What the program was on when it ended, or was killed."""
+    """What the program was on when it ended, or was killed. The rest is told of a real account."""
 
     format: int = FORMAT
     mode: Mode = "PAPER"
+    venue: str = ""
+    category: str = ""
+    account: str = ""
 
 
 class AccountInForce:
@@ -145,8 +148,12 @@ class AccountInForce:
 
     def remember(self, mode: Mode) -> None:
         """For the next start."""
+        broker = self.desk.broker if self.desk is not None and mode == "LIVE" else None
+        session = LastSession(mode=mode)
+        if broker is not None:
+            session = LastSession(mode=mode, venue=broker.venue, category=broker.category, account=broker.account)
         try:
-            write_atomic(self._folder / FILE, msgspec.json.encode(LastSession(mode=mode)))
+            write_atomic(self._folder / FILE, msgspec.json.encode(session))
         except (
             OSError
         ) as error:  # fallback: the next start is on paper; the journal of the real account still has everything

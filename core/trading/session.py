@@ -35,7 +35,7 @@ from core.messages import (
 )
 from core.settings_live import LiveSettings
 from core.supervise import Supervisor
-from core.trading.account_in_force import AccountInForce, CannotConnect, MakeBroker
+from core.trading.account_in_force import AccountInForce, CannotConnect, LastSession, MakeBroker
 from core.trading.arming import NOWHERE, Surroundings, check_all, program_only
 from core.trading.bar_facts import Bars
 from core.trading.broker import Mode
@@ -52,6 +52,7 @@ LOOK_S = 0.25
 SETTLE_S = 20.0
 """So long the real account may take to be read and compared."""
 BETWEEN = "the program is between two accounts; ask again in a moment"
+LOOK_THERE = "look at the venue's website"
 BACK_LATER = "the program is between two accounts; it goes back to paper as soon as the next one stands"
 
 log = logging.getLogger("tradetui.trading")
@@ -81,9 +82,7 @@ class TradingSession:
         bars: Bars | None = None,
         ladder: Callable[[str, int], Ladder | None] | None = None,
     ) -> None:
-        self._bus = bus
-        self._clock = clock
-        self._live = live
+        self._bus, self._clock, self._live = bus, clock, live
         self._venue, self._category = venue, category
         self._mode: Mode = mode
         self._resumes = resumes
@@ -101,9 +100,8 @@ class TradingSession:
         self._busy = False
         self._ending = False
         self._between = False
-        """One account is being left, or another one opened: its commands are heard by nobody."""
+        """One account is being left, another one opened. `_back`: paper was asked for meanwhile."""
         self._back = False
-        """Paper was asked for meanwhile."""
         self._halt: str | None = None
         for kind in (ConnectLive, CheckLive, ArmLive, GoPaper):
             bus.subscribe(kind, self._begin, name="session.commands")
@@ -129,19 +127,40 @@ class TradingSession:
 
     async def open(self) -> None:
         """The first account. Raises `JournalError`: its journal cannot be used, or another program holds the account."""
-        if self._mode == "PAPER" and self._resumes and self._account.last().mode == "LIVE":
-            try:
-                await self._stand("LIVE")
-                self._phase = "LEAVING"
-                self._words = "the program ended on the real account: connected again, disarmed"
-            except Exception as error:  # fallback: paper, told as a fault; the real account stays remembered
-                _log_unless_told(error)
-                text = f"the program ended on the real account, which cannot be opened: {error}; look at the venue's website"
-                self._bus.publish(Fault(source="session", message=text, at_ms=self._clock.now_ms()))
+        last = self._account.last() if self._mode == "PAPER" and self._resumes else None
+        if last is not None and last.mode == "LIVE":
+            await self._resume(last)
         if self._account.desk is None:
             await self._stand(self._mode)
             self._phase = "PAPER" if self._mode == "PAPER" else "DISARMED"
         self._own.start("session", self._keep)
+
+    async def _resume(self, last: LastSession) -> None:
+        """The real account of the last end. What cannot be looked after is told, and stays remembered."""
+        if last.venue and (last.venue, last.category) != (self._venue, self._category):
+            self._fault(
+                f"the program ended on the real account {last.account} ({last.venue} {last.category}), and the settings now"
+                f" name {self._venue} {self._category}: nobody looks after what is open there; set market.venue and"
+                " market.category back and start again"
+            )
+            return
+        try:
+            await self._stand("LIVE")
+        except Exception as error:  # fallback: paper, told as a fault; the real account stays remembered
+            _log_unless_told(error)
+            self._fault(f"the program ended on the real account, which cannot be opened: {error}; {LOOK_THERE}")
+            return
+        self._phase = "LEAVING"
+        self._words = "the program ended on the real account: connected again, disarmed"
+        if last.account and last.account != self.desk.broker.account:
+            self._fault(
+                f"the program ended on the real account {last.account}, and the keys now lead to {self.desk.broker.account}:"
+                f" {LOOK_THERE} for what is open on {last.account}"
+            )
+
+    def _fault(self, text: str, source: str = "session") -> None:
+        log.error("%s", text)
+        self._bus.publish(Fault(source=source, message=text, at_ms=self._clock.now_ms()))
 
     async def close(self) -> None:
         """While the tasks of the order path still run: entries cancelled or left, the end written down."""
@@ -189,15 +208,13 @@ class TradingSession:
             gap.close()
 
     async def _back_to(self, mode: Mode) -> None:
-        """Without an order path commands would go unanswered: that is told, and every command is."""
+        """Without an order path commands would go unanswered: every one is refused."""
         try:
             await self._stand(mode)
         except Exception as error:  # fallback: no order path; said once, in the log, and in answer to every command
             _log_unless_told(error)
-            words = f"no orders: {error or type(error).__name__}; start the program again"
-            self._words = words
-            log.error("%s", words)
-            self._bus.publish(Fault(source="orders", message=words, at_ms=self._clock.now_ms()))
+            words = self._words = f"no orders: {str(error) or type(error).__name__}; start the program again"
+            self._fault(words, "orders")
             refuse_all(self._bus, self._clock, self._venue, self._category, words)
 
     async def _keep(self) -> None:
@@ -244,8 +261,8 @@ class TradingSession:
     def _begin(self, command: Command) -> None:
         """Going to paper disarms in this very turn."""
         if self._ending or self._between or self._account.desk is None:
-            self._back = self._back or isinstance(command, GoPaper)
-            later = BACK_LATER if isinstance(command, GoPaper) else BETWEEN
+            back = isinstance(command, GoPaper)
+            self._back, later = self._back or back, BACK_LATER if back else BETWEEN
             self._refuse(command, later if self._between or self._ending else self._words or BETWEEN)
             return
         name = type(command).__name__

@@ -55,10 +55,10 @@ class AccountRig(TicketRig):
         kind = RealBroker if mode == "LIVE" else CountingBroker
         return kind(bus, self.clock, self.live, made, self.folder, rules.get)
 
-    async def begin(self) -> None:
+    async def begin(self, category: str = CATEGORY) -> None:
         """As a program that starts."""
         self.session = TradingSession(
-            self.bus, self.clock, self.live, self.make, self.rules, self.folder, venue=VENUE, category=CATEGORY,
+            self.bus, self.clock, self.live, self.make, self.rules, self.folder, venue=VENUE, category=category,
             surroundings=Surroundings(environ={"TMUX": "yes"}, folder=self.folder), on_trading=self._on_trading,
             ladder=self.provider.ladder,
         )  # fmt: skip

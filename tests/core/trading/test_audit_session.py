@@ -13,14 +13,14 @@ import pytest
 
 import core.trading.desk
 import core.trading.manager
-from core.messages import ConnectLive, GoPaper, Halt
+from core.messages import ConnectLive, Fault, GoPaper, Halt
 from core.trading.authority import Permit
 from core.trading.broker import Mode, Placed
 from core.trading.journal_errors import JournalLocked
 from core.trading.order import OrderSpec
 from core.trading.trade_history import TradeHistoryBook
 from core.venue import Instrument
-from tests.core.trading.account_rig import AccountRig, account_rig
+from tests.core.trading.account_rig import AccountRig, RealBroker, account_rig
 
 
 def resting(rig: AccountRig) -> Decimal:
@@ -221,3 +221,40 @@ async def test_a_long_journal_is_not_replayed_on_the_loop(tmp_path: Path, monkey
         await rig.phase("DISARMED")
         assert set(threads) == {"replay", "read_past"}
         assert threading.main_thread() not in threads.values()
+
+
+async def test_a_real_account_of_another_market_is_told_of_at_every_start(tmp_path: Path) -> None:
+    async with account_rig(tmp_path) as rig:
+        await rig.armed()
+        await rig.open(entry=resting(rig))
+        for _ in range(3):
+            await rig.answer(0.4)
+        await rig.session._own.stop()
+        await rig.until(asyncio.ensure_future(rig.session.release()).done, "killed")
+        for _ in range(2):
+            rig.seen.clear()
+            await rig.begin(category="linear")
+            assert rig.session.mode == "PAPER"
+            (fault,) = [told for told in rig.of(Fault) if told.source == "session"]
+            for words in ("real-binance_us", "binance_us spot", "binance_us linear", "set market.venue"):
+                assert words in fault.message
+            await rig.stop()
+        await rig.begin()
+        assert rig.session.mode == "LIVE"
+
+
+async def test_keys_of_another_account_are_told_of_after_an_end_on_a_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with account_rig(tmp_path) as rig:
+        await rig.armed()
+        await rig.open(entry=resting(rig))
+        for _ in range(3):
+            await rig.answer(0.4)
+        await rig.session._own.stop()
+        await rig.until(asyncio.ensure_future(rig.session.release()).done, "killed")
+        monkeypatch.setattr(RealBroker, "account", property(lambda self: "real-other", lambda self, name: None))
+        await rig.begin()
+        (fault,) = [told for told in rig.of(Fault) if told.source == "session"]
+        assert "real-binance_us" in fault.message
+        assert "real-other" in fault.message
