@@ -106,7 +106,7 @@ class PaperBroker:
         self._way: deque[_Request] = deque()
         self._requests = 0
         self._exchange = PaperExchange(
-            bus, clock, provider, rules, self.account, tell=self._on_reports, paid=self._on_paid
+            bus, clock, provider, rules, self.account, tell=self._on_reports, paid=self._on_paid, listed=self._tell_listed
         )
 
     # --- the account -------------------------------------------------------------------------------------------------
@@ -381,6 +381,11 @@ class PaperBroker:
     def _tell_account(self) -> None:
         if self._listener is not None:
             self._listener.on_account(self._balances(), self._exchange.positions())
+
+    def _tell_listed(self) -> None:
+        """Leverage and modes of a perpetual count before anything is held of it: without them no size can be reckoned."""
+        if self._listener is not None and self.category == "linear":
+            self._listener.on_account(self._balances(), self._exchange.positions(flat=True))
 
     def _balances(self) -> dict[str, VenueBalance]:
         held = self._exchange.engine.balances(self.account)

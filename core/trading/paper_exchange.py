@@ -49,7 +49,8 @@ class _Funding(Struct, frozen=True):
 
 
 class PaperExchange:
-    """One account's exchange. `tell` hears every report, in order; `paid` every funding payment.
+    """One account's exchange. `tell` hears every report, in order; `paid` every funding payment; `listed` is called once
+    another market is on the bus.
 
     Books are fed as the messages come, so the same messages at the same times give the same reports.
     """
@@ -64,6 +65,7 @@ class PaperExchange:
         *,
         tell: Callable[[list[OrderReport]], None],
         paid: Callable[[FundingPayment], None],
+        listed: Callable[[], None] = lambda: None,
     ) -> None:
         self.account = account
         self._clock = clock
@@ -71,6 +73,7 @@ class PaperExchange:
         self._rules = rules
         self._tell = tell
         self._paid = paid
+        self._listed = listed
         known = (provider.venue, provider.category) in VENUES
         usual = BYBIT_LINEAR if provider.category == "linear" else BINANCE_US_SPOT
         self.conventions: Conventions = VENUES.get((provider.venue, provider.category), usual)
@@ -183,7 +186,10 @@ class PaperExchange:
             self._fund(symbol)
 
     def _on_quote(self, quote: Quote) -> None:
+        new = quote.symbol not in self._quotes
         self._quotes[quote.symbol] = (quote, self._clock.monotonic())
+        if new:
+            self._listed()
         if quote.symbol in self._live:
             self._book(quote.symbol)
 
