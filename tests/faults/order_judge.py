@@ -179,8 +179,7 @@ class OrderJudge:
 
     def journal_differences(self) -> list[str]:
         """Orders of which the journal on the disk, replayed, tells another story than the program does now."""
-        (folder,) = self.folder.glob("accounts/*/*/journal")
-        kept = replay(read_journal(folder)).orders
+        kept = replay(read_journal(self.path.journal.folder)).orders
         found = []
         for client_id, record in self.path.manager.orders.items():
             again = kept.get(client_id)
