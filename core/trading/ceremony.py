@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from core.trading.desk import TradingDesk
 
 LOOK_S = 1.0
+NEVER_LEFT = frozenset(
+    {"NOT_AUTHORISED", "NO_CONNECTION", "BANNED", "RATE_BUDGET", "CLOCK", "UNSUPPORTED", "PAPER_STATE"}
+)
+"""Codes of our own side, where no byte left: the venue never saw the order."""
 READ_S = 0.3
 """A step confirmed sooner than this after it was first shown was not read."""
 
@@ -370,7 +374,8 @@ def _outcome(submission: Submission) -> tuple[TicketStep, str]:
     if not submission.sent:
         return "REFUSED", submission.words or submission.code
     if record is not None and record.state == "REJECTED":
-        return "REFUSED", f"the venue refused it: {said}"
+        who = "nothing was sent" if submission.code in NEVER_LEFT else "the venue refused it"
+        return "REFUSED", f"{who}: {said}"
     if record is not None and record.state == "UNKNOWN":
         return "SENT", "the venue has not answered: what became of it is not known yet and is being asked"
     return "SENT", ""
