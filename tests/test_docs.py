@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from core.market.indicators import Indicator, IndicatorSet
-from core.messages import EventKind
+from core.messages import EventKind, SessionPhase, TicketStep
 from core.scan import higher_frames, scan
 from core.settings import EventRule, Settings
 from core.settings_live import LIVE_KEYS, LIVE_SECTIONS
@@ -22,11 +23,14 @@ from core.signals import reading
 from core.signals.drive import Drive
 from core.signals.gate import NAME as GATE
 from core.signals.gate import WARMUP as GATE_WARMUP
+from core.trading.ticket import token_of
 from tui.actions import APP_ACTIONS, APP_SCOPE, Registry
 from tui.cli import parser
 from tui.keymap import Keymap
 from tui.modes import default_modes, mode_actions
 from tui.screens.first_run import FirstRunScreen
+from tui.screens.go_live_actions import GO_LIVE_ACTIONS
+from tui.screens.order_actions import ACTIONS as TICKET_ACTIONS
 from tui.widgets.chart_paint import LAYERS
 from tui.widgets.market_columns import CHOICES
 
@@ -38,6 +42,11 @@ SCAN = (DOCS / "scan.md").read_text()
 SETTINGS = (DOCS / "settings.md").read_text()
 ARCHITECTURE = (DOCS / "architecture.md").read_text()
 README = (ROOT / "README.md").read_text()
+LIVE = (DOCS / "live.md").read_text()
+TITLES = {
+    APP_SCOPE: "Everywhere", "columns": "Columns of the watchlist", "first_run": "First run", "ticket": "Order ticket",
+    "go_live": "Going live",
+}  # fmt: skip
 MADE = re.compile(r"(<!-- begin table[^>]*-->\n).*?(<!-- end table -->)", re.DOTALL)
 
 
@@ -118,7 +127,8 @@ def registry_of_all() -> Registry:
     """Every action of the program, as the app registers them."""
     modes = default_modes()
     actions = [action for mode in modes for action in mode.actions]
-    return Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *actions])
+    modal = [*TICKET_ACTIONS, *GO_LIVE_ACTIONS]
+    return Registry([*APP_ACTIONS, *mode_actions(modes), *FirstRunScreen.ACTIONS, *actions, *modal])
 
 
 def key_table() -> str:
@@ -128,7 +138,7 @@ def key_table() -> str:
     scopes = dict.fromkeys((APP_SCOPE, *(action.scope for action in registry)))
     for scope in scopes:
         mine = [action for action in registry if action.scope == scope]
-        title = {APP_SCOPE: "Everywhere", "columns": "Columns of the watchlist", "first_run": "First run"}.get(scope)
+        title = TITLES.get(scope)
         lines += [f"### {title or scope.capitalize()}", "", "| keys | what it does | id |", "|---|---|---|"]
         for action in mine:
             keys = ", ".join(f"`{key}`" for key in keymap.labels(action.id).split(", ") if key)
@@ -200,6 +210,10 @@ def test_the_guide_names_every_column_layer_and_kind_of_event():
         ("Calibration", "calibration"),
         ("Events", "events"),
         ("Orders and positions", "orders"),
+        ("Order ticket", "ticket"),
+        ("Inbox", "inbox"),
+        ("Risk", "risk"),
+        ("History", "history"),
     ],
 )
 def test_the_guides_keys_are_those_of_the_screen(title: str, scope: str):
@@ -212,6 +226,63 @@ def test_the_guides_keys_are_those_of_the_screen(title: str, scope: str):
     labels = [keymap.labels(action.id).split(", ") for action in of_scope]
     assert named <= {key for keys in labels for key in keys}
     assert [keys for keys in labels if not named & set(keys)] == []
+
+
+ACTS = {
+    "`o` on any market": "app.ticket",
+    "`n` goes on": "ticket.next",
+    "`e` changes the price": "ticket.price",
+    "`s` the stop": "ticket.stop",
+    "`t` the targets": "ticket.targets",
+    "`z` the size": "ticket.size",
+    "`d` the side": "ticket.side",
+    "`m` limit or market": "ticket.type",
+    "Then `L`:": "app.live",
+    "`r` plans it anew": "ticket.refresh",
+    "`x` on a position": "orders.close",
+    "`X` on the watchlist": "watchlist.close",
+    "`f` on screen 5": "orders.flatten",
+    "`m` moves a stop": "orders.move",
+    "`H` halts": "app.halt",
+    "`y` reads the keys": "go_live.yes",
+    "Screen `8` shows": "app.mode_history",
+    "`L` again": "app.live",
+}
+
+
+@pytest.mark.parametrize(("words", "action"), ACTS.items())
+def test_the_keys_of_the_page_about_real_orders_do_what_it_says(words: str, action: str):
+    assert words in " ".join(LIVE.split())
+    key = re.findall(r"`([^`]+)`", words)[0]
+    assert key in Keymap(registry_of_all()).labels(action).split(", ")
+
+
+@pytest.mark.parametrize("page", ["README.md", "guide.md", "live.md", "orders.md", "positions.md"])
+def test_every_setting_that_a_page_names_exists(page: str):
+    text = (ROOT / page if page == "README.md" else DOCS / page).read_text()
+    sections = {section.name for section in msgspec.structs.fields(Settings)}
+    for section, name in re.findall(r"`([a-z]+)\.([a-z0-9_]+)(?: = [^`]*)?`", text):
+        if section in sections and name not in ("toml", "jsonl"):
+            assert hasattr(getattr(Settings(), section), name), f"{page}: {section}.{name}"
+
+
+def test_the_pages_name_every_state_of_the_session_and_every_end_of_a_ticket():
+    for word in get_args(SessionPhase):
+        assert word in GUIDE, word
+    for word in ("EXPIRED", "REFUSED", "SENT"):
+        assert word in get_args(TicketStep)
+        assert {"EXPIRED": "EXPIRES"}.get(word, word) in GUIDE
+
+
+def test_the_token_that_is_quoted_is_the_programs():
+    assert f"`{token_of('SOL', 'BUY', Decimal('3.280'))}` for buying 3.280 SOLUSDT" in " ".join(LIVE.split())
+
+
+def test_the_guide_has_a_section_for_every_screen():
+    titles = re.findall(r"^## (.*)$", GUIDE, flags=re.MULTILINE)
+    for mode in default_modes():
+        assert any(title.lower().startswith(mode.name) for title in titles), mode.name
+        assert f"`{mode.keys.split(',')[0]}`" in GUIDE.split("## Watchlist")[0]
 
 
 def test_the_readme_names_every_command_and_only_commands_that_exist():

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from core.messages import Analysis, Confluence, Side, ThresholdsInForce
 
 SHOWN = 6
+LEAST = 0.0005
+"""A gain that would be told as 0.0 percentage points says nothing."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SOURCES = {
     "class": "defaults of its class",
@@ -26,6 +28,7 @@ def argument(
     if confluence is not None:
         direction = 1.0 if side == "BUY" else -1.0
         gains = [(direction * part.gain, part.detector) for part in confluence.contributions]
+        gains = [one for one in gains if not abs(one[0]) < LEAST]
         gains.sort(key=lambda one: -abs(one[0]) if math.isfinite(one[0]) else 0.0)
         why += [_points(*one) for one in gains if one[0] > 0.0][:SHOWN]
         contrary += [_points(*one) for one in gains if one[0] < 0.0][:SHOWN]

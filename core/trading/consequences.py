@@ -60,7 +60,7 @@ def stop_fails(stop: Decimal, features: Features, trading: Trading) -> tuple[str
         slow = f"Not filled after {trading.escalate_s:g} s it is cancelled and the position is sold at the market."
     else:
         jumped = (
-            f"At {stop:f} the stop becomes a limit order {trading.stop_limit_bp:g} bp behind: a price that leaps over "
+            f"At {stop.normalize():f} the stop becomes a limit order {trading.stop_limit_bp:g} bp behind: a price that leaps over "
             "that does not fill it."
         )
         slow = f"After {trading.escalate_s:g} s it is then cancelled, and the position is closed at the market."

@@ -22,7 +22,7 @@ from core.signals.series import SymbolSignals
 from core.venue import TIMEFRAME_MS, CandleBlock
 from tests import builders as make
 from tests.core.signals.markets import window_of
-from tests.snapshots import document, scenes
+from tests.snapshots import document, scenes, scenes_inbox, scenes_ticket, test_inbox_snapshots, test_ticket_snapshots
 from tests.snapshots import scenes_confluence as scene
 from tui.app import TradeApp
 
@@ -81,3 +81,18 @@ def test_the_confluence_screen():
         await scenes.paint(pilot)
 
     asyncio.run(document.held("confluence", scenes.app(), NORMAL, prepare))
+
+
+def test_the_order_ticket():
+    """The first of three steps, over a whole market."""
+
+    async def prepare(pilot: Pilot) -> None:
+        await scenes.shows(scene.market())(pilot)
+        await test_ticket_snapshots.looks(scenes_ticket.live())(pilot)
+
+    asyncio.run(document.held("ticket", scenes.app(), NORMAL, prepare))
+
+
+def test_the_inbox():
+    looks = test_inbox_snapshots.looks(scenes_inbox.full())
+    asyncio.run(document.held("inbox", scenes.app(), NORMAL, looks))
