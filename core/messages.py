@@ -1173,6 +1173,7 @@ class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
 
     As it was meant: `planned_entry` (0: at the market), `planned_stop`, `targets` as price and share, the `probability` it
     was judged by (NaN: not known), `by` whom it was opened. `fills`: how many executions it took, in and out.
+    `other_fees`: those taken in an asset whose price is not known, by asset; neither `fees` nor `result` counts them.
     """
 
     trade_id: str
@@ -1195,6 +1196,7 @@ class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
     probability: float = float("nan")
     by: str = ""
     fills: int = 0
+    other_fees: tuple[tuple[str, Decimal], ...] = ()
 
 
 class Discrepancy(SymbolMessage, frozen=True, kw_only=True):

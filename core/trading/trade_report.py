@@ -157,7 +157,13 @@ def trade_closed(trade: Trade, venue: str, category: str) -> TradeClosed | None:
         opened_ms=position.opened_ms, closed_ms=ended.at_ms, planned_entry=plan.entry, planned_stop=plan.stop,
         targets=tuple((target.price, float(target.share)) for target in plan.targets),
         probability=plan.probability or math.nan, by=plan.by, fills=sum(len(record.fills) for record in trade.orders.values()),
+        other_fees=_apart(plan.symbol, position.other_fees),
     )  # fmt: skip
+
+
+def _apart(symbol: str, fees: tuple[tuple[str, Decimal], ...]) -> tuple[tuple[str, Decimal], ...]:
+    """Those in neither asset of the symbol: where its rules are not known, they stand among the others, too."""
+    return tuple((asset, fee) for asset, fee in fees if not symbol.startswith(asset) and not symbol.endswith(asset))
 
 
 def slippage(trade: Trade) -> Decimal:

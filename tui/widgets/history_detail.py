@@ -19,7 +19,7 @@ from tui.widgets.history_words import (
     why_word,
 )
 from tui.widgets.line_panel import Line, Run, fold
-from tui.widgets.trading_words import counted, price_text, size_of
+from tui.widgets.trading_words import counted, exact, price_text, size_of
 
 STOPPED = ("STOP", "STOP_UNFILLED")
 """Ends at the planned stop, or where the price had gone through it."""
@@ -47,9 +47,12 @@ def detail_lines(desk: Desk, trade: TradeClosed, width: int) -> list[Line]:
         (f"; fees {money(float(trade.fees), 2, glyphs=glyphs)}", "text"),
         (f" in {counted(trade.fills, 'fill')}" if trade.fills else "", "dim"),
     ]
+    others = ", ".join(f"{exact(fee, glyphs)} {asset}" for asset, fee in trade.other_fees)
+    apart: Line = [_label(""), (f"fees of {others} are not in it: their worth is not known", "warn")]
     lines: list[Line] = [
         head,
         result,
+        *([apart] if others else []),
         _entry(desk, trade),
         _exit(desk, trade),
         [_label("slippage"), (slippage_words(trade.slippage, glyphs), "warn" if trade.slippage > 0 else "text")],
