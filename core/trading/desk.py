@@ -153,6 +153,7 @@ class TradingDesk:
         self._away = WhileAway(self.manager.orders)
         await self.trades.open()
         await self.history.open(self.rules.get)
+        self.journal.forget()
         if self.journal.repair is not None:
             self._alarm("JOURNAL_REPAIRED", f"{self.journal.repair}; everything before it is whole")
         self.journal.keep(

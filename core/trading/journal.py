@@ -84,6 +84,10 @@ class Journal:
         """Write down without waiting, for what has happened already. Kept in memory until the disk takes it."""
         self._put(_Waiting(encode(record), None))
 
+    def forget(self) -> None:
+        """Everybody has read what was found at opening: a journal of years would hold its memory until the end."""
+        self.entries = self._writer.entries = ()
+
     async def close(self) -> None:
         """Make durable what waits and release the folder. Raises `JournalError` when records could not be written."""
         if not self._closed:

@@ -258,3 +258,14 @@ async def test_keys_of_another_account_are_told_of_after_an_end_on_a_real_one(
         (fault,) = [told for told in rig.of(Fault) if told.source == "session"]
         assert "real-binance_us" in fault.message
         assert "real-other" in fault.message
+
+
+async def test_what_the_journal_held_is_not_kept_in_memory_once_it_was_read(tmp_path: Path) -> None:
+    async with account_rig(tmp_path) as rig:
+        rig.ask(ConnectLive())
+        await rig.phase("DISARMED")
+        rig.ask(GoPaper())
+        await rig.phase("PAPER")
+        journal = rig.desk.journal
+        assert list((journal.folder).iterdir())
+        assert (journal.entries, journal._writer.entries) == ((), ())
