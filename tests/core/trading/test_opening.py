@@ -77,7 +77,7 @@ class Office:
     def analysis(self, side: Side, p_trade: float, expires_ms: int = 0) -> None:
         self.bus.publish(
             Analysis(
-                **PLACE, timestamp=NOW, stage2_status="completed", cause="alert", side=side, p_trade=p_trade,
+                **PLACE, timestamp=NOW, stage2_status="completed", cause="alert", side=side, recommendation=side, p_trade=p_trade,
                 reasons=("breakout",), expires_ms=expires_ms,
             )
         )  # fmt: skip
