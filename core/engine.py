@@ -24,7 +24,7 @@ from core.market.desk import MarketDesk
 from core.market.indicators import load_talib
 from core.market.universe import UniverseKeeper
 from core.memory import give_back_large_blocks
-from core.messages import BusStats, EngineStatus, Fault, Focus, Replay, SettingChanged, Universe
+from core.messages import AccountOpened, BusStats, EngineStatus, Fault, Focus, Replay, SettingChanged, Universe
 from core.screening.parts import ScreeningParts
 from core.settings_live import LiveSettings
 from core.signals.desk import SignalDesk
@@ -105,6 +105,7 @@ class Engine:
         self._bus.subscribe(Replay, self._on_replay, name="engine.replay")
         self._bus.subscribe(Focus, lambda focus: self._provider.set_focus(focus.symbol), name="engine.focus")
         self._bus.subscribe(Universe, self._on_universe, name="engine.universe")
+        self._bus.subscribe(AccountOpened, self._on_account, name="engine.account")
         self._data_folder.mkdir(parents=True, exist_ok=True)
         gc.set_threshold(*GC_LOADING)
         give_back_large_blocks()
@@ -249,6 +250,16 @@ class Engine:
     def _on_replay(self, _: Replay) -> None:
         if self._status is not None:
             self._bus.publish(self._status)
+
+    def _on_account(self, _: AccountOpened) -> None:
+        """A new order path has heard no measurement of the clock, and lets no entry through before one."""
+        self._supervisor.start("clock of the account", self._measure_clock, "once")
+
+    async def _measure_clock(self) -> None:
+        try:
+            await self._provider.sync_clock()
+        except VenueError as error:  # fallback: the next regular measurement serves
+            log.warning("clock: %s", error)
 
     async def _keep_clock(self) -> None:
         """Measure the venue's clock now and every few minutes; a failure is only logged, the last offset stays in use."""
