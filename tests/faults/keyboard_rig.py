@@ -22,6 +22,7 @@ from core.messages import (
     CloseTicket,
     ConfirmTicket,
     ConnectLive,
+    Fault,
     OpenTicket,
     OrderStatus,
     Replay,
@@ -160,7 +161,8 @@ class Keyboard:
         orders = [(one.state, one.filled, one.reason) for one in self.rig.of(OrderStatus)][-3:]
         denied = [(gate.code, gate.words) for t in tickets for gate in t.gates if not gate.allowed]
         ticket = [(t.kind, t.step, t.words, t.changes) for t in tickets]
-        return f"notice {notice!r}; ticket {ticket}; denied {denied}; orders {orders}"
+        faults = [one.message for one in self.rig.of(Fault)][-5:]
+        return f"notice {notice!r}; ticket {ticket}; denied {denied}; orders {orders}; faults {faults}"
 
     # --- ways through the program --------------------------------------------------------------------------------------
 

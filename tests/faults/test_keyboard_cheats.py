@@ -96,7 +96,7 @@ async def test_an_answer_that_is_wrong_late_edited_or_of_another_ticket_sends_no
             if page.step != "REVIEW":  # to that page an answer with its nonce is right
                 hand.answer(page, ticket_id=hand.ticket.ticket_id, nonce=hand.ticket.nonce)
         await settle(hand)
-        assert hand.ticket.step == "REVIEW"
+        assert hand.ticket.step in STEPS[:1]
         nothing_sent(hand)
 
         for step in STEPS:
