@@ -78,6 +78,8 @@ class AccountInForce:
         self._scope: BusScope = bus.scope()
         self._supervisor = Supervisor(bus, clock)
         self.desk: TradingDesk | None = None
+        self._left: TradingDesk | None = None
+        """Was being released when the program ended: that is done to its end then."""
 
     async def open(self, mode: Mode) -> None:
         """Open the account and run its order path. Raises `CannotConnect`, `JournalError`, `VenueError`; then there is none."""
@@ -113,11 +115,13 @@ class AccountInForce:
 
     async def release(self) -> None:
         """Tasks, journal and connections."""
-        desk, self.desk = self.desk, None
+        desk, self.desk = self.desk or self._left, None
+        self._left = desk
         try:
             await self._supervisor.stop()
             if desk is not None:
                 await desk.release()
+            self._left = None
         finally:
             self._scope.close()
 

@@ -220,8 +220,9 @@ class TradingDesk:
         except JournalError as error:
             log.error("the journal could not be closed: %s", error)
         finally:
-            if self._lock is not None:
-                self._lock.release()
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                lock.release()
 
     async def _tell_while_away(self) -> None:
         """Once everything was compared, and a moment for what is still being asked about."""

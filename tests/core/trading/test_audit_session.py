@@ -269,3 +269,25 @@ async def test_what_the_journal_held_is_not_kept_in_memory_once_it_was_read(tmp_
         journal = rig.desk.journal
         assert list((journal.folder).iterdir())
         assert (journal.entries, journal._writer.entries) == ((), ())
+
+
+@pytest.mark.parametrize("turns", [1, 4, 8, 16])
+@pytest.mark.parametrize("back", [False, True], ids=["to real", "to paper"])
+async def test_a_program_that_ends_while_it_changes_accounts_leaves_nothing_locked_or_listening(
+    tmp_path: Path, turns: int, back: bool
+) -> None:
+    async with account_rig(tmp_path) as rig:
+        rig.ask(ConnectLive())
+        if back:
+            await rig.phase("DISARMED")
+            rig.ask(GoPaper())
+            await rig.clock.advance(0.26)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await rig.stop()
+        listening = {one.name for subscriptions in rig.bus._handlers.values() for one in subscriptions}
+        assert not [
+            name for name in listening if name.startswith(("trading.", "ticket.", "inbox.", "risk.", "opening."))
+        ]
+        await rig.begin()
+        await rig.until(lambda: rig.desk is rig.session._account.desk and rig.desk.reconciler.settled_ms, "compared")
