@@ -337,6 +337,8 @@ class TradeApp(App[int], inherit_bindings=False):
     async def action_halt_now(self) -> None:
         """F12, also under the command palette and while typing."""
         self.act_halt()
+        if isinstance(self.screen, DeskScreen):
+            self.screen.answer_now()
 
     async def act_quit(self) -> None:
         """Leave; with positions or orders open only after asking. Asked already, the key is no answer."""

@@ -92,7 +92,7 @@ class SecondScreen(DeskScreen):
     SCOPE = "second"
 
 
-MODES = (Mode.of("first", FirstScreen, "1"), Mode.of("second", SecondScreen, "3,e", footer=40))
+MODES = (Mode.of("first", FirstScreen, "1"), Mode.of("second", SecondScreen, "3,e"))
 
 
 def app(settings: Settings | None = None, run_engine: RunEngine | None = None, **more) -> TradeApp:

@@ -235,7 +235,7 @@ async def test_a_tiny_terminal_says_so_and_recovers() -> None:
 async def test_the_key_bar_shows_this_screens_keys() -> None:
     running = app()
     async with running.run_test(size=(80, 24)) as pilot:
-        keys = "m mark  / type  3 second  ? help  : palette  q quit"
+        keys = "m mark  / type  o order  ? help  : palette  q quit"
         await until(pilot, lambda: shown(running)[-1].strip() == keys)
 
 
@@ -248,3 +248,19 @@ async def test_ascii_terminals_get_ascii_only() -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(running.screen, HelpScreen) and "WORDS" in "".join(shown(running)))
         assert all(line.isascii() for line in shown(running)), [line for line in shown(running) if not line.isascii()]
+
+
+async def test_what_a_key_did_is_told_at_once_not_with_the_next_flush() -> None:
+    slow = msgspec.structs.replace(Settings(), screen=Screen(flush_hz=0.5))
+    running = app(slow)
+    async with running.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        flushes = first(running).flushes
+        await pilot.press("H")
+        await pilot.pause()
+        assert "halt asked for" in shown(running)[-1]
+        running.desk.say("something else")
+        await pilot.press("f12")
+        await pilot.pause()
+        assert "halt asked for" in shown(running)[-1]
+        assert first(running).flushes == flushes

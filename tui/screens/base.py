@@ -136,6 +136,19 @@ class DeskScreen(Keyed[None]):
         """Back on top: catch up at once."""
         self._tick()
 
+    async def perform(self, action: Action) -> None:
+        await super().perform(action)
+        self.answer_now()
+
+    def answer_now(self) -> None:
+        """Tell on the top and bottom lines what a key did, without waiting for the next flush."""
+        if not self.is_frozen:
+            self.desk.pump.flush("answer", self._paint_bars)
+
+    def _paint_bars(self) -> None:
+        self.status_bar.flush()
+        self.key_bar.flush()
+
     def _start_timer(self) -> None:
         if self._flush_timer is not None:
             self._flush_timer.stop()
@@ -150,6 +163,5 @@ class DeskScreen(Keyed[None]):
             self._start_timer()
 
     def _paint(self) -> None:
-        self.status_bar.flush()
-        self.key_bar.flush()
+        self._paint_bars()
         self.flush()
