@@ -54,6 +54,7 @@ class RiskAccount:
         self.perpetual = category == "linear"
         self._balances: dict[str, VenueBalance] | None = None
         self._positions: dict[str, VenuePosition] = {}
+        self._dollar = ""
 
     # --- the venue's word --------------------------------------------------------------------------------------------
 
@@ -81,7 +82,9 @@ class RiskAccount:
         held = {asset: balance.free + balance.locked for asset, balance in (self._balances or {}).items()}
         dollars = [asset for asset in DOLLARS if held.get(asset, ZERO) > ZERO]
         if dollars:
-            return max(dollars, key=lambda asset: held[asset])
+            if self._dollar not in dollars:  # kept while there is any: a purchase must not change what is counted in
+                self._dollar = max(dollars, key=lambda asset: held[asset])
+            return self._dollar
         current = self._live.current
         return next((asset for asset in (current.paper.asset, *current.market.quote_assets) if asset in held), "")
 

@@ -139,6 +139,7 @@ async def test_testnet_and_sandbox_are_named_beside_live():
     ):
         assert "LIVE TESTNET" in shown(running)[1]
         assert "not armed" in shown(running)[1]
+        assert "entries are allowed" not in shown(running)[1]
 
 
 async def test_an_account_that_is_told_no_more_goes_stale():

@@ -334,3 +334,13 @@ async def test_a_typed_page_can_be_reviewed_anew_without_leaving_the_line():
         asked = commands(running)
         await by_hand(running, pilot, "3", "ctrl+r")
         assert asked == [RefreshTicket(ticket_id="ticket-1")]
+
+
+async def test_a_ticket_that_is_over_leaves_by_any_key_and_by_one_of_a_screen_to_that_screen():
+    for key, scope in (("j", "watchlist"), ("5", "orders")):
+        async with desk(scene.sent()) as (running, pilot, screen):
+            assert "Mode 5 shows what becomes of it" in page(running)
+            await by_hand(running, pilot, key)
+            await pilot.pause()
+            assert running.screen is not screen
+            assert getattr(running.screen, "SCOPE", "") == scope

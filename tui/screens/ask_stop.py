@@ -10,7 +10,7 @@ from core.messages import MoveStop, PositionStatus
 from tui.desk import Desk
 from tui.format import signed
 from tui.widgets.line_panel import Line
-from tui.widgets.trading_words import exact, position_run, price_of, price_text, stop_runs
+from tui.widgets.trading_words import exact, plain_price, position_run, price_of, price_text, stop_runs
 
 NONE = Decimal(0)
 
@@ -32,7 +32,7 @@ class StopQuestion:
         self._asked = position
         self.title = f"Move the stop of {position.symbol}?"
         stop = position.stop.price or position.planned_stop
-        self.prefilled = f"{stop:f}" if stop else ""
+        self.prefilled = plain_price(desk, position.symbol, stop) if stop else ""
         self.wanted = "type a price and Enter"
         self.yes = "moves it"
 
@@ -87,7 +87,8 @@ class StopQuestion:
         glyphs, long = self._desk.glyphs, position.side == "BUY"
         planned = position.planned_stop
         if planned and (price < planned if long else price > planned):
-            return f"{exact(price, glyphs)} is farther than planned: {exact(planned, glyphs)} or nearer to the price"
+            allowed = price_of(self._desk, position.symbol, planned)
+            return f"{exact(price, glyphs)} is farther than planned: {allowed} or nearer to the price"
         by_last = position.stop.trigger_by == "LAST" and math.isfinite(position.price) and position.price > 0
         if by_last and (float(price) >= position.price if long else float(price) <= position.price):
             key = self._desk.keymap.label("orders.close")

@@ -9,7 +9,7 @@ from tui.desk import Desk
 from tui.screens.ask import AskScreen
 from tui.trading_store import TradingStore, needs_resolving
 from tui.widgets.line_panel import Line
-from tui.widgets.trading_words import amount, exact, price_of, side_word, size_of
+from tui.widgets.trading_words import amount, price_of, side_word, size_of
 
 SHOWN_MOST = 6
 """Of each kind; the rest is counted."""
@@ -75,8 +75,8 @@ def _listed(one: str, many: str, rows: Iterable[Line], more: str = "") -> list[L
 
 
 def _position(desk: Desk, position: PositionStatus) -> Line:
-    stop, glyphs = position.stop, desk.glyphs
-    price = exact(stop.price, glyphs)
+    stop = position.stop
+    price = price_of(desk, position.symbol, stop.price)
     line: Line = [
         (
             f"  {position.symbol:<10} {side_word(position):<5} {size_of(desk, position.symbol, position.quantity)}  ",
@@ -86,7 +86,7 @@ def _position(desk: Desk, position: PositionStatus) -> Line:
     if stop.state in ("VERIFIED", "UNVERIFIED") and stop.covered:
         line.append((f"stop {price} stays at the venue", "text"))
     elif stop.state in ("VERIFIED", "UNVERIFIED"):
-        line.append((f"stop {price} covers only {amount(stop.quantity, glyphs)}", "danger"))
+        line.append((f"stop {price} covers only {size_of(desk, position.symbol, stop.quantity)}", "danger"))
     else:
         line.append(("has no stop at the venue", "danger"))
     if position.targets and not position.targets_at_venue:

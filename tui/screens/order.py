@@ -16,15 +16,7 @@ from textual.containers import Container, Vertical
 from textual.geometry import Size
 from textual.widgets import Input, Static
 
-from core.messages import (
-    CloseTicket,
-    Command,
-    ConfirmTicket,
-    EditTicket,
-    OpenTicket,
-    RefreshTicket,
-    TicketStatus,
-)
+from core.messages import CloseTicket, Command, ConfirmTicket, EditTicket, OpenTicket, RefreshTicket, TicketStatus
 from tui.desk import Desk
 from tui.screens.ask import BACK, HALT
 from tui.screens.base import TOO_SMALL, DeskModal
@@ -260,6 +252,8 @@ class OrderScreen(DeskModal[None]):
         elif self.shown is not None and self.shown.step in OVER:
             if self._settled:
                 self.dismiss()
+                if action is not None and action.id.startswith("app.mode_"):
+                    await self.perform(action)  # the page names one of these keys
         elif action is not None and (action.scope == SCOPE or action.id in ELSEWHERE):
             self._hint = []  # nothing is painted before the key is carried out: it was meant for what stands there
             await self.perform(action)

@@ -43,9 +43,10 @@ def _who(desk: Desk, account: AccountStatus, now_ms: int) -> list[Part]:
     parts.append(Part(account.account, "text", 60))
     parts.append(Part(account.host, "dim", 30))
     parts.append(Part(account.state, TRADING_LOOKS[account.state], 95))
-    parts.append(Part(MEANING[account.state], "dim", 20))
+    armed = account.armed_until_ms > now_ms
+    waits = account.mode == "LIVE" and account.state == "ACTIVE" and not armed
+    parts.append(Part("entries wait for arming" if waits else MEANING[account.state], "dim", 20))
     if account.mode == "LIVE":
-        armed = account.armed_until_ms > now_ms
         words = f"armed until {clock_text(account.armed_until_ms)}" if armed else "not armed"
         parts.append(Part(words, "live" if armed else "dim", 70))
     parts.append(Part(f"stream {account.stream}", "dim" if account.stream == "SYNCED" else "danger", 80, right=True))

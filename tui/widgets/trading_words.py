@@ -62,6 +62,12 @@ def price_of(desk: Desk, symbol: str, value: Decimal | None) -> str:
     return exact(stepped(value, listing.tick_size) if value is not None and listing else value, desk.glyphs)
 
 
+def plain_price(desk: Desk, symbol: str, value: Decimal) -> str:
+    """The same to be typed over: no thousands."""
+    listing = _listing(desk, symbol)
+    return f"{stepped(value, listing.tick_size) if listing else value:f}"
+
+
 def size_of(desk: Desk, symbol: str, value: Decimal | None) -> str:
     """A quantity of the operator's own, without noughts behind the decimals of its lot; hidden in private mode."""
     listing = _listing(desk, symbol)

@@ -212,3 +212,16 @@ def test_a_revised_bar_counts_in_place_of_the_first(tmp_path: Path) -> None:
     assert (before.close, after.close, len(rows)) == (100.0, 101.0, count)
     rig.bar("1m", int(rows[0][0]), 55.0)
     assert (rows[0][3] != 55.0, len(rows)) == (True, count), "one of long ago changes nothing"
+
+
+def test_a_purchase_does_not_change_the_dollar_that_money_is_counted_in(tmp_path: Path) -> None:
+    account = RiskRig(tmp_path).desk.account
+
+    def holds(**free: int) -> str:
+        account.on_change({asset: VenueBalance(D(amount)) for asset, amount in free.items()}, ())
+        return account.asset
+
+    account.on_snapshot(AccountSnapshot(at_ms=1, balances={}))
+    assert holds(USDT=1000, USD=1000) == "USDT"
+    assert holds(USDT=500) == "USDT"
+    assert holds(USDT=0) == "USD"
