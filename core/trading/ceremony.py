@@ -378,4 +378,6 @@ def _outcome(submission: Submission) -> tuple[TicketStep, str]:
         return "REFUSED", f"{who}: {said}"
     if record is not None and record.state == "UNKNOWN":
         return "SENT", "the venue has not answered: what became of it is not known yet and is being asked"
+    if record is not None and record.state in DONE and not record.filled:
+        return "SENT", f"it is {record.state} already and nothing of it filled: there is nothing to protect"
     return "SENT", ""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.messages import (
     CancelOrder,
@@ -19,10 +20,12 @@ from core.messages import (
     Replay,
     TicketStatus,
 )
-from core.trading.authority import Permit
+from core.trading.authority import Authorisation, Permit
 from core.trading.broker import Cancelled, OrderKey, Placed
+from core.trading.draft import Submission
 from core.trading.journal import read_journal
 from core.trading.journal_records import Authorised
+from core.trading.opening import Proposal
 from core.trading.order import OrderSpec
 from core.trading.plan import TradePlan
 from core.venue import Rejected
@@ -404,3 +407,30 @@ async def test_a_refusal_of_the_venue_is_told_in_its_words(tmp_path: Path) -> No
         await rig.wait(3.0)
         rig.quote()
         assert ((await rig.refresh()).step, rig.told.ticket_id) == ("REVIEW", first.ticket_id)
+
+
+async def test_an_entry_that_ended_unfilled_before_the_answer_came_needs_no_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ticket_rig(tmp_path) as rig:
+        await rig.open()
+        rig.quote(1.001)
+        tick = rig.provider.rules[rig.symbol].tick_size
+        await rig.edit("entry", f"{rig.told.entry * D('0.995') // tick * tick:f}")
+        send = rig.desk.send_entry
+
+        async def halted_meanwhile(proposal: Proposal, authorisation: Authorisation) -> Submission:
+            submission = await send(proposal, authorisation)
+            name = proposal.draft.spec.client_id
+            await rig.desk.cancel_order(name)
+            while rig.desk.manager.orders[name].state != "CANCELLED":
+                await rig.clock.sleep(0.1)
+            return replace(submission, record=rig.desk.manager.orders[name])
+
+        monkeypatch.setattr(rig.desk, "send_entry", halted_meanwhile)
+        await rig.answer()
+        await rig.wait(3.0)
+        assert (rig.told.step, rig.told.words) == (
+            "SENT",
+            "it is CANCELLED already and nothing of it filled: there is nothing to protect",
+        )
