@@ -43,7 +43,7 @@ AT_SEND = frozenset(
 )
 """Gates asked once more when the intent is durable: what they look at may have changed while the disk worked."""
 SEND_GATES = tuple(gate for gate in GATES if gate.code in AT_SEND)
-WIRE_GATES = tuple(gate for gate in GATES if gate.code in ("ARMED", "TRADING_STATE"))
+WIRE_GATES = tuple(gate for gate in GATES if gate.code in ("ARMED", "TRADING_STATE", "CONFIRMED_PRICE"))
 """Asked of an entry once more when its first byte may leave: it may have waited for the rate budget."""
 
 log = logging.getLogger("tradetui.trading")

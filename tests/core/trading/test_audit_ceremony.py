@@ -19,6 +19,7 @@ ON_THE_WAY: dict[str, Act] = {
     "halted": lambda rig: rig.ask(Halt()),
     "disarmed": lambda rig: rig.desk.risk.disarm(),
     "too late": lambda rig: None,
+    "market gone": lambda rig: rig.quote(1.04),
 }
 
 
