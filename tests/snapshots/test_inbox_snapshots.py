@@ -36,3 +36,13 @@ def looks(messages) -> Prepare:
 @pytest.mark.parametrize("state", ["full", "empty", "opening"])
 def test_inbox(snap_compare, size, state):
     assert snap_compare(app(), terminal_size=size, run_before=looks(getattr(scene, state)()))
+
+
+async def test_no_key_of_another_screen_is_named():
+    """`a` asks for an analysis elsewhere; here it answers the item."""
+    running = app()
+    async with running.run_test(size=(200, 50)) as pilot:
+        await looks(scene.full())(pilot)
+        text = "\n".join("".join(part.text for part in line) for line in running.screen._compositor.render_strips())
+        assert "SOLUSDT" in text
+        assert "asks anew" not in text

@@ -47,7 +47,7 @@ def _proposal(desk: Desk, item: InboxItem, width: int, height: int) -> list[Line
         lines += fold([(f" {item.text}", "warn")], width - 1, 1)
     if height < SHORT:
         return [*lines, *_sentences(told.narrative_parts or (told.narrative,), width, height - len(lines))]
-    return [*lines, *recommendation_lines(sight, desk.glyphs, width, desk.keymap.label("confluence.analyse"))]
+    return [*lines, *recommendation_lines(sight, desk.glyphs, width, ask="")]
 
 
 def _sentences(parts: tuple[str, ...], width: int, height: int) -> list[Line]:

@@ -39,16 +39,15 @@ LONG_WORDS = {
 
 
 def recommendation_lines(sight: Sight, glyphs: Glyphs, width: int, ask: str) -> list[Line]:
-    """The whole panel; `ask` is the key that asks for an analysis."""
+    """The whole panel; `ask` is the key that asks for an analysis, empty where there is none."""
     told = sight.screened.analysis
     said: list[Line] = []
     said += _under_way(sight, width)
     said += _signal(sight, glyphs, width)
     if told is None:
         if sight.screened.asked is None:
-            said += _folded(
-                pair("advice", f"none yet: it comes with an alert or a change of state; {ask} asks now", "dim"), width
-            )
+            now = f"; {ask} asks now" if ask else ""
+            said += _folded(pair("advice", f"none yet: it comes with an alert or a change of state{now}", "dim"), width)
         return said
     late = is_expired(told, sight.now_ms)
     body = _body(told, sight, glyphs, width)
@@ -119,7 +118,8 @@ def _head(told: Analysis, sight: Sight, glyphs: Glyphs, width: int, ask: str) ->
     until = fmt.clock_text(told.expires_ms)[:5] if told.expires_ms else ""
     holds = f", expired at {until}" if late else f", holds until {until}" if until else ""
     made = [*pair("told", f"{fmt.clock_text(told.timestamp)[:5]} {CAUSES[told.cause]}{holds}", "dim")]
-    lines = [first, *_folded(ends(made, [(f"{ask} asks anew", "dim")], width - 1), width)]
+    anew: Line = [(f"{ask} asks anew", "dim")] if ask else []
+    lines = [first, *_folded(ends(made, anew, width - 1), width)]
     if late:
         old = "it no longer speaks of the market; all of this is as old as that"
         lines += _folded(pair("", f"{glyphs.stale} {old}", "warn"), width)
