@@ -42,7 +42,7 @@ from tui.format import LOOKS
 from tui.glyphs import choose
 from tui.guard import Guard
 from tui.keymap import Keymap
-from tui.modes import Mode, default_modes, mode_actions
+from tui.modes import Mode, default_modes, load_questions, mode_actions
 from tui.pump import Pump
 from tui.reload import OwnKeys, ThemeFiles
 from tui.screens import first_run_choices
@@ -172,6 +172,7 @@ class TradeApp(App[int], inherit_bindings=False):
         """Load the other screens' code while nobody waits for it, so that showing one first is no slower than later."""
         for mode in self._modes_table:
             await asyncio.to_thread(mode.load)
+        await load_questions(self)
 
     async def on_load(self) -> None:
         """Before the terminal is touched: from here on a signal ends the program in order."""

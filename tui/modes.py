@@ -6,11 +6,15 @@ only the first one may keep the first picture waiting.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from textual.app import App
 
 from tui.actions import Action, mode_action_id
-from tui.screens.base import DeskScreen
+from tui.screens.base import DeskScreen, Keyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,25 @@ def _risk() -> type[DeskScreen]:
     from tui.screens.risk import RiskScreen
 
     return RiskScreen
+
+
+def questions() -> tuple[type[Keyed[Any]], ...]:
+    """What is asked over any screen: loaded early, for a key that matters must not wait for code."""
+    from tui.screens.ask_value import ValueScreen
+    from tui.screens.go_live import GoLiveScreen
+    from tui.screens.leave import LeaveScreen
+    from tui.screens.order import OrderScreen
+
+    return (LeaveScreen, GoLiveScreen, ValueScreen, OrderScreen)
+
+
+async def load_questions(app: App[Any]) -> None:
+    """Their code in a thread, and their layouts all at once: Textual would parse everything anew at each first use."""
+    layouts = {str(screen.CSS_PATH) for screen in await asyncio.to_thread(questions)}
+    for path in sorted(path for path in layouts if not app.stylesheet.has_source(path, "")):
+        app.stylesheet.read(path)
+    app.stylesheet.reparse()
+    app.stylesheet.update(app)
 
 
 def mode_actions(modes: tuple[Mode, ...]) -> list[Action]:

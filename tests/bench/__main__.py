@@ -10,7 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import calibration, micro, order_path, orders, paced, screening, signals, smc, stage2, wire, workers
+from tests.bench import (
+    calibration,
+    keys,
+    micro,
+    order_path,
+    orders,
+    paced,
+    screening,
+    signals,
+    smc,
+    stage2,
+    wire,
+    workers,
+)
 from tests.bench.chart import chart_paint
 from tests.bench.first_frame import first_frame
 from tests.bench.live import cold_start, under_load
@@ -42,6 +55,7 @@ ITEMS: dict[str, Callable[[float], list[Figure]]] = {
     "reports": lambda minutes: orders.reports(),
     "replay": lambda minutes: orders.journal_replay(),
     "halt": lambda minutes: order_path.halt_under_load(),
+    "keys": lambda minutes: keys.keys(),
     "chart": lambda minutes: chart_paint(),
     "first_frame": lambda minutes: first_frame(),
     "cold60": lambda minutes: cold_start(60, 10),

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -31,11 +31,16 @@ WARM_S = 120.0
 """Memory is judged from here on: pools and caches fill during the first minutes."""
 
 
-def start_sandbox(symbols: int, profile: str, errors: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """The sandbox alone, and its ready line."""
+def start_sandbox(
+    symbols: int, profile: str, errors: Path, keys: tuple[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """The sandbox alone, and its ready line. With `keys` (key, secret) it takes orders."""
+    arguments = ["--child", "--symbols", str(symbols), "--profile", profile]
+    if keys is not None:
+        arguments += ["--api-key", keys[0], "--api-secret", keys[1]]
     with errors.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", "sandbox", "--child", "--symbols", str(symbols), "--profile", profile],
+            [sys.executable, "-m", "tui.cli", "sandbox", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -55,11 +60,24 @@ def bare_environment(folder: Path) -> dict[str, str]:
 
 
 class Run:
-    """One run of the application against a fresh sandbox, as a context. `finish` ends the application alone."""
+    """One run of the application against a fresh sandbox, as a context. `finish` ends the application alone.
 
-    def __init__(self, symbols: int, profile: str = "load") -> None:
+    `keys`: with them the sandbox takes orders. `environ` comes on top of the bare environment.
+    """
+
+    APPLICATION = "tests.bench.live_app"
+
+    def __init__(
+        self,
+        symbols: int,
+        profile: str = "load",
+        keys: tuple[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.symbols = symbols
         self.profile = profile
+        self._keys = keys
+        self._environ = environ or {}
         self.exit_code: int | None = None
 
     def __enter__(self) -> Run:
@@ -67,12 +85,11 @@ class Run:
         folder = Path(self._folder.name)
         self.report_file = folder / "report.json"
         self.log_file = folder / "state" / "tradetui" / "tradetui.log"
-        self.sandbox, line = start_sandbox(self.symbols, self.profile, folder / "sandbox.err")
+        self.sandbox, line = start_sandbox(self.symbols, self.profile, folder / "sandbox.err", self._keys)
         self.address = msgspec.json.decode(line, type=SandboxAddress)
         arguments = [line, str(self.report_file), str(folder), str(self.symbols)]
-        self.terminal = Terminal(
-            [sys.executable, "-m", "tests.bench.live_app", *arguments], COLUMNS, ROWS, bare_environment(folder)
-        )
+        environ = {**bare_environment(folder), **self._environ}
+        self.terminal = Terminal([sys.executable, "-m", self.APPLICATION, *arguments], COLUMNS, ROWS, environ)
         return self
 
     @property

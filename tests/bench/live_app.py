@@ -5,6 +5,7 @@ Run by `tests.bench.live` under a pseudo-terminal: `python -m tests.bench.live_a
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from core.paths import state_folder
 from core.settings import Settings
 from providers.sandbox.child import SandboxAddress
 from tui.app import TradeApp
-from tui.compose import Run, at_sandbox, demo_settings, run_screen
+from tui.compose import Run, at_sandbox, demo_settings, run_screen, where_it_runs
 from tui.driver import GuardedDriver
 from tui.pump import Pump
 
@@ -197,21 +198,30 @@ def pictures_of(driver: Any) -> int:
     return int(getattr(writer, "pictures", 0))
 
 
-def main() -> int:
-    """Run the screen until a signal ends it."""
+def main(
+    observe: Callable[[Bus, Path], None] = lambda bus, folder: None,
+    adjust: Callable[[Settings], Settings] = lambda settings: settings,
+) -> int:
+    """Run the screen until a signal ends it. `observe` is handed the bus and the run's folder, `adjust` the settings."""
     address = msgspec.json.decode(sys.argv[1], type=SandboxAddress)
     observer = Observer(Path(sys.argv[2]))
     folder, symbols = Path(sys.argv[3]), int(sys.argv[4])
     base = Settings()
     sandbox = msgspec.structs.replace(base.sandbox, symbols=symbols)
-    settings = at_sandbox(demo_settings(msgspec.structs.replace(base, sandbox=sandbox)), address.rest, address.stream)
+    demo = demo_settings(msgspec.structs.replace(base, sandbox=sandbox))
+    settings = adjust(at_sandbox(demo, address.rest, address.stream))
+
+    def subscribe(bus: Bus) -> None:
+        observer.subscribe(bus)
+        observe(bus, folder)
 
     at_first_frame(observer.painted)
     time_flushes(observer.report)
     state_folder().mkdir(parents=True, exist_ok=True)
     try:
-        run = Run(settings, folder / "overrides.toml", folder, (), lambda: settings)
-        return run_screen(run, observer.subscribe)
+        where = where_it_runs(os.environ)
+        run = Run(settings, folder / "overrides.toml", folder, (), lambda: settings, environ=where)
+        return run_screen(run, subscribe)
     finally:
         observer.write(final=True)
 

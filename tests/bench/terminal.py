@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -30,6 +31,8 @@ class Terminal:
         )
         os.close(slave)
         self.bytes = 0
+        self.heard: Callable[[bytes], None] = lambda data: None
+        """Is told everything that was read."""
         self.first_paint_s: float | None = None
         self.first_paint_cpu_s = 0.0
         self._known: dict[str, str] = {}
@@ -45,17 +48,24 @@ class Terminal:
         """Read the program's output for this long."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            ready, _, _ = select.select([self.master], [], [], min(left, 0.2))
-            if not ready:
-                continue
-            try:
-                data = os.read(self.master, 65536)
-            except OSError:
+            if not self.read(min(left, 0.2)):
                 return
-            self.bytes += len(data)
-            if self.first_paint_s is None and self.bytes >= FIRST_PICTURE_BYTES:
-                self.first_paint_cpu_s = self.cpu_s()
-                self.first_paint_s = time.monotonic() - self.started
+
+    def read(self, seconds: float) -> bool:
+        """Read what there is, waiting for it no longer than this. False: the program has closed its terminal."""
+        ready, _, _ = select.select([self.master], [], [], seconds)
+        if not ready:
+            return True
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.bytes += len(data)
+        self.heard(data)
+        if self.first_paint_s is None and self.bytes >= FIRST_PICTURE_BYTES:
+            self.first_paint_cpu_s = self.cpu_s()
+            self.first_paint_s = time.monotonic() - self.started
+        return True
 
     def press(self, keys: str) -> None:
         """Type something."""
