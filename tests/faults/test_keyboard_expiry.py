@@ -30,7 +30,7 @@ async def price_leaps(hand: Keyboard) -> None:
 
 
 async def quotes_stop(hand: Keyboard) -> None:
-    hand.rig.faults.freeze(SYMBOL, "quote")
+    hand.rig.faults.freeze(SYMBOL)
 
 
 async def filters(hand: Keyboard) -> None:
@@ -39,7 +39,7 @@ async def filters(hand: Keyboard) -> None:
 
 
 async def balance(hand: Keyboard) -> None:
-    hand.rig.faults.take_balance("USDT", "5000")
+    hand.rig.faults.take_balance("USDT", "1500")
     hand.rig.path.reconciler.ask()
 
 
@@ -85,7 +85,9 @@ async def mended(hand: Keyboard, price: float) -> None:
     await rig.rules.refresh()
     await hand.until(lambda: abs(mid(hand) - price) < 0.003 * price, "the price as it was")
     rig.tell_conditions()
-    while rig.path.risk.standing.state != "ACTIVE":
+    for _ in range(20):
+        if rig.path.risk.standing.state == "ACTIVE":
+            break
         last = {row.key: row for row in rig.of(Discrepancy)}
         for key in [key for key, row in last.items() if not row.settled]:
             await rig.path.adopt(key)
@@ -122,7 +124,7 @@ CHANGES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
         (price_drifts, (f"{SYMBOL} mid ", "limit 0.5 %")),
         (price_leaps, (f"{SYMBOL} mid ", f"{SYMBOL} limit ", "limit 1.0 %")),
         (thresholds, (f"{SYMBOL} threshold high_gate 1 -> 0.5",)),
-        (quotes_stop, ("old",)),
+        (quotes_stop, (f"{SYMBOL} quote is ", "limit 8.0 s")),
     ),
     "venue": (
         (filters, (f"{SYMBOL} tick ",)),
@@ -140,7 +142,7 @@ CHANGES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
 @pytest.mark.parametrize("where", [SPOT, LINEAR])
 @pytest.mark.parametrize("whose", sorted(CHANGES))
 async def test_what_changes_at_any_step_expires_it_and_it_can_be_reviewed_anew(where: str, whose: str, tmp_path: Path):
-    async with keyboard(where, tmp_path, risk={"quote_age_s": 8.0}) as hand:
+    async with keyboard(where, tmp_path, risk={"quote_age_s": 8.0, "daily_loss": 0.2}) as hand:
         await hand.arm()
         price = mid(hand)
         for number, (change, words) in enumerate(CHANGES[whose]):
