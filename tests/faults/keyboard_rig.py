@@ -43,6 +43,8 @@ KEY_S = 0.4
 WITHIN_S = 30.0
 STEPS: tuple[TicketStep, ...] = ("REVIEW", "CONSEQUENCES", "AUTHORISE")
 CHARACTERS = {"enter": "\r", "escape": "\x1b", "full_stop": ".", "space": " ", "percent_sign": "%"}
+SOON_S = 0.01
+"""Real time after every widget has heard of a key."""
 REPEAT_S = 0.033
 """Between two keys of one that is held down."""
 
@@ -93,7 +95,8 @@ class Keyboard:
         for key in keys:
             await asyncio.sleep(self._key_s)
             self.keys.append(key)
-            await self.pilot.press(key)
+            self._send(key)
+            await self.pilot.pause(SOON_S)
 
     async def type(self, text: str) -> None:
         """Characters, then Enter."""
@@ -102,23 +105,27 @@ class Keyboard:
     async def burst(self, *keys: str) -> None:
         """All in one piece, as a paste the terminal does not mark arrives."""
         await asyncio.sleep(self._key_s)
-        driver = self.app._driver
-        assert driver is not None
         with self.clock.standing():
             for key in keys:
-                character = CHARACTERS.get(key, key if len(key) == 1 else None)
-                event = events.Key(key, character)
-                event.set_sender(self.app)
-                driver.send_message(event)
-            await self.pilot.pause()
+                self._send(key)
+            await self.pilot.pause(SOON_S)
 
     async def hold(self, key: str, times: int = 12) -> None:
         """The key repeats, longer than it takes to read."""
         await asyncio.sleep(self._key_s)
         with self.clock.standing():
             for _ in range(times):
-                await self.pilot.press(key)
+                self._send(key)
+                await self.pilot.pause(SOON_S)
                 self.clock.pass_by(REPEAT_S)
+
+    def _send(self, key: str) -> None:
+        """As the terminal's driver hands it over. A pilot's own `press` waits until the whole process is idle, which this never is."""
+        driver = self.app._driver
+        assert driver is not None
+        event = events.Key(key, CHARACTERS.get(key, key if len(key) == 1 else None))
+        event.set_sender(self.app)
+        driver.send_message(event)
 
     async def paste(self, text: str) -> None:
         """As a terminal tells it, then Enter."""
