@@ -131,8 +131,10 @@ async def test_an_entry_is_amended_its_stop_moved_a_part_closed_and_the_rest_fla
         await hand.type(f"{SYMBOL} 50%")
         await hand.until(lambda: D(0) < hand.held <= before * D("0.51"), "half of it closed")
         await hand.until(lambda: hand.protected(second), "a stop for all of it")
-        shown = [one for one in rig.of(PositionStatus) if one.symbol == SYMBOL][-1]
-        assert shown.quantity == hand.held
+        await hand.until(
+            lambda: [one.quantity for one in rig.of(PositionStatus) if one.symbol == SYMBOL][-1] == hand.held,
+            "what is held on the screen",
+        )
         await flatten(hand)
         await rig.until(lambda: not rig.orders(open_only=True), "nothing left at the venue")
         assert len(hand.entries) == 2
