@@ -52,6 +52,14 @@ class Screening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_stop_ticks: Annotated[int, about("A stop is never nearer than so many ticks.", ge=1, le=1000)] = 4
     language: Annotated[Literal["en", "pt", "uk"], about("Language of the narratives.")] = "en"
     at_once: Annotated[int, about("Analyses under way at once.", ge=1, le=50)] = 10
+    again_s: Annotated[
+        float,
+        about(
+            "A market that stands BUY or SELL is analysed again after this long; 0: when something happens.",
+            ge=0,
+            le=86_400,
+        ),
+    ] = 0.0
     deadline_s: Annotated[float, about("An analysis not done after this long is skipped.", ge=0.1, le=60)] = 5.0
     keep_days: Annotated[float, about("Recommendations and their outcomes are kept this long.", ge=7, le=3650)] = 365.0
 

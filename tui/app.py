@@ -43,6 +43,7 @@ from tui.glyphs import choose
 from tui.guard import Guard
 from tui.keymap import Keymap
 from tui.modes import Mode, default_modes, load_questions, mode_actions
+from tui.order_keys import open_ticket, toggle_live
 from tui.pump import Pump
 from tui.reload import OwnKeys, ThemeFiles
 from tui.screens import first_run_choices
@@ -362,13 +363,9 @@ class TradeApp(App[int], inherit_bindings=False):
         self.desk.say("halt asked for: no new entries; stops stay", "warning")
 
     async def act_ticket(self) -> None:
-        from tui.order_keys import open_ticket
-
         await open_ticket(self)
 
     async def act_live(self) -> None:
-        from tui.order_keys import toggle_live
-
         await toggle_live(self)
 
     async def show_mode(self, name: str) -> None:

@@ -66,12 +66,29 @@ def sandbox_child(settings: Settings, keys: KeyPair) -> SandboxChild:
 
     sandbox = settings.sandbox
     arguments = ["--venue", sandbox.venue, "--seed", str(sandbox.seed), "--symbols", str(sandbox.symbols)]
+    arguments += ["--profile", "lively"]
     arguments += ["--api-key", keys.key, "--api-secret", keys.secret()]
     return SandboxChild(arguments, state_folder() / "sandbox.log")
 
 
+DEMO_EASED: dict[str, dict[str, Any]] = {
+    "screening": {
+        "min_reasons_for_alert": 1, "cooldown_s": 120.0, "again_s": 60.0, "alerts_per_hour": 600, "min_confidence": 0.5,
+        "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5,
+    },
+    "confluence": {"prior_m": 0.5},
+    "risk": {"min_net_ratio": 0.8},
+}  # fmt: skip
+"""Where the operator has set nothing else, the demo asks less: its market is invented, and nothing in it deserves a trade."""
+
+
 def demo_settings(settings: Settings) -> Settings:
-    """The operator's settings, with the market of the demo: every symbol of the sandbox, decisions on 1m."""
+    """The operator's settings, with the market of the demo: every symbol of the sandbox, decisions on 1m, proposals to see."""
+    for name, knobs in DEMO_EASED.items():
+        section = getattr(settings, name)
+        usual = type(section)()
+        eased = {knob: value for knob, value in knobs.items() if getattr(section, knob) == getattr(usual, knob)}
+        settings = msgspec.structs.replace(settings, **{name: msgspec.structs.replace(section, **eased)})
     market = msgspec.structs.replace(
         settings.market,
         venue=settings.sandbox.venue,
@@ -131,7 +148,7 @@ def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
     """The demo and its exchange. Its stores and live edits lie apart from real ones, one folder per market."""
     settings = load(path, environ, Path(os.devnull))
     file = settings_path(path, environ)
-    folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}"
+    folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}-lively"
     overrides = folder / OVERRIDES
 
     def read() -> Settings:

@@ -15,7 +15,17 @@ from msgspec.structs import replace
 
 from core.bus import Bus, worth_reporting
 from core.clock import Clock
-from core.messages import Analyse, Analysis, CalibrationReport, Fault, Replay, Screening, StateChange, Universe
+from core.messages import (
+    Analyse,
+    Analysis,
+    CalibrationReport,
+    Confluence,
+    Fault,
+    Replay,
+    Screening,
+    StateChange,
+    Universe,
+)
 from core.screening.analysis import stages
 from core.screening.analysis_inputs import Cause
 from core.screening.analysis_message import failed_analysis
@@ -67,11 +77,14 @@ class Stage2Desk:
         self._wake = asyncio.Event()
         self._heeded: dict[str, tuple[int, int]] = {}
         """By symbol the newest calibration report that was acted on: its task and time. It is told again on `Replay`."""
+        self._asked_s: dict[str, float] = {}
+        """By symbol when an analysis was last asked for, monotonic seconds."""
         self.analyses = 0
         self.failures = 0
         self.skipped = 0
         bus.subscribe(Screening, self._on_screening, name="stage2.screening")
         bus.subscribe(StateChange, self._on_change, name="stage2.state")
+        bus.subscribe(Confluence, self._on_confluence, name="stage2.standing")
         bus.subscribe(CalibrationReport, self._on_report, name="stage2.calibration")
         bus.subscribe(Analyse, self._on_analyse, name="stage2.analyse")
         bus.subscribe(Universe, self._on_universe, name="stage2.requests")
@@ -91,6 +104,14 @@ class Stage2Desk:
 
     def _on_change(self, message: StateChange) -> None:
         if not message.replayed and self._gatherer.of(message.symbol) is not None:
+            self._ask(message.venue, message.category, message.symbol, "state")
+
+    def _on_confluence(self, message: Confluence) -> None:
+        """A market that goes on standing BUY or SELL is judged again now and then: prices and levels move."""
+        again_s = self._live.current.screening.again_s
+        if not again_s or not message.decides or message.state == "HOLD" or self._gatherer.of(message.symbol) is None:
+            return
+        if self._clock.monotonic() - self._asked_s.get(message.symbol, float("-inf")) >= again_s:
             self._ask(message.venue, message.category, message.symbol, "state")
 
     def _on_report(self, report: CalibrationReport) -> None:
@@ -119,6 +140,7 @@ class Stage2Desk:
         for symbol in message.removed:
             self._requests.forget(symbol)
             self._heeded.pop(symbol, None)
+            self._asked_s.pop(symbol, None)
         watched = set(message.symbols)
         self._running = [entry for entry in self._running if entry.request.symbol in watched]
 
@@ -128,6 +150,7 @@ class Stage2Desk:
                 self._bus.publish(replace(known.finished, replayed=True))
 
     def _ask(self, venue: str, category: str, symbol: str, cause: Cause, strength: float = 0.0) -> None:
+        self._asked_s[symbol] = self._clock.monotonic()
         request = Request(
             venue=venue,
             category=category,

@@ -86,12 +86,14 @@ def _bridge(steps: Floats, target: float, weights: Floats) -> Floats:
 class CommonFactor:
     """The part all symbols share: daily walk, volatility cells, minute returns."""
 
-    def __init__(self, seed: int, cached_days: int = 200) -> None:
+    def __init__(self, seed: int, cached_days: int = 200, calmest: float = CALM) -> None:
+        """`calmest`: relative volatility that no cell stays below."""
         self._seed = seed
         rng = np.random.default_rng([seed, _COMMON])
         per_day = DAY_MINUTES // CELL_MINUTES
         draw = rng.standard_normal((DAYS + 2) * per_day)
-        self._cells = np.log(np.where(draw < -0.5, CALM, np.where(draw < 1.0, NORMAL, WILD)))
+        cells = np.where(draw < -0.5, CALM, np.where(draw < 1.0, NORMAL, WILD))
+        self._cells = np.log(np.maximum(cells, calmest))
         self.day_volatility: Floats = np.exp(self._cells[: DAYS * per_day].reshape(DAYS, per_day)).mean(axis=1)
         """Mean relative volatility of each day from the epoch."""
         self.levels: Floats = _walk(rng.standard_normal(DAYS) * self.day_volatility)

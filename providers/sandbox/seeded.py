@@ -13,7 +13,7 @@ from providers.sandbox.market_minutes import MinuteMarket
 from providers.sandbox.market_slots import NoiseTable
 from providers.sandbox.market_stream import StreamRates
 from providers.sandbox.market_symbols import SymbolSpec, symbol_specs
-from providers.sandbox.paths import CommonFactor, DayBars, SymbolPath
+from providers.sandbox.paths import CALM, CommonFactor, DayBars, SymbolPath
 
 
 class SeededMarket(MinuteMarket):
@@ -37,6 +37,7 @@ class SeededMarket(MinuteMarket):
         trades_per_s: float = 1.0,
         levels_per_diff: int = 7,
         even: bool = False,
+        calmest: float = CALM,
     ) -> None:
         rates = (("depth_per_s", depth_per_s), ("quotes_per_s", quotes_per_s), ("trades_per_s", trades_per_s))
         for name, value in (*rates, ("levels_per_diff", levels_per_diff)):
@@ -44,7 +45,7 @@ class SeededMarket(MinuteMarket):
                 raise ValueError(f"{name} {value} must be above 0")
         specs = symbol_specs(symbols, clock.now_ms(), venue=venue, even=even)
         super().__init__(
-            _SeededSource(seed, [(spec, trades_per_s * spec.activity * 86_400.0) for spec in specs], even),
+            _SeededSource(seed, [(spec, trades_per_s * spec.activity * 86_400.0) for spec in specs], even, calmest),
             specs,
             [
                 StreamRates(
@@ -64,11 +65,11 @@ class SeededMarket(MinuteMarket):
 class _SeededSource:
     """Days of all symbols, their paths made when first asked for."""
 
-    def __init__(self, seed: int, symbols: list[tuple[SymbolSpec, float]], steady: bool) -> None:
+    def __init__(self, seed: int, symbols: list[tuple[SymbolSpec, float]], steady: bool, calmest: float) -> None:
         self._seed = seed
         self._steady = steady
         self._symbols = symbols
-        self._common = CommonFactor(seed)
+        self._common = CommonFactor(seed, calmest=calmest)
         self._noise = NoiseTable(seed)
         self._paths: dict[int, SymbolPath] = {}
 

@@ -15,6 +15,7 @@ import msgspec
 
 from core.clock import Clock
 from providers.sandbox.model import SandboxMarket
+from providers.sandbox.paths import CALM
 from providers.sandbox.seeded import SeededMarket
 from providers.sandbox.server import SandboxExchange, SandboxVenue
 
@@ -33,15 +34,18 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class MarketProfile(msgspec.Struct, frozen=True):
-    """Mean events per symbol and second; `even`: the same for every symbol (load tests)."""
+    """Mean events per symbol and second; `even`: the same for every symbol (load tests). `calmest`: volatility at least."""
 
     depth_per_s: float = 3.0
     quotes_per_s: float = 1.5
     trades_per_s: float = 1.0
     levels_per_diff: int = 7
     even: bool = False
+    calmest: float = CALM
 
 
+LIVELY_PROFILE = MarketProfile(calmest=1.0)
+"""The demo's: eight calm hours would show a newcomer nothing but gates that are shut."""
 LOAD_PROFILE = MarketProfile(depth_per_s=11.0, quotes_per_s=4.0, trades_per_s=2.0, levels_per_diff=9, even=True)
 """The load of the speed targets: 10 diffs of 10 levels, 4 quotes and 2 trades per symbol and second.
 
@@ -69,6 +73,7 @@ def seeded_markets(
             trades_per_s=profile.trades_per_s,
             levels_per_diff=profile.levels_per_diff,
             even=profile.even,
+            calmest=profile.calmest,
         )
         for category in categories
     }

@@ -9,9 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.messages import (
-    CancelOrder,
     InboxItem,
-    OpenTicket,
     OpenTrade,
     OrderAlarm,
     OrderStatus,
@@ -21,7 +19,7 @@ from core.messages import (
     TicketStatus,
 )
 from core.trading.authority import Authorisation, Permit
-from core.trading.broker import Cancelled, OrderKey, Placed
+from core.trading.broker import Cancelled, Placed
 from core.trading.draft import Submission
 from core.trading.journal import read_journal
 from core.trading.journal_records import Authorised
@@ -283,45 +281,6 @@ async def test_the_first_order_with_these_keys_is_a_canary(tmp_path: Path) -> No
         assert (await rig.open(rig.provider.symbols[1])).kind == "TRADE"
 
 
-async def test_a_working_entry_is_amended_by_one_that_follows_its_proven_end(tmp_path: Path) -> None:
-    async with ticket_rig(tmp_path, "LIVE") as rig:
-        old, told = await working_entry(rig)
-        amended = await rig.open(replaces=old)
-        assert (amended.kind, amended.replaces, amended.quantity, amended.entry, amended.stop, amended.targets) == (
-            "AMEND", old, told.quantity, told.entry, told.stop, told.targets,
-        )  # fmt: skip
-        assert amended.allowed, rig.denied()
-        tick = rig.provider.rules[rig.symbol].tick_size
-        assert (await rig.edit("entry", f"{told.entry - 20 * tick:f}")).step == "REVIEW"
-        for _ in range(3):
-            await rig.answer()
-        await rig.wait(3.0)
-        assert (rig.told.step, rig.told.words) == ("SENT", "")
-        states = {one.client_id: (one.state, one.price) for one in entries(rig)}
-        assert states[old][0] == "CANCELLED"
-        assert states[rig.told.client_id] == ("WORKING", told.entry - 20 * tick)
-
-
-async def test_where_the_old_entry_is_not_proven_to_have_ended_nothing_takes_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with ticket_rig(tmp_path, "LIVE") as rig:
-        old, told = await working_entry(rig)
-        await rig.open(replaces=old, entry=told.entry - rig.provider.rules[rig.symbol].tick_size)
-
-        async def never(key: OrderKey) -> Cancelled:
-            return Cancelled(outcome="UNKNOWN", code="LOST", text="no answer")
-
-        monkeypatch.setattr(rig.broker, "cancel", never)
-        for _ in range(3):
-            await rig.answer()
-        sends = rig.broker.sends
-        await rig.wait(12.0)
-        assert rig.told.step == "REFUSED"
-        assert "could not be proven to have ended" in rig.told.words
-        assert rig.broker.sends == sends
-
-
 async def working_entry(rig: TicketRig) -> tuple[str, TicketStatus]:
     """An entry of ours well below the market, and the ticket it came from."""
     tick = rig.provider.rules[rig.symbol].tick_size
@@ -334,21 +293,6 @@ async def working_entry(rig: TicketRig) -> tuple[str, TicketStatus]:
     await rig.wait(1.0)
     rig.quote()
     return told.client_id, told
-
-
-async def test_what_cannot_be_amended_is_said(tmp_path: Path) -> None:
-    async with ticket_rig(tmp_path) as rig:
-        rig.ask(OpenTicket(symbol=rig.symbol, replaces="nobody"))
-        await rig.wait()
-        assert "no entry of ours" in rig.of(Refused)[-1].words
-        await rig.open()
-        rig.quote(1.001)
-        tick = rig.provider.rules[rig.symbol].tick_size
-        await rig.edit("entry", f"{rig.told.entry * D('0.995') // tick * tick:f}")
-        name = (await rig.answer()).client_id
-        await rig.do(CancelOrder(client_id=name), 2.0)
-        await rig.do(OpenTicket(symbol=rig.symbol, replaces=name))
-        assert "is CANCELLED" in rig.of(Refused)[-1].words
 
 
 async def amending(rig: TicketRig, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -366,30 +310,6 @@ async def amending(rig: TicketRig, monkeypatch: pytest.MonkeyPatch) -> str:
         await rig.answer()
     assert (rig.told.step, rig.told.kind) == ("SENDING", "AMEND")
     return old
-
-
-async def test_an_old_entry_that_fills_meanwhile_is_a_position_and_nothing_takes_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with ticket_rig(tmp_path, "LIVE") as rig:
-        old = await amending(rig, monkeypatch)
-        assert "cannot be taken back" in (await rig.close()).words
-        await rig.pass_time(3, **{rig.symbol: 0.99})
-        await rig.pass_time(15)
-        assert rig.told.step == "REFUSED"
-        assert f"order {old} has filled" in rig.told.words
-        assert [one.client_id for one in entries(rig)] == [old]
-
-
-async def test_disarmed_while_the_old_entry_ends_nothing_takes_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with ticket_rig(tmp_path, "LIVE") as rig:
-        old = await amending(rig, monkeypatch)
-        rig.desk.ceremony.drop("disarmed: back to paper")
-        await rig.wait(6.0)
-        assert (rig.told.step, rig.told.words) == ("REFUSED", "nothing was sent: disarmed: back to paper")
-        assert {one.client_id: one.state for one in entries(rig)} == {old: "CANCELLED"}
 
 
 async def test_a_refusal_of_the_venue_is_told_in_its_words(tmp_path: Path) -> None:
