@@ -34,7 +34,7 @@ from core.paths import state_folder
 from core.settings import Settings
 from providers.sandbox.child import SandboxAddress
 from tui.app import TradeApp
-from tui.compose import Run, at_sandbox, demo_settings, run_screen, where_it_runs
+from tui.compose import DEMO_EASED, Run, at_sandbox, demo_settings, run_screen, where_it_runs
 from tui.driver import GuardedDriver
 from tui.pump import Pump
 
@@ -208,7 +208,8 @@ def main(
     folder, symbols = Path(sys.argv[3]), int(sys.argv[4])
     base = Settings()
     sandbox = msgspec.structs.replace(base.sandbox, symbols=symbols)
-    demo = demo_settings(msgspec.structs.replace(base, sandbox=sandbox))
+    eased = demo_settings(msgspec.structs.replace(base, sandbox=sandbox))
+    demo = msgspec.structs.replace(eased, **{name: getattr(base, name) for name in DEMO_EASED})
     settings = adjust(at_sandbox(demo, address.rest, address.stream))
 
     def subscribe(bus: Bus) -> None:

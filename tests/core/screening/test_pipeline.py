@@ -267,3 +267,28 @@ async def test_the_desk_goes_on_with_what_waits_when_it_is_started_again(enter: 
     room.start()
     await room.settle()
     assert room.done() == ["A", "B"]
+
+
+async def test_a_market_that_stands_is_analysed_again_after_its_time_and_one_that_holds_never(enter: Enter) -> None:
+    room = enter("A", "B", again_s=60.0)
+    room.start()
+
+    async def bar(seconds: float) -> list[str]:
+        await room.clock.advance(seconds)
+        for symbol, state in (("A", "BUY"), ("B", "HOLD")):
+            room.bus.publish(confluence(symbol, state, 0.62, 100.0, timeframe="5m"))  # type: ignore[arg-type]
+        await room.settle()
+        return room.done()
+
+    assert await bar(0.0) == ["A"]
+    assert await bar(59.0) == ["A"]
+    assert await bar(1.0) == ["A", "A"]
+
+
+async def test_it_is_not_analysed_again_unless_that_is_asked_for(enter: Enter) -> None:
+    room = enter("A")
+    room.start()
+    await room.clock.advance(600.0)
+    room.bus.publish(confluence("A", "BUY", 0.62, 100.0, timeframe="5m"))
+    await room.settle()
+    assert room.done() == []
