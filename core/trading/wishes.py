@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STOP_ATR = 2
 """By hand the stop lies so many ATR behind the entry."""
+RATIO_ROOM = Decimal("1.05")
+"""By hand the target pays this much of the least ratio."""
 NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 SIDES: dict[str, Side] = {"BUY": "BUY", "SELL": "SELL"}
 NAN = math.nan
@@ -197,10 +199,10 @@ def _stop_behind(wish: Wish, rule: Instrument, at: Decimal, desk: TradingDesk) -
 
 
 def _target_for(wish: Wish, rule: Instrument, at: Decimal, stop: Decimal, desk: TradingDesk) -> Decimal:
-    """Where the reward, net of costs both ways, is just more than the least that is asked for."""
+    """Where the reward, net of costs both ways, is a little more than the least that is asked for: costs change meanwhile."""
     cost_in, cost_out = desk.risk.costs(wish.symbol)
     risk = abs(at - stop) + cost_in * at + cost_out * stop
-    ratio, direction = exact(desk.risk.book.limits.min_net_ratio), sign(wish.side)
+    ratio, direction = exact(desk.risk.book.limits.min_net_ratio) * RATIO_ROOM, sign(wish.side)
     price = (at + direction * (ratio * risk + cost_in * at)) / (1 - direction * cost_out)
     price = _rounded(price, rule, up=wish.side == "BUY") + direction * rule.tick_size
     if not price > ZERO:
