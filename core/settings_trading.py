@@ -88,6 +88,4 @@ class Paper(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open_top: Annotated[
         int, about("So many of the best proposals open themselves, to grow a track record; 0: none does.", ge=0, le=50)
     ] = 0
-    min_confidence_trade: Annotated[
-        float, about("... of those with at least this confidence.", ge=0, le=1)
-    ] = 0.75
+    min_confidence_trade: Annotated[float, about("... of those with at least this confidence.", ge=0, le=1)] = 0.75

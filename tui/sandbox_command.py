@@ -24,7 +24,9 @@ def add_sandbox(commands: Commands, common: argparse.ArgumentParser) -> None:
     sandbox.add_argument("--seed", type=int, help="seed of the market")
     sandbox.add_argument("--symbols", type=int, help="how many symbols")
     sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
-    sandbox.add_argument("--profile", choices=("demo", "lively", "load"), default="demo", help="event rates, and how calm it may get")
+    sandbox.add_argument(
+        "--profile", choices=("demo", "lively", "load"), default="demo", help="event rates, and how calm it may get"
+    )
     sandbox.add_argument("--api-key", default="", help="take orders of this made-up key; else the market only runs")
     sandbox.add_argument("--api-secret", default="", help="the secret that signs them")
     sandbox.add_argument("--child", action="store_true", help="end when standard input closes")

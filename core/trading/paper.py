@@ -106,7 +106,14 @@ class PaperBroker:
         self._way: deque[_Request] = deque()
         self._requests = 0
         self._exchange = PaperExchange(
-            bus, clock, provider, rules, self.account, tell=self._on_reports, paid=self._on_paid, listed=self._tell_listed
+            bus,
+            clock,
+            provider,
+            rules,
+            self.account,
+            tell=self._on_reports,
+            paid=self._on_paid,
+            listed=self._tell_listed,
         )
 
     # --- the account -------------------------------------------------------------------------------------------------

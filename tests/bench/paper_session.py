@@ -33,7 +33,7 @@ OPEN_MOST = 3
 """Trades at a time."""
 DENIED_WAIT_S = 60.0
 """A market whose gates deny is left alone for so long."""
-PROPOSAL = re.compile(r"^[ ▸]\s*\d+\s+([A-Z0-9]+)\s", re.MULTILINE)
+PROPOSAL = re.compile(r"^[ ▸](?:\d+\s+)?([A-Z0-9]{4,})\s+[↑↓] (?:BUY|SELL)", re.MULTILINE)
 
 
 class Desk:

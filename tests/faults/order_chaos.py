@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.messages import OpenTrade
+from core.trading.authority import authorise
 from core.trading.opening import Unfit
 from core.trading.order import OrderReport
 from core.venue import VenueError
@@ -104,7 +105,7 @@ class Chaos(Witness):
             rig.path.risk.arm(600.0)
             with contextlib.suppress(Unfit):
                 proposal = rig.path.propose(wanted)
-                submission = await rig.path.send_entry(proposal, rig.path._confirm(proposal.draft))
+                submission = await rig.path.send_entry(proposal, authorise(proposal.draft.spec, rig.clock.now_ms()))
                 self.note(f"entry {proposal.plan.trade_id}: {submission.sent} {submission.code}")
 
         self.do(f"enter {side} {quantity} at {entry}, {through:%} through, stop {far} % off", act())

@@ -35,7 +35,9 @@ async def test_three_confirmations_send_one_order_and_the_canary_holds(where: st
             targets=(ceil(ask * 112 / 100, tick),),
         )  # fmt: skip
         rig.bus.publish(wanted)
-        await rig.until(lambda: any(isinstance(one, TicketStatus) and one.allowed for one in rig.seen), "a sound review")
+        await rig.until(
+            lambda: any(isinstance(one, TicketStatus) and one.allowed for one in rig.seen), "a sound review"
+        )
         assert (told(rig).kind, told(rig).mode) == ("CANARY", "LIVE")
         assert rig.orders() == []
         await answer(rig, "CONSEQUENCES")

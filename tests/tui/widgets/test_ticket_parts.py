@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tui.widgets.ticket_edit import PARTS, change_of, number
 from tui.widgets.ticket_page import MUST, arranged, block
-from tui.widgets.ticket_words import stepped
+from tui.widgets.trading_words import stepped
 
 
 @given(st.decimals(min_value="0.00000001", max_value="1e12", places=8))
