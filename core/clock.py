@@ -16,6 +16,14 @@ from typing import Protocol
 SETTLE_YIELDS = 5
 
 
+def _steady_s() -> float:
+    """Seconds since the machine started, those it slept through included: what runs out must have run out when it wakes."""
+    return time.clock_gettime(_STEADY) if _STEADY is not None else time.monotonic()
+
+
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 class Clock(Protocol):
     """Source of time for every part of the program."""
 
@@ -49,7 +57,7 @@ class LiveClock:
         return self._start_ms + int((time.monotonic() - self._origin_s) * self.rate * 1000)
 
     def monotonic(self) -> float:
-        return time.monotonic() * self.rate
+        return _steady_s() * self.rate
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self.rate)

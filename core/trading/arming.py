@@ -214,10 +214,10 @@ def _state(desk: TradingDesk) -> Finding:
     if standing.state == "ACTIVE":
         return True, "ACTIVE"
     if standing.state == "REDUCING" and standing.causes == (DRAWDOWN,):
-        return True, "REDUCING by drawdown: arming measures it anew, then u on Orders (5) allows entries"
+        return True, "REDUCING by drawdown: arming measures it anew, then u allows entries"
     if not standing.causes:
-        return False, f"{standing.state}: u on Orders (5) leads back to ACTIVE"
-    return False, f"{standing.state} ({'; '.join(standing.causes)}): settle that, then u on Orders (5)"
+        return False, f"{standing.state}: u leads back to ACTIVE, a step at a time"
+    return False, f"{standing.state} ({'; '.join(standing.causes)}): settle that, then u"
 
 
 def limits(risk: RiskSettings) -> Finding:

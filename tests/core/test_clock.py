@@ -22,6 +22,14 @@ async def test_a_fast_clock_runs_and_sleeps_at_its_rate() -> None:
     assert clock.monotonic() - mark >= 20
 
 
+def test_what_the_machine_sleeps_through_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arming that was to last an hour has run out when a laptop wakes the next day."""
+    slept = {time.CLOCK_BOOTTIME: 50_000.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda kind: slept[kind])
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    assert LiveClock().monotonic() == 50_000.0
+
+
 def test_a_rate_must_be_positive() -> None:
     with pytest.raises(ValueError, match="clock rate 0 must be above 0"):
         LiveClock(rate=0)

@@ -9,7 +9,7 @@ from tests.snapshots.scenes import market
 
 FAILING = {
     "KEYS": "this key can withdraw: make one that cannot",
-    "STATE": "HALTED (halted: operator): settle that, then u on Orders (5)",
+    "STATE": "HALTED (halted: operator): settle that, then u",
     "TERMINAL": "a dropped connection would end the program: start it under tmux, screen or systemd,"
     ' or set trading.outside_tmux = "allow"',
 }

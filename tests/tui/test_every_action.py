@@ -200,6 +200,8 @@ async def go_live(running: TradeApp, pilot: Pilot, action: Action) -> None:
         return
     screen._asked = screen.session
     running.desk.bus.publish(trading_builders.session("DISARMED", checks=checks))
+    if action.id == "go_live.resume":
+        running.desk.bus.publish(trading_builders.account(mode="LIVE", state="HALTED", causes=("halted: operator",)))
     await pilot.pause()
     screen.flush()
     await pilot.pause()

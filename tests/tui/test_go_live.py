@@ -10,7 +10,18 @@ from textual import events
 from textual.pilot import Pilot
 
 from core.clock import SimClock
-from core.messages import ArmLive, CheckLive, Command, ConnectLive, GoPaper, Halt, Message, Refused, SettingChanged
+from core.messages import (
+    ArmLive,
+    CheckLive,
+    Command,
+    ConnectLive,
+    GoPaper,
+    Halt,
+    Message,
+    Refused,
+    Resume,
+    SettingChanged,
+)
 from tests import builders as make
 from tests import trading_builders as trade
 from tests.snapshots.scenes import app
@@ -32,7 +43,7 @@ class Going:
     def __init__(self, running: TradeApp, pilot: Pilot) -> None:
         self.running, self.pilot, self.desk = running, pilot, running.desk
         self.asked: list[Command] = []
-        for kind in (ConnectLive, CheckLive, ArmLive, GoPaper, Halt):
+        for kind in (ConnectLive, CheckLive, ArmLive, GoPaper, Halt, Resume):
             self.desk.bus.subscribe(kind, self.asked.append)
 
     async def told(self, *messages: Message, seconds: float = 1.0) -> str:
@@ -332,3 +343,20 @@ async def test_ascii_says_the_same_and_test_networks_are_not_called_real_money()
         await at.told(trade.session("DISARMED", host_kind="TESTNET"))
         assert order_kind(at.desk) == "TESTNET"
         assert not at.running.screen.has_class("-real-money")
+
+
+async def test_a_real_account_that_is_halted_can_be_lifted_where_it_is_seen() -> None:
+    async with going() as at:
+        await at.keys("y")
+        halted = trade.account(mode="LIVE", state="HALTED", causes=("halted: operator",))
+        page = await at.told(trade.session("DISARMED"), halted)
+        assert "u one step towards ACTIVE" in page
+        await at.held("u")
+        assert at.asked == [ConnectLive()]
+        await at.told()
+        await at.keys("u")
+        assert at.asked == [ConnectLive(), Resume(), CheckLive()]
+        page = await at.told(trade.account(mode="LIVE"), trade.session("DISARMED", nonce="n2"))
+        assert "towards ACTIVE" not in page
+        await at.keys("u")
+        assert at.asked == [ConnectLive(), Resume(), CheckLive()]

@@ -14,12 +14,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
-from core.messages import ArmLive, CheckLive, ConnectLive, GoPaper, SessionStatus
+from core.messages import ArmLive, CheckLive, ConnectLive, GoPaper, Resume, SessionStatus
 from tui.actions import APP_SCOPE, Action
 from tui.desk import Desk
 from tui.glyphs import plain_text
 from tui.screens.base import DeskModal
-from tui.screens.go_live_actions import CHECK, GO_LIVE_ACTIONS, SCOPE, YES
+from tui.screens.go_live_actions import CHECK, GO_LIVE_ACTIONS, RESUME, SCOPE, YES
 from tui.widgets.go_live_lines import order_kind, question_lines, review_lines, word_lines
 from tui.widgets.line_panel import Line, fold
 from tui.widgets.typed_line import ARM_S, TypedLine
@@ -219,7 +219,8 @@ class GoLiveScreen(DeskModal[None]):
         if self._page == "failed":
             return [(label(YES), "try again"), back]
         if self._page == "review":
-            return [(label(YES), "reviewed"), (label(CHECK), "check again"), ("↓↑", "scroll"), back]
+            lifts = [(label(RESUME), "one step towards ACTIVE")] if self._is_shut else []
+            return [(label(YES), "reviewed"), (label(CHECK), "check again"), *lifts, ("↓↑", "scroll"), back]
         if self._page == "word":
             return [(f"type {WORD} and Enter", "allows real entries"), back]
         return [back]
@@ -253,6 +254,8 @@ class GoLiveScreen(DeskModal[None]):
             self.query_one(TypedLine).put(event.character)
         elif action is not None and action.id == YES:
             self._answer(settled)
+        elif action is not None and action.id == RESUME:
+            self._resume(settled)
         elif action is not None and known:
             await self.perform(action)
             if action.id == HALT:
@@ -312,6 +315,26 @@ class GoLiveScreen(DeskModal[None]):
         if self._page == "review":
             self.hint("looking at everything anew")
             self.desk.bus.publish(CheckLive())
+
+    def act_resume(self) -> None:
+        """From the palette or a help screen nothing is lifted."""
+        self.hint(HELD_DOWN)
+
+    def _resume(self, settled: bool) -> None:
+        """The trading state of the real account is latched, and no other screen shows it before it is armed."""
+        if self._page != "review" or not self._is_shut:
+            return
+        if not settled:
+            self.hint(HELD_DOWN)
+            return
+        self.hint("one step towards ACTIVE, then everything is looked at anew")
+        self.desk.bus.publish(Resume())
+        self.desk.bus.publish(CheckLive())
+
+    @property
+    def _is_shut(self) -> bool:
+        account = self.desk.store.trading.account
+        return account is not None and account.mode == "LIVE" and account.state != "ACTIVE"
 
     def act_back(self) -> None:
         """Esc. Once the real account was asked for, that is back to paper; while it connects, as soon as it has."""
