@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
+import pyte
 
 from tests.bench.keys_app import HELD, MARKS, Mark
 from tests.bench.live import COLUMNS, ROWS, Run
-from tests.bench.picture import Picture
 from tests.bench.terminal import Terminal
 from tests.bench.timing import Figure
 from tests.bench.trouble import TROUBLE, Command, Troublemaker
@@ -70,8 +70,8 @@ class Hand:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.terminal: Terminal = run.terminal
-        self.picture = Picture(COLUMNS, ROWS)
-        self.terminal.heard = self.picture.feed
+        self.picture = pyte.Screen(COLUMNS, ROWS)
+        self.terminal.heard = pyte.ByteStream(self.picture).feed
         self.timed: list[Timed] = []
         self.closes_ms: list[float] = []
         self._marks_read = 0
@@ -79,7 +79,7 @@ class Hand:
     @property
     def status(self) -> str:
         """The top line."""
-        return self.picture.rows[0]
+        return self.picture.display[0]
 
     @property
     def phase(self) -> str:
@@ -89,7 +89,7 @@ class Hand:
 
     def sees(self, *words: str) -> bool:
         """Whether all of these stand on the screen."""
-        page = "\n".join(self.picture.rows)
+        page = "\n".join(self.picture.display)
         return all(one in page for one in words)
 
     def until(self, holds: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
@@ -97,7 +97,7 @@ class Hand:
         until = time.monotonic() + limit_s
         while not holds():
             if time.monotonic() > until or not self.terminal.read(0.1):
-                raise Missing(f"{what}; the screen:\n" + "\n".join(row.rstrip() for row in self.picture.rows))
+                raise Missing(f"{what}; the screen:\n" + "\n".join(row.rstrip() for row in self.picture.display))
 
     def rest(self, seconds: float = HAND_S) -> None:
         self.terminal.pump(seconds)
@@ -144,7 +144,7 @@ class Hand:
         until = time.monotonic() + CONNECT_S
         while not self.sees("Authorised?"):
             if time.monotonic() > until:
-                raise Missing("checks do not hold; the screen:\n" + "\n".join(self.picture.rows))
+                raise Missing("checks do not hold; the screen:\n" + "\n".join(self.picture.display))
             if not self.sees("everything holds"):
                 self.press("r")
                 self.rest(1.0)
@@ -169,12 +169,12 @@ class Hand:
 
     def word(self) -> str:
         """What the question wants to be typed."""
-        found = re.search(r"type (\S+) and Enter", "\n".join(self.picture.rows))
+        found = re.search(r"type (\S+) and Enter", "\n".join(self.picture.display))
         return found.group(1) if found is not None else ""
 
     def asked_about(self) -> str:
         """The symbol that the question would close."""
-        found = re.search(r"Close (\S+)\?", "\n".join(self.picture.rows))
+        found = re.search(r"Close (\S+)\?", "\n".join(self.picture.display))
         return found.group(1) if found is not None else ""
 
     def held(self) -> list[str]:
