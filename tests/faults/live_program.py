@@ -32,7 +32,9 @@ class Program:
         lines = self.told.read_bytes().splitlines() if self.told.exists() else []
         marked = [line for line in lines if f'"type":"{kind}"'.encode() in line and line.endswith(b"}")]
         found = [json.loads(line) for line in marked]
-        return [one for one in found if all(one[name] == value for name, value in fields.items())]
+        return [
+            one for one in found if one["type"] == kind and all(one[name] == value for name, value in fields.items())
+        ]
 
     def type(self, line: str) -> None:
         """Type a line."""
