@@ -21,8 +21,8 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores (`-n auto`): half of the time a test waits for an exchange's clock or for a terminal."""
-    return CORES + 1
+    """Two workers more than cores (`-n auto`): half of the time a test waits for an exchange's clock or for a terminal."""
+    return CORES + 2
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -140,7 +140,7 @@ CHANGES: dict[str, tuple[tuple[Change, tuple[str, ...]], ...]] = {
 
 
 @pytest.mark.parametrize("where", [SPOT, LINEAR])
-@pytest.mark.parametrize("whose", sorted(CHANGES))
+@pytest.mark.parametrize("whose", ["market", "venue", pytest.param("operator", marks=pytest.mark.slow)])
 async def test_what_changes_at_any_step_expires_it_and_it_can_be_reviewed_anew(where: str, whose: str, tmp_path: Path):
     async with keyboard(where, tmp_path, risk={"quote_age_s": 8.0, "daily_loss": 0.2}) as hand:
         await hand.arm()
