@@ -56,7 +56,9 @@ def stop_fails(stop: Decimal, features: Features, trading: Trading) -> tuple[str
     """What happens when the stop does not do what it should, one sentence each."""
     if features.stop_market:
         by = "the mark price" if features.mark_trigger else "the last price"
-        jumped = f"At {stop.normalize():f}, by {by}, the stop becomes a market order: it fills at whatever price there is."
+        jumped = (
+            f"At {stop.normalize():f}, by {by}, the stop becomes a market order: it fills at whatever price there is."
+        )
         slow = f"Not filled after {trading.escalate_s:g} s it is cancelled and the position is closed at the market."
     else:
         jumped = (
