@@ -113,9 +113,9 @@ def run(minutes: float, page: Path) -> None:
         told = subprocess.run(
             [sys.executable, "-m", "tui.cli", "trades", "--demo"], env=bare_environment(folder), capture_output=True, text=True,
             check=True,
-        ).stdout  # fmt: skip
+        ).stdout.replace(str(folder / "data"), "~/.local/share")  # fmt: skip
     head = (
-        "# Half an hour on paper\n\n[Operator's guide](guide.md) · [From paper to live](live.md)\n\n"
+        f"# {minutes:.0f} minutes on paper\n\n[Operator's guide](guide.md) · [From paper to live](live.md)\n\n"
         f"`python -m tests.bench.paper_session` played this by keyboard on the demo: {minutes:.0f} minutes of real time, a terminal of "
         f"{COLUMNS}x{ROWS}, {sent} tickets sent. Nothing on this page is made up; the market is.\n\n"
     )
@@ -159,14 +159,13 @@ def trade(desk: Desk, written: Page, minutes: float) -> int:
 
 def ticket(desk: Desk, written: Page, symbol: str, inbox: str) -> bool:
     """Open the ticket of this proposal and send it if the gates let it; whether it was sent."""
-    rows = [line for line in inbox.splitlines() if PROPOSAL.match(line)]
-    names = [PROPOSAL.match(line)[1] for line in rows]  # type: ignore[index]
-    cursor = next((place for place, line in enumerate(rows) if line.lstrip(" ").startswith("▸")), 0)
-    steps = names.index(symbol) - cursor
-    desk.press(*(("j" if steps > 0 else "k") for _ in range(abs(steps))), "o")
-    picture = desk.until("expires in", "No ticket", "✗", within_s=10.0)
+    names = PROPOSAL.findall(inbox)
+    desk.press("g", *("j" for _ in range(names.index(symbol))), "o")
+    picture = desk.until("expires in", "No ticket", within_s=10.0)
+    if "expires in" not in picture and "No ticket" not in picture:
+        return False
     if "✗" in picture or "No ticket" in picture:
-        written.note(desk.minute, "denied", f"a gate denies {symbol}, and says why", picture)
+        written.note(desk.minute, "denied", f"{symbol} is denied, and why", picture)
         desk.press("\x1b")
         return False
     written.note(desk.minute, "ticket", f"the order as it would be sent, and why: {symbol}", picture)
