@@ -140,7 +140,7 @@ def trade(desk: Desk, written: Page, minutes: float) -> int:
             )
             desk.press("\x1b")
         picture = desk.press("5")
-        if "✓" in picture and sent:
+        if "qty ✓" in picture and sent:
             written.note(desk.minute, "protected", "the position, and the stop that protects it", picture)
         held = len(re.findall(r"\b(long|short)\b", picture))
         picture = desk.press("6")
