@@ -1,26 +1,19 @@
-"""One closed trade in full, over the history screen. Esc goes back."""
+"""One closed trade in full."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-
-from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from core.messages import TradeClosed
 from tui.desk import Desk
-from tui.glyphs import plain_text
-from tui.screens.base import DeskModal
+from tui.screens.detail import DetailScreen
 from tui.widgets.history_detail import detail_lines
-
-BORDER = 4
-MOST_COLUMNS = 110
+from tui.widgets.line_panel import Line
 
 
-class HistoryDetailScreen(DeskModal[None]):
-    """What has ended does not change: painted once."""
+class HistoryDetailScreen(DetailScreen):
+    """What has ended does not change."""
 
     SCOPE = "history_detail"
     CSS_PATH = Path(__file__).parents[1] / "css" / "history.tcss"
@@ -29,20 +22,5 @@ class HistoryDetailScreen(DeskModal[None]):
         super().__init__(desk)
         self._trade = trade
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="help-box") as box:
-            box.can_focus = True
-            yield Static(self._text(), markup=False)
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
-
-    def _text(self) -> Text:
-        desk = self.desk
-        width = max(20, min(self.app.size.width * 9 // 10, MOST_COLUMNS) - BORDER)
-        text = Text()
-        for line in [*detail_lines(desk, self._trade, width), [], [("Esc goes back.", "dim")]]:
-            for words, look in line:
-                text.append(plain_text(words) if desk.glyphs.name == "ascii" else words, getattr(desk.palette, look))
-            text.append("\n")
-        return text
+    def lines(self, width: int) -> Sequence[Line]:
+        return detail_lines(self.desk, self._trade, width)

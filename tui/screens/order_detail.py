@@ -1,26 +1,19 @@
-"""One line of the Orders screen in full, over it: evidence, gates, fills. Esc goes back."""
+"""One line of the Orders screen in full: evidence, gates, fills."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
-
 from tui.desk import Desk
-from tui.glyphs import plain_text
-from tui.screens.base import DeskModal
+from tui.screens.detail import DetailScreen
+from tui.widgets.line_panel import Line
 from tui.widgets.order_detail import detail_lines
 from tui.widgets.orders_list import Item
 
-BORDER = 4
-MOST_COLUMNS = 110
 
-
-class OrderDetailScreen(DeskModal[None]):
-    """Painted anew when something of it changed."""
+class OrderDetailScreen(DetailScreen):
+    """Of a position, an order or a difference."""
 
     SCOPE = "order_detail"
     CSS_PATH = Path(__file__).parents[1] / "css" / "orders.tcss"
@@ -28,27 +21,6 @@ class OrderDetailScreen(DeskModal[None]):
     def __init__(self, desk: Desk, item: Item) -> None:
         super().__init__(desk)
         self._item = item
-        self._text = Static(markup=False)
-        self._painted = ""
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="help-box") as box:
-            box.can_focus = True
-            yield self._text
-
-    def on_mount(self) -> None:
-        self._paint()
-        self.query_one(VerticalScroll).focus()
-        self.set_interval(1.0, self.desk.guard.wrap("order detail", self._paint))
-
-    def _paint(self) -> None:
-        desk = self.desk
-        width = max(20, min(self.app.size.width * 9 // 10, MOST_COLUMNS) - BORDER)
-        text = Text()
-        for line in [*detail_lines(desk, self._item, width), [], [("Esc goes back.", "dim")]]:
-            for words, look in line:
-                text.append(plain_text(words) if desk.glyphs.name == "ascii" else words, getattr(desk.palette, look))
-            text.append("\n")
-        if text.markup != self._painted:
-            self._painted = text.markup
-            self._text.update(text)
+    def lines(self, width: int) -> Sequence[Line]:
+        return detail_lines(self.desk, self._item, width)
