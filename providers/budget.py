@@ -38,6 +38,12 @@ class Budget(Protocol):
         """Seconds until the present window is over."""
 
 
+def header_count(headers: Mapping[str, str], name: str) -> int:
+    """A header that holds a whole number; 0 when it is missing or anything else."""
+    told = headers.get(name, "").strip() if name else ""
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else 0
+
+
 class WeightWindow:
     """Binance: a weight per window, windows aligned to the venue's clock (the minute begins at :00).
 
@@ -81,9 +87,7 @@ class WeightWindow:
     def observe(self, headers: Mapping[str, str]) -> None:
         """The venue's count replaces ours when it is higher (answers can overtake each other)."""
         self._turn()
-        told = headers.get(self._header, "")
-        if told.isascii() and told.isdigit() and len(told) < 10:
-            self.used = max(self.used, int(told))
+        self.used = max(self.used, header_count(headers, self._header))
 
     def reset_in_s(self) -> float:
         """Seconds to the next window, plus a little, for the clocks are never quite equal."""

@@ -7,11 +7,13 @@ and address). The venue's own counts, told in headers, replace ours wherever the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from core.clock import Clock
+from providers.budget import header_count
 
 SAFETY_RESERVE = 0.25
 """Share of a limit that is kept for what protects: entries and reads stop at the rest."""
@@ -162,13 +164,7 @@ class SlidingLimit:
             self._taken.popleft()
 
 
-def header_count(headers: Mapping[str, str], name: str) -> int:
-    """A header that holds a whole number; 0 when it is missing or anything else."""
-    told = headers.get(name, "").strip() if name else ""
-    return int(told) if told.isascii() and told.isdigit() and len(told) < 16 else 0
-
-
-class OrderBudget:
+class OrderBudget(ABC):
     """All limits of one account together. A venue's class says which of them a request touches, and by how much."""
 
     def room_in_s(self, path: str, weight: int, orders: int, *, safety: bool) -> float:
@@ -194,11 +190,13 @@ class OrderBudget:
         """Seconds until everything that is used up is free again; 0: nothing is."""
         return max((limit.room_in_s(1, safety=True) for limit in self._all()), default=0.0)
 
+    @abstractmethod
     def _all(self) -> Sequence[Limit]:
-        raise NotImplementedError
+        """Every limit there is."""
 
+    @abstractmethod
     def _touched(self, path: str, weight: int, orders: int) -> Sequence[tuple[Limit, int]]:
-        raise NotImplementedError
+        """The limits that request counts in, and what it costs in each."""
 
 
 class AlignedBudget(OrderBudget):
