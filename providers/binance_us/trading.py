@@ -24,7 +24,6 @@ from core.trading.broker import (
     AccountSnapshot,
     BrokerListener,
     Cancelled,
-    Features,
     Mode,
     NoAnswer,
     NotSent,
@@ -36,6 +35,7 @@ from core.trading.broker import (
 )
 from core.trading.client_ids import recognise
 from core.trading.order import OrderReport, OrderSpec
+from core.trading.venue_features import FEATURES
 from core.venue import Instrument, Rejected, Retryable, VenueError
 from providers.binance_us import limits
 from providers.binance_us import order_wire as wire
@@ -73,7 +73,7 @@ class BinanceUsBroker:
     venue = "binance_us"
     category = "spot"
     mode: Mode = "LIVE"
-    features = Features(oco=True, replace=True, locks_stop=True)
+    features = FEATURES[venue, category]
 
     def __init__(
         self,

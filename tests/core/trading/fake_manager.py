@@ -43,13 +43,11 @@ from core.trading.order_reducer import apply
 from core.trading.plan import Target, TradePlan
 from core.trading.position_book import PositionBook
 from core.trading.trade_desk import TradeDesk
+from core.trading.venue_features import BINANCE_US_SPOT
 from core.venue import Instrument
 from tests.core.trading.market import SYMBOL, d, instrument
 
 T0 = 1_795_264_496_000
-SPOT_US = Features(oco=True, replace=True, locks_stop=True)
-SPOT_BYBIT = Features(amend=True, stop_market=True, locks_stop=True)
-LINEAR = Features(amend=True, stop_market=True, mark_trigger=True, perpetual=True)
 
 
 class FakeManager:
@@ -262,7 +260,7 @@ class FakeJournal:
 class Case:
     """A desk with its surroundings. `trading` are settings of the section."""
 
-    def __init__(self, features: Features = SPOT_US, **trading: Any) -> None:
+    def __init__(self, features: Features = BINANCE_US_SPOT, **trading: Any) -> None:
         self.clock = SimClock(T0)
         self.bus = Bus(self.clock)
         settings = Settings()

@@ -13,7 +13,8 @@ from core.trading.broker import Features, Placed
 from core.trading.order import OrderSpec
 from core.trading.trade import Trade
 from core.trading.trade_desk import TradeDesk
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
+from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, BYBIT_SPOT
+from tests.core.trading.fake_manager import Case
 from tests.core.trading.market import d
 from tests.core.trading.order_office import Office
 
@@ -63,7 +64,9 @@ class Halted(Case):
         return desk
 
 
-@pytest.mark.parametrize("features", [SPOT_US, SPOT_BYBIT, LINEAR], ids=["binance_us", "bybit_spot", "linear"])
+@pytest.mark.parametrize(
+    "features", [BINANCE_US_SPOT, BYBIT_SPOT, BYBIT_LINEAR], ids=["binance_us", "bybit_spot", "linear"]
+)
 async def test_an_entry_that_comes_to_light_after_a_halt_is_cancelled(features: Features) -> None:
     """A halt never cancels what is unknown by guess; when the venue shows it at last, it must not stay."""
     case = Halted(features)
@@ -81,7 +84,7 @@ async def test_an_entry_that_comes_to_light_after_a_halt_is_cancelled(features: 
 
 async def test_a_halt_leaves_the_stop_alone_where_the_program_keeps_the_targets() -> None:
     """A sale that the gates would deny must not have its coins taken from behind the stop first."""
-    case = Halted(SPOT_BYBIT, trail_after_r=0.0)
+    case = Halted(BYBIT_SPOT, trail_after_r=0.0)
     async with case.running():
         await case.held()
         case.manager.acts.clear()
@@ -97,7 +100,7 @@ async def test_a_halt_leaves_the_stop_alone_where_the_program_keeps_the_targets(
 
 
 async def test_a_position_that_cannot_be_shown_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         shown = case.desk._teller.position

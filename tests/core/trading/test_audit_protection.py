@@ -7,10 +7,13 @@ from msgspec.structs import replace
 
 from core.trading.draft import OrderDraft, Submission
 from core.trading.order import Fill
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
+from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, BYBIT_SPOT
+from tests.core.trading.fake_manager import Case
 from tests.core.trading.market import SYMBOL, d
 
-ALL = pytest.mark.parametrize("features", [SPOT_US, SPOT_BYBIT, LINEAR], ids=["binance_us", "bybit_spot", "linear"])
+ALL = pytest.mark.parametrize(
+    "features", [BINANCE_US_SPOT, BYBIT_SPOT, BYBIT_LINEAR], ids=["binance_us", "bybit_spot", "linear"]
+)
 
 
 @ALL
@@ -60,7 +63,7 @@ async def test_the_rest_of_a_naked_position_is_closed_after_a_part_of_it_was(fea
 
 async def test_a_purchase_by_somebody_else_is_no_part_of_our_perpetual_position() -> None:
     """What was bought on the website is shown, and neither protected nor sold by this program."""
-    case = Case(LINEAR, trail_after_r=0.0)
+    case = Case(BYBIT_LINEAR, trail_after_r=0.0)
     async with case.running():
         await case.held(targets=())
         foreign = Fill(
@@ -106,7 +109,7 @@ async def test_a_stop_seen_by_a_clock_that_was_ahead_is_not_taken_for_verified(f
 
 
 async def test_a_position_without_quotes_is_told_and_no_target_is_sold_at_an_old_price() -> None:
-    case = Case(SPOT_BYBIT, trail_after_r=0.0)
+    case = Case(BYBIT_SPOT, trail_after_r=0.0)
     async with case.running():
         await case.held()
         await case.pass_time(25)

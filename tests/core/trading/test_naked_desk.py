@@ -8,10 +8,13 @@ from msgspec.structs import replace
 from core.trading.draft import OrderDraft
 from core.trading.order import OrderSpec
 from core.trading.plan import StopMoved
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
+from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, BYBIT_SPOT
+from tests.core.trading.fake_manager import Case
 from tests.core.trading.market import SYMBOL, d
 
-ALL = pytest.mark.parametrize("features", [SPOT_US, SPOT_BYBIT, LINEAR], ids=["binance_us", "bybit_spot", "linear"])
+ALL = pytest.mark.parametrize(
+    "features", [BINANCE_US_SPOT, BYBIT_SPOT, BYBIT_LINEAR], ids=["binance_us", "bybit_spot", "linear"]
+)
 
 
 @ALL
@@ -45,7 +48,7 @@ async def test_refused_twice_it_is_naked_with_a_countdown_and_then_closed(featur
 
 
 async def test_held_by_the_settings_the_program_closes_only_at_the_stop() -> None:
-    case = Case(SPOT_US, naked_policy="hold")
+    case = Case(BINANCE_US_SPOT, naked_policy="hold")
     async with case.running():
         case.manager.refusals = ["-2010", "-2010"]
         await case.held()
@@ -59,7 +62,7 @@ async def test_held_by_the_settings_the_program_closes_only_at_the_stop() -> Non
 
 
 async def test_the_operator_gives_a_naked_position_another_stop() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         case.manager.refusals = ["-2010", "-2010"]
         await case.held()
@@ -109,7 +112,7 @@ async def test_a_stop_cancelled_on_the_website_is_told_and_not_created_again(fea
 
 
 async def test_a_target_that_fills_is_no_stop_that_has_gone() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         target = next(r for r in case.manager.live("EXIT") if r.spec.price == d(105))
@@ -123,7 +126,7 @@ async def test_a_target_that_fills_is_no_stop_that_has_gone() -> None:
 
 
 async def test_what_a_target_filled_in_part_leaves_gets_a_stop_again() -> None:
-    case = Case(SPOT_US, break_even_after=0, trail_after_r=0.0)
+    case = Case(BINANCE_US_SPOT, break_even_after=0, trail_after_r=0.0)
     async with case.running():
         await case.held()
         target = next(r for r in case.manager.live("EXIT") if r.spec.price == d(105))
@@ -152,7 +155,7 @@ async def test_a_stop_that_was_met_and_does_not_fill_is_followed_by_a_market_ord
 
 
 async def test_a_price_that_only_touched_the_stop_starts_the_wait_anew() -> None:
-    case = Case(SPOT_BYBIT)
+    case = Case(BYBIT_SPOT)
     async with case.running():
         await case.held()
         for _ in range(5):
@@ -164,7 +167,7 @@ async def test_a_price_that_only_touched_the_stop_starts_the_wait_anew() -> None
 
 
 async def test_a_refused_stop_move_goes_back_to_the_old_stop() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held(targets=())
         case.manager.refusals = ["-2010"]
@@ -178,7 +181,7 @@ async def test_a_refused_stop_move_goes_back_to_the_old_stop() -> None:
 
 
 async def test_the_old_stop_refused_as_well_is_naked() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held(targets=())
         case.manager.refusals = ["-2010", "-2010"]
@@ -190,7 +193,7 @@ async def test_the_old_stop_refused_as_well_is_naked() -> None:
 
 
 async def test_an_amend_that_is_refused_is_done_by_cancel_and_create() -> None:
-    case = Case(SPOT_BYBIT)
+    case = Case(BYBIT_SPOT)
     async with case.running():
         entry = await case.enter()
         case.quote(100)
@@ -204,7 +207,7 @@ async def test_an_amend_that_is_refused_is_done_by_cancel_and_create() -> None:
 
 
 async def test_a_refused_close_of_a_naked_position_is_tried_again_with_growing_waits() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         case.manager.refusals = ["-2010"] * 5
         await case.held()
@@ -216,7 +219,7 @@ async def test_a_refused_close_of_a_naked_position_is_tried_again_with_growing_w
 
 
 async def test_a_stop_not_seen_for_long_is_shown_so() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         await case.pass_time(31)
@@ -228,7 +231,7 @@ async def test_a_stop_not_seen_for_long_is_shown_so() -> None:
 
 
 async def test_an_order_without_a_plan_that_fills_is_naked_and_closed() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         case.quote(100)
         spec = OrderSpec(client_id="x1", symbol=SYMBOL, side="BUY", type="LIMIT", quantity=d(1), price=d(100))
@@ -241,7 +244,7 @@ async def test_an_order_without_a_plan_that_fills_is_naked_and_closed() -> None:
 
 
 async def test_a_stop_that_goes_while_another_order_is_on_its_way_is_not_created_again() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         submit = case.manager.submit
 
@@ -259,7 +262,7 @@ async def test_a_stop_that_goes_while_another_order_is_on_its_way_is_not_created
 
 
 async def test_a_stop_that_has_come_to_life_is_left_to_fill() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         case.manager.acts.clear()
@@ -275,7 +278,7 @@ async def test_a_stop_that_has_come_to_life_is_left_to_fill() -> None:
 
 
 async def test_a_pair_cancelled_on_the_website_is_told() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         case.manager.acts.clear()

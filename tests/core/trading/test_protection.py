@@ -31,15 +31,15 @@ from core.trading.protection import (
     wanted,
 )
 from core.trading.trade import Trade, draft_spec
+from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, BYBIT_SPOT
 from core.trading.working import floor_step
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US
 from tests.core.trading.market import SYMBOL, d, instrument
 
 TARGETS = (Target(d(105), d("0.5")), Target(d(110), d("0.3")))
-FEATURES = {"pairs": SPOT_US, "alone": SPOT_BYBIT, "split": LINEAR}
+FEATURES = {"pairs": BINANCE_US_SPOT, "alone": BYBIT_SPOT, "split": BYBIT_LINEAR}
 
 
-def terms(features: Features = SPOT_US, quantity: Any = 1, **more: Any) -> Terms:
+def terms(features: Features = BINANCE_US_SPOT, quantity: Any = 1, **more: Any) -> Terms:
     venue = "bybit" if features.amend else "binance_us"
     rules = {"min_notional": d(10), "max_algo_orders": 5, "min_qty": d("0.001")} | more.pop("rules", {})
     fields: dict[str, Any] = {
@@ -61,12 +61,12 @@ def test_pairs_have_a_leg_per_target_and_one_for_the_rest() -> None:
 
 
 def test_alone_is_one_stop_for_everything_and_the_program_keeps_the_targets() -> None:
-    assert told(wanted(terms(SPOT_BYBIT))) == ["-1 1 95 0"]
-    assert told(program_targets(terms(SPOT_BYBIT))) == ["0 0.5 95 105", "1 0.3 95 110"]
+    assert told(wanted(terms(BYBIT_SPOT))) == ["-1 1 95 0"]
+    assert told(program_targets(terms(BYBIT_SPOT))) == ["0 0.5 95 105", "1 0.3 95 110"]
 
 
 def test_split_is_one_stop_for_the_whole_and_targets_beside_it() -> None:
-    assert told(wanted(terms(LINEAR))) == ["-1 1 95 0", "0 0.5 0 105", "1 0.3 0 110"]
+    assert told(wanted(terms(BYBIT_LINEAR))) == ["-1 1 95 0", "0 0.5 0 105", "1 0.3 0 110"]
 
 
 def test_a_leg_too_small_goes_on_to_the_next_and_the_rest_back_to_the_last() -> None:
@@ -83,10 +83,10 @@ def test_what_a_target_has_taken_is_not_placed_again() -> None:
 
 def test_the_trigger_is_rounded_towards_acting_earlier_and_its_limit_lies_behind() -> None:
     rules = terms().rules
-    assert stop_prices("BUY", d("95.01"), rules, SPOT_US, d(50)) == (d("95.1"), d("94.6"))
-    assert stop_prices("SELL", d("95.09"), rules, SPOT_US, d(50)) == (d("95.0"), d("95.5"))
-    assert stop_prices("BUY", d(95), rules, SPOT_US, d("0.001")) == (d(95), d("94.9"))
-    assert stop_prices("BUY", d(95), rules, LINEAR, d(50)) == (d(95), ZERO)
+    assert stop_prices("BUY", d("95.01"), rules, BINANCE_US_SPOT, d(50)) == (d("95.1"), d("94.6"))
+    assert stop_prices("SELL", d("95.09"), rules, BINANCE_US_SPOT, d(50)) == (d("95.0"), d("95.5"))
+    assert stop_prices("BUY", d(95), rules, BINANCE_US_SPOT, d("0.001")) == (d(95), d("94.9"))
+    assert stop_prices("BUY", d(95), rules, BYBIT_LINEAR, d(50)) == (d(95), ZERO)
 
 
 def test_more_is_covered_by_one_more_leg_where_the_filters_take_it() -> None:
@@ -102,8 +102,8 @@ def test_a_stop_alone_is_replaced_or_amended_where_the_venue_can() -> None:
     moved = terms(quantity="0.11", stop=d(96))
     (leg,) = wanted(terms(quantity="0.11"))
     assert [type(step) for step in changes(moved, [Resting(leg=leg, client_ids=("a",))])] == [Replace]
-    (leg,) = wanted(terms(SPOT_BYBIT))
-    assert [type(s) for s in changes(terms(SPOT_BYBIT, stop=d(96)), [Resting(leg=leg, client_ids=("a",))])] == [Amend]
+    (leg,) = wanted(terms(BYBIT_SPOT))
+    assert [type(s) for s in changes(terms(BYBIT_SPOT, stop=d(96)), [Resting(leg=leg, client_ids=("a",))])] == [Amend]
 
 
 def test_what_is_fixed_is_left_alone_and_counts() -> None:

@@ -22,7 +22,7 @@ from core.trading.trade_course import (
     why_not_closed,
     why_not_there,
 )
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT
+from core.trading.venue_features import BYBIT_LINEAR, BYBIT_SPOT
 from tests.core.trading.market import SYMBOL, d
 from tests.core.trading.test_position_book import order
 from tests.core.trading.test_protection import terms
@@ -78,7 +78,7 @@ def test_the_time_stop_counts_from_the_first_fill(now_ms: int, up: bool) -> None
 def test_a_target_is_met_at_its_price(price: str, met: bool) -> None:
     made = trade()
     made.price = d(price)
-    found = target_met(made, terms(SPOT_BYBIT, targets=made.plan.targets))
+    found = target_met(made, terms(BYBIT_SPOT, targets=made.plan.targets))
     assert (found is not None) is met
     if found is not None:
         assert (found.until, found.key, found.act) == (d("0.5"), 0, "EXIT")
@@ -87,19 +87,19 @@ def test_a_target_is_met_at_its_price(price: str, met: bool) -> None:
 def test_a_stop_is_late_so_long_after_it_was_met() -> None:
     made = with_orders(trade())
     made.price = d("95.1")
-    assert not stop_is_late(made, SPOT_BYBIT, 10.0, 5.0)
+    assert not stop_is_late(made, BYBIT_SPOT, 10.0, 5.0)
     made.price = d(95)
-    assert [stop_is_late(made, SPOT_BYBIT, now, 5.0) for now in (10.0, 14.9, 15.0)] == [False, False, True]
+    assert [stop_is_late(made, BYBIT_SPOT, now, 5.0) for now in (10.0, 14.9, 15.0)] == [False, False, True]
     made.price = d(0)  # nothing is known: nothing was met
-    assert not stop_is_late(made, SPOT_BYBIT, 20.0, 5.0)
+    assert not stop_is_late(made, BYBIT_SPOT, 20.0, 5.0)
 
 
 def test_the_stop_of_a_perpetual_is_held_against_the_mark() -> None:
     made = with_orders(trade())
     made.price, made.mark = d(94), d(96)
-    assert not stop_is_late(made, LINEAR, 10.0, 0.0)
+    assert not stop_is_late(made, BYBIT_LINEAR, 10.0, 0.0)
     made.mark = d(95)
-    assert stop_is_late(made, LINEAR, 10.0, 0.0)
+    assert stop_is_late(made, BYBIT_LINEAR, 10.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_stop_of_a_perpetual_is_held_against_the_mark() -> None:
 def test_the_program_s_own_stop(price: str, stop: int, passed: bool) -> None:
     made = trade()
     made.price, made.stop = d(price), d(stop)
-    assert program_stop(made, SPOT_BYBIT) is passed
+    assert program_stop(made, BYBIT_SPOT) is passed
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_the_program_s_own_stop(price: str, stop: int, passed: bool) -> None:
 def test_where_the_operator_may_put_the_stop(stop: str, words: str) -> None:
     made = trade()
     made.price = d(100)
-    told = why_not_there(made, d(stop), terms(SPOT_BYBIT), SPOT_BYBIT)
+    told = why_not_there(made, d(stop), terms(BYBIT_SPOT), BYBIT_SPOT)
     assert (words in told) if words else told == ""
 
 
 def test_without_a_price_or_a_planned_stop_only_the_other_rule_holds() -> None:
     made = trade(stop=d(0))
-    assert why_not_there(made, d(50), terms(SPOT_BYBIT), SPOT_BYBIT) == ""
+    assert why_not_there(made, d(50), terms(BYBIT_SPOT), BYBIT_SPOT) == ""
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_without_a_price_or_a_planned_stop_only_the_other_rule_holds() -> None:
 def test_how_much_may_be_closed(quantity: str, words: str) -> None:
     made = trade()
     made.price = d(100)
-    told = why_not_closed(made, d(quantity), terms(SPOT_BYBIT))
+    told = why_not_closed(made, d(quantity), terms(BYBIT_SPOT))
     assert (words in told) if words else told == ""

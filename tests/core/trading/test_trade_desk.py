@@ -6,12 +6,13 @@ import pytest
 
 from core.trading.broker import Cancelled
 from core.trading.trade_desk import TradeExists
-from tests.core.trading.fake_manager import SPOT_US, Case
+from core.trading.venue_features import BINANCE_US_SPOT
+from tests.core.trading.fake_manager import Case
 from tests.core.trading.market import SYMBOL, d
 
 
 async def test_a_filled_entry_is_protected_by_a_pair_per_target_and_a_stop_for_the_rest() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         assert case.legs() == ["0.5 @ 95 (105)", "0.3 @ 95 (110)", "0.2 @ 95"]
@@ -21,7 +22,7 @@ async def test_a_filled_entry_is_protected_by_a_pair_per_target_and_a_stop_for_t
 
 
 async def test_the_first_fill_is_protected_at_once_and_every_further_one_soon() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         entry = await case.enter()
         case.quote(100)
@@ -37,7 +38,7 @@ async def test_the_first_fill_is_protected_at_once_and_every_further_one_soon() 
 
 
 async def test_the_plan_is_written_before_the_entry() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.enter()
         kinds = [type(record).__name__ for record in case.journal.records]
@@ -45,7 +46,7 @@ async def test_the_plan_is_written_before_the_entry() -> None:
 
 
 async def test_a_second_trade_of_the_symbol_is_refused() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         with pytest.raises(TradeExists, match="has a trade already"):
@@ -53,7 +54,7 @@ async def test_a_second_trade_of_the_symbol_is_refused() -> None:
 
 
 async def test_targets_fill_the_stop_goes_to_break_even_and_the_rest_is_stopped() -> None:
-    case = Case(SPOT_US, trail_after_r=0.0)
+    case = Case(BINANCE_US_SPOT, trail_after_r=0.0)
     async with case.running():
         await case.held()
         (first,) = [r for r in case.manager.live("EXIT") if r.spec.price == d(105)]
@@ -74,7 +75,7 @@ async def test_targets_fill_the_stop_goes_to_break_even_and_the_rest_is_stopped(
 
 
 async def test_an_entry_that_waits_too_long_is_cancelled_and_the_trade_ends() -> None:
-    case = Case(SPOT_US, entry_expires_s=30.0)
+    case = Case(BINANCE_US_SPOT, entry_expires_s=30.0)
     async with case.running():
         await case.enter()
         await case.pass_time(29)
@@ -86,7 +87,7 @@ async def test_an_entry_that_waits_too_long_is_cancelled_and_the_trade_ends() ->
 
 
 async def test_a_target_ends_the_entry_that_still_waits() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         entry = await case.enter()
         case.quote(100)
@@ -99,7 +100,7 @@ async def test_a_target_ends_the_entry_that_still_waits() -> None:
 
 
 async def test_fees_in_base_are_not_protected_and_dust_ends_the_trade() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     case.manager.base_fee = d("0.0005")
     async with case.running():
         await case.held()
@@ -113,7 +114,7 @@ async def test_fees_in_base_are_not_protected_and_dust_ends_the_trade() -> None:
 
 
 async def test_a_rest_below_the_least_value_ends_the_trade_without_trying_again() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         entry = await case.enter()
         case.quote(100)
@@ -126,7 +127,7 @@ async def test_a_rest_below_the_least_value_ends_the_trade_without_trying_again(
 
 
 async def test_the_time_stop_closes() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held(time_stop_ms=60_000)
         await case.pass_time(57)
@@ -137,7 +138,7 @@ async def test_the_time_stop_closes() -> None:
 
 
 async def test_the_operator_closes_a_part_and_then_all() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         assert await case.desk.close_position(SYMBOL, d("0.4"), "OPERATOR") == ""
@@ -153,7 +154,7 @@ async def test_the_operator_closes_a_part_and_then_all() -> None:
 
 async def test_a_part_of_nothing_is_not_closed() -> None:
     """An entry works and nothing has filled: there is no part to sell, and the trade goes on as it was."""
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         entry = await case.enter()
         assert "0 is held" in await case.desk.close_position(SYMBOL, d("0.4"), "OPERATOR")
@@ -167,7 +168,7 @@ async def test_a_part_of_nothing_is_not_closed() -> None:
 
 async def test_an_entry_that_fills_after_all_was_to_be_closed_is_sold() -> None:
     """The cancel of the entry is lost: what it fills then is closed, too, as the operator asked."""
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         entry = await case.enter()
         cancel = case.manager.cancel
@@ -192,7 +193,7 @@ async def test_an_entry_that_fills_after_all_was_to_be_closed_is_sold() -> None:
 
 
 async def test_a_fill_after_the_end_opens_the_trade_again() -> None:
-    case = Case(SPOT_US, entry_expires_s=30.0)
+    case = Case(BINANCE_US_SPOT, entry_expires_s=30.0)
     async with case.running():
         entry = await case.enter()
         await case.pass_time(32)

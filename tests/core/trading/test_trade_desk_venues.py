@@ -13,15 +13,18 @@ from core.trading.broker import VenuePosition
 from core.trading.draft import OrderDraft
 from core.trading.order import Fill, OrderSpec
 from core.trading.plan import Target, TradePlan
-from tests.core.trading.fake_manager import LINEAR, SPOT_BYBIT, SPOT_US, Case
+from core.trading.venue_features import BINANCE_US_SPOT, BYBIT_LINEAR, BYBIT_SPOT
+from tests.core.trading.fake_manager import Case
 from tests.core.trading.market import SYMBOL, d
 
 SEEDS = 12
-ALL = pytest.mark.parametrize("features", [SPOT_US, SPOT_BYBIT, LINEAR], ids=["binance_us", "bybit_spot", "linear"])
+ALL = pytest.mark.parametrize(
+    "features", [BINANCE_US_SPOT, BYBIT_SPOT, BYBIT_LINEAR], ids=["binance_us", "bybit_spot", "linear"]
+)
 
 
 async def test_bybit_spot_has_one_stop_and_the_program_sells_at_the_targets() -> None:
-    case = Case(SPOT_BYBIT, break_even_after=0, trail_after_r=0.0)
+    case = Case(BYBIT_SPOT, break_even_after=0, trail_after_r=0.0)
     async with case.running():
         await case.held()
         assert case.legs() == ["1 @ 95"]
@@ -39,7 +42,7 @@ async def test_bybit_spot_has_one_stop_and_the_program_sells_at_the_targets() ->
 
 
 async def test_a_target_of_the_program_that_is_refused_leaves_the_whole_position_protected() -> None:
-    case = Case(SPOT_BYBIT, break_even_after=0, trail_after_r=0.0)
+    case = Case(BYBIT_SPOT, break_even_after=0, trail_after_r=0.0)
     async with case.running():
         await case.held()
         case.manager.refusals = ["170131"]
@@ -51,7 +54,7 @@ async def test_a_target_of_the_program_that_is_refused_leaves_the_whole_position
 
 
 async def test_a_perpetual_has_one_stop_on_the_mark_price_and_reduce_only_targets() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         await case.held()
         stop = case.manager.stop().spec
@@ -66,7 +69,7 @@ async def test_a_perpetual_has_one_stop_on_the_mark_price_and_reduce_only_target
 
 
 async def test_a_short_is_stopped_above_and_its_targets_lie_below() -> None:
-    case = Case(LINEAR, trail_after_r=0.0)
+    case = Case(BYBIT_LINEAR, trail_after_r=0.0)
     async with case.running():
         await case.held(side="SELL", stop=d(105), targets=(Target(d(95), d("0.5")),))
         assert case.legs() == ["1 @ 105"]
@@ -82,7 +85,7 @@ async def test_a_short_is_stopped_above_and_its_targets_lie_below() -> None:
 
 
 async def test_the_stop_of_a_perpetual_is_not_taken_away_before_it_is_closed() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         await case.held()
         case.manager.acts.clear()
@@ -109,7 +112,7 @@ async def test_the_chandelier_follows_the_best_price_and_never_loosens(features)
 
 
 async def test_bars_since_the_entry_count_for_the_best_price_and_older_ones_do_not() -> None:
-    case = Case(SPOT_BYBIT, break_even_after=0)
+    case = Case(BYBIT_SPOT, break_even_after=0)
     async with case.running():
         await case.held(targets=())
         case.quote(104)
@@ -137,7 +140,7 @@ def _listing(trading: bool) -> Listing:
 
 
 async def test_a_frozen_symbol_is_shown_and_nothing_is_sent_until_it_trades_again() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         case.bus.publish(_listing(False))
@@ -158,7 +161,7 @@ async def test_a_frozen_symbol_is_shown_and_nothing_is_sent_until_it_trades_agai
 
 
 async def test_a_delisted_symbol_is_frozen_after_a_restart_too() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
     case.rule = None
@@ -207,7 +210,7 @@ async def test_what_filled_while_the_program_was_away_is_protected_at_once(featu
 
 
 async def test_an_ended_trade_stays_ended_after_a_restart_and_a_plan_never_sent_ends() -> None:
-    case = Case(SPOT_US)
+    case = Case(BINANCE_US_SPOT)
     async with case.running():
         await case.held()
         await case.desk.close_position(SYMBOL, d(0), "OPERATOR")
@@ -257,7 +260,7 @@ async def test_the_journal_of_a_whole_life_replays_to_the_same_positions(feature
 
 
 async def test_a_target_cancelled_on_the_website_stays_away() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         await case.held()
         first, second = case.manager.live("EXIT")
@@ -269,7 +272,7 @@ async def test_a_target_cancelled_on_the_website_stays_away() -> None:
 
 
 async def test_liquidation_comes_near() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         await case.held()
         case.desk.on_positions([VenuePosition(symbol=SYMBOL, size=d(1), liquidation_price=d("94.5"))])
@@ -281,7 +284,7 @@ async def test_liquidation_comes_near() -> None:
 
 
 async def test_a_liquidation_that_is_told_ends_the_trade() -> None:
-    case = Case(LINEAR)
+    case = Case(BYBIT_LINEAR)
     async with case.running():
         await case.held()
         taken = Fill(
@@ -297,7 +300,7 @@ async def test_a_liquidation_that_is_told_ends_the_trade() -> None:
 
 
 async def test_two_symbols_do_not_wait_for_each_other() -> None:
-    case = Case(SPOT_BYBIT)
+    case = Case(BYBIT_SPOT)
     async with case.running():
         await case.held()
         hung = asyncio.Event()
