@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -25,12 +26,15 @@ from core.messages import (
     Metrics,
     ProviderStats,
     Quote,
+    Screening,
     Severity,
     Side,
     State,
     StateChange,
+    ThresholdsInForce,
     Trade,
     TradeBatch,
+    TriggerStats,
     Universe,
     VenueClock,
 )
@@ -99,6 +103,27 @@ def metrics(symbol: str, close: float, **changes: object) -> Metrics:
         "occurred_at": NOW_MS - MINUTE_MS, "known_at": NOW_MS,
     }  # fmt: skip
     return Metrics(**(fields | changes))  # type: ignore[arg-type]
+
+
+def calm_conditions(symbol: str, at_ms: int, venue: str = VENUE, category: str = CATEGORY) -> tuple[Message, ...]:
+    """What the signal part says of a calm market that would be bought: every gate that looks at it lets an entry pass."""
+    place: dict[str, Any] = {"venue": venue, "category": category, "symbol": symbol}
+    stats = TriggerStats(**dict.fromkeys(TriggerStats.__struct_fields__, 0.0) | {"natr": 0.002})
+    screening = Screening(
+        **place, signal="NONE", trigger_reasons=(), stats=stats, hints=(), strength=0.0, asset_class="spot",
+        occurred_at=at_ms - MINUTE_MS, known_at=at_ms,
+    )  # fmt: skip
+    thresholds = ThresholdsInForce(
+        **place, asset_class="spot", class_hint="", values={"low_gate": 0.0, "high_gate": 1.0}, sources={},
+        source="class", is_default=True, since_ms=0, expires_ms=0, blended=False, previous=0, at_ms=at_ms,
+    )  # fmt: skip
+    advice = Confluence(
+        **place, timeframe="1m", state="BUY", probability=0.6, logit=0.4, base_logit=0.0, calibrated=False,
+        contributions=(), reasons=("told by the test",), contrary="", missing="", hold_reason="", enter=0.5, exit=0.4,
+        cooldown_until_ms=0, since_ms=at_ms, since_price=1.0, price=1.0, readings=1, warming=0,
+        occurred_at=at_ms - MINUTE_MS, known_at=at_ms,
+    )  # fmt: skip
+    return screening, thresholds, advice
 
 
 def contribution(detector: str, family: str, side: Side, gain: float, reason: str) -> Contribution:

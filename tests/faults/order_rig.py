@@ -24,13 +24,9 @@ from core.clock import LiveClock
 from core.credentials import Credentials
 from core.messages import (
     Bar,
-    Confluence,
     Message,
     OpenTrade,
     Quote,
-    Screening,
-    ThresholdsInForce,
-    TriggerStats,
     Universe,
 )
 from core.risk.gates import BUDGET_S, judge
@@ -54,6 +50,7 @@ from providers.sandbox.accounts import Accounts
 from providers.sandbox.faults import RestFault
 from providers.sandbox.seeded import SeededMarket
 from providers.sandbox.server import SandboxExchange
+from tests.builders import calm_conditions
 from tests.faults.conftest import CALM
 from tests.faults.order_judge import KEY, SECRET, SYMBOL, D, OrderJudge, ceil, floor
 from tui.compose import make_provider
@@ -231,29 +228,8 @@ class OrderRig(OrderJudge):
     def tell_conditions(self) -> None:
         """Bars of a calm hour, and what the signal part would say of the market now."""
         self._tell_bars()
-        now = self.clock.now_ms()
-        place: dict[str, Any] = {"venue": self.venue, "category": self.category, "symbol": SYMBOL}
-        stats = TriggerStats(**dict.fromkeys(TriggerStats.__struct_fields__, 0.0) | {"natr": 0.002})
-        self.bus.publish(
-            Screening(
-                **place, signal="NONE", trigger_reasons=(), stats=stats, hints=(), strength=0.0, asset_class="spot",
-                occurred_at=now - 60_000, known_at=now,
-            )
-        )  # fmt: skip
-        self.bus.publish(
-            ThresholdsInForce(
-                **place, asset_class="spot", class_hint="", values={"low_gate": 0.0, "high_gate": 1.0}, sources={},
-                source="class", is_default=True, since_ms=0, expires_ms=0, blended=False, previous=0, at_ms=now,
-            )
-        )  # fmt: skip
-        self.bus.publish(
-            Confluence(
-                **place, timeframe="1m", state="BUY", probability=0.55, logit=0.2, base_logit=0.0, calibrated=False,
-                contributions=(), reasons=("told by the rig",), contrary="", missing="", hold_reason="", enter=0.5, exit=0.4,
-                cooldown_until_ms=0, since_ms=now, since_price=1.0, price=1.0, readings=1, warming=0,
-                occurred_at=now - 60_000, known_at=now,
-            )
-        )  # fmt: skip
+        for message in calm_conditions(SYMBOL, self.clock.now_ms(), self.venue, self.category):
+            self.bus.publish(message)
 
     def _tell_bars(self) -> None:
         mid = 0.5 * (self.quotes[SYMBOL].bid + self.quotes[SYMBOL].ask)

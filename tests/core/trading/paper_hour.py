@@ -25,17 +25,13 @@ from core.messages import (
     Bar,
     BookStatus,
     Command,
-    Confluence,
     HostKind,
     Ladder,
     Message,
     Quote,
     Replay,
-    Screening,
-    ThresholdsInForce,
     Trade,
     TradeBatch,
-    TriggerStats,
     Universe,
     VenueClock,
 )
@@ -53,7 +49,7 @@ from core.trading.rules_book import RulesBook
 from core.venue import TIMEFRAME_MS, Instrument
 from providers.sandbox.model import SandboxDepth, SandboxQuote, SandboxTrade
 from providers.sandbox.seeded import SeededMarket
-from tests.builders import metrics
+from tests.builders import calm_conditions, metrics
 
 M = TypeVar("M", bound=Message)
 START_MS = 1_700_000_400_000
@@ -292,30 +288,11 @@ class PaperHour:
 
     def _conditions(self, symbol: str, now: int) -> None:
         place = PLACE | {"symbol": symbol}
-        stats = TriggerStats(**dict.fromkeys(TriggerStats.__struct_fields__, 0.0) | {"natr": 0.002})
         mid = self.provider.mids[symbol]
         self.bus.publish(BookStatus(**place, state="live", reason="", resyncs=0, at_ms=now))
         self.bus.publish(metrics(symbol, mid, atr=mid * ATR, natr=ATR, known_at=now, occurred_at=now - 60_000, **PLACE))
-        self.bus.publish(
-            Screening(
-                **place, signal="NONE", trigger_reasons=(), stats=stats, hints=(), strength=0.0, asset_class="spot",
-                occurred_at=now - 60_000, known_at=now,
-            )
-        )  # fmt: skip
-        self.bus.publish(
-            ThresholdsInForce(
-                **place, asset_class="spot", class_hint="", values={"low_gate": 0.0, "high_gate": 1.0}, sources={},
-                source="class", is_default=True, since_ms=0, expires_ms=0, blended=False, previous=0, at_ms=now,
-            )
-        )  # fmt: skip
-        self.bus.publish(
-            Confluence(
-                **place, timeframe="1m", state="BUY", probability=0.6, logit=0.4, base_logit=0.0, calibrated=False,
-                contributions=(), reasons=("told by the script",), contrary="", missing="", hold_reason="", enter=0.5, exit=0.4,
-                cooldown_until_ms=0, since_ms=now, since_price=1.0, price=1.0, readings=1, warming=0,
-                occurred_at=now - 60_000, known_at=now,
-            )
-        )  # fmt: skip
+        for message in calm_conditions(symbol, now, **PLACE):
+            self.bus.publish(message)
 
 
 @asynccontextmanager
