@@ -77,11 +77,9 @@ class OrdersScreen(LineCursor, DeskScreen):
         self._painted, self._painted_s = seen, now_s
         self._shown = listed(self.desk, self.list.size.width - 1)
         self._keep_cursor()
-        if self.list.top and self._line == min(self._shown.items, default=0):
-            self.list.top = 0  # the heading above the first line is in sight with it
-            self.list.refresh()
         self.account.put(account_lines(self.desk, self.account.size.width))
-        self.list.put(self._shown.lines, self._line if self.item is not None else -1)
+        home = min(self._shown.items, default=0)
+        self.list.put(self._shown.lines, self._line if self.item is not None else -1, home=home)
         self.detail.put(detail_lines(self.desk, self.item, self.detail.size.width))
         self.answer.put([commands.hint(self.desk, self.item)])
 

@@ -83,11 +83,8 @@ class RiskScreen(DeskScreen):
         self._shown = listed(self.desk, self.list.size.width - 1)
         if self.use is None:
             self.code = next((use.code for use in self._shown.uses.values()), "")
-        line = self._line
-        if line == min(self._shown.uses, default=0) and self.list.top:
-            self.list.top = 0  # the heading above the first limit is in sight with it
-            self.list.refresh()
-        self.list.put(self._shown.lines, line if self._shown.uses else -1)
+        home = min(self._shown.uses, default=0)
+        self.list.put(self._shown.lines, self._line if self._shown.uses else -1, home=home)
         side = self.account.size
         if self.head.size.height:
             self.head.put(account_lines(self.desk, self.head.size.width)[:2])

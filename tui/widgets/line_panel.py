@@ -86,14 +86,19 @@ class LinePanel(Widget):
         self.cursor = -1
         self.top = 0
         self._foot = 0
+        self._home = -1
         self.repainted = 0
         """Lines sent since start."""
 
-    def put(self, lines: list[Line], cursor: int = -1, foot: int = 0) -> None:
-        """Show these lines with this one selected (-1: none), which is kept in sight; the last `foot` stay at the bottom."""
+    def put(self, lines: list[Line], cursor: int = -1, foot: int = 0, home: int = -1) -> None:
+        """Show these lines with this one selected (-1: none), which is kept in sight; the last `foot` stay at the bottom.
+
+        `home` is the first line that can be selected (-1: none). Unless one below it is selected the lines are shown
+        from the top, as far as that leaves it in sight: headings above the first line come back with it.
+        """
         width, height = self.size
         before = [self._shown_at(y, height) for y in range(height)]
-        self.lines, self.cursor, self._foot = lines, cursor, foot
+        self.lines, self.cursor, self._foot, self._home = lines, cursor, foot, home
         self.top = self._kept_top(height)
         changed = []
         for y, (was, marked) in enumerate(before):
@@ -114,7 +119,7 @@ class LinePanel(Widget):
         return (self.lines[line] if line < len(self.lines) else []), line == self.cursor
 
     def _kept_top(self, height: int) -> int:
-        top = self.top
+        top = 0 if self._home >= 0 and self.cursor <= self._home else self.top
         if self.cursor >= 0:
             top = min(max(top, self.cursor - height + 1 + self._foot), max(0, self.cursor - self._head))
         return max(0, min(top, len(self.lines) - height))
@@ -124,7 +129,10 @@ class LinePanel(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        self.top = self._kept_top(self.size.height)
+        top = self._kept_top(self.size.height)
+        if top != self.top:
+            self.top = top
+            self.refresh()  # the new size has been painted already, from the old top
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
