@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from core.clock import Clock
 from core.messages import OpenTrade
 from core.risk.gates import judge
-from core.risk.verdict import Deny
+from core.risk.verdict import Deny, written
 from core.risk.view import AuthorisationView
 from core.trading.authority import authorise, order_hash
 from core.trading.desk import TradingDesk
@@ -72,16 +72,16 @@ async def fly(
     record = desk.manager.orders[trade_id]
     if not record.filled:
         raise CanaryFailed(f"the entry ended {record.state} without a fill: {record.refusal or 'no reason given'}")
-    tell(f"filled {record.filled:f} at {record.average_price:f}")
+    tell(f"filled {written(record.filled)} at {record.average_price:f}")
     await _until(
         clock,
         lambda: desk.trades.truth(rule.symbol).state == "VERIFIED",
         STOP_S,
-        f"the position of {record.filled:f} {rule.base} has no stop that the venue confirms; close it on its website",
+        f"the position of {written(record.filled)} {rule.base} has no stop that the venue confirms; close it on its website",
     )
     truth = desk.trades.truth(rule.symbol)
     tell(f"stop {truth.price:f} for {truth.quantity:f} rests at the venue, order {truth.order_id}")
-    desk.canary_flown(f"{spec.symbol}: filled {record.filled:f}, stop {truth.price:f} seen at the venue")
+    desk.canary_flown(f"{spec.symbol}: filled {written(record.filled)}, stop {truth.price:f} seen at the venue")
     if keep:
         tell("the position and its stop stay, as asked")
         return

@@ -26,6 +26,7 @@ from core.messages import (
     ThresholdsInForce,
     TicketStep,
 )
+from core.risk.verdict import written
 from core.settings_live import LiveSettings
 from core.trading.authority import authorise
 from core.trading.draft import Submission
@@ -317,7 +318,7 @@ class Ceremony:
         if record.may_fill or truth.state != "VERIFIED":
             return
         self._canary = ""
-        text = f"{symbol}: filled {record.filled:f}, stop {truth.price:f} seen at the venue"
+        text = f"{symbol}: filled {written(record.filled)}, stop {truth.price:f} seen at the venue"
         desk.canary_flown(text)
         told = f"{text}: every link holds. Close the position (x on the orders screen), or keep it"
         self._bus.publish(

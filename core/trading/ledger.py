@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
+from core.risk.verdict import written
 from core.trading.broker import VenueBalance
 from core.trading.differences import Difference
 from core.trading.order import ZERO, Fill
@@ -69,11 +70,12 @@ class Ledger:
         for asset in sorted(self._believed.keys() | self._venues.keys()):
             expected, there = self._believed.get(asset, ZERO), self._venues.get(asset, ZERO)
             if abs(there - expected) > self.dust(asset):
+                ours, venues = written(expected), written(there)
                 text = (
-                    f"{asset}: {expected:f} expected from our own fills, the venue has {there:f}: traded, deposited or withdrawn "
+                    f"{asset}: {ours} expected from our own fills, the venue has {venues}: traded, deposited or withdrawn "
                     "elsewhere; accept it if that was you"
                 )
-                found.append(Difference(f"BALANCE {asset}", "BALANCE", asset, f"{expected:f}", f"{there:f}", text))
+                found.append(Difference(f"BALANCE {asset}", "BALANCE", asset, ours, venues, text))
         return found
 
     def held(self, positions: Mapping[str, Holding]) -> dict[str, Decimal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.messages import EvidenceLine, Execution, GateAnswer, GateReport, OrderStatus
 from core.risk.gates import GATES, Verdicts
 from core.risk.trading_state import Act
-from core.risk.verdict import Deny
+from core.risk.verdict import Deny, written
 from core.trading.evidence import (
     Acknowledged,
     AmendAnswered,
@@ -125,14 +125,15 @@ def _told(piece: Evidence) -> tuple[str, str]:
     match piece:
         case Reported(report=report, channel=channel):
             end = f": {report.reject_code} {report.reject_reason}".rstrip(": ")
-            return channel, f"{report.status}, filled {report.filled:f}, venue id {report.order_id or 'none'}{end}"
+            filled = written(report.filled)
+            return channel, f"{report.status}, filled {filled}, venue id {report.order_id or 'none'}{end}"
         case NotFound():
             return "QUERY", "the venue knows no such order"
         case NotListed():
             return "OPEN_ORDERS", "not among the open orders"
         case TradesListed(fills=fills, complete=complete):
             total = sum((fill.quantity for fill in fills), ZERO)
-            said = f"{len(fills)} trades, together {total:f}" if fills else "no trade of it"
+            said = f"{len(fills)} trades, together {written(total)}" if fills else "no trade of it"
             return "TRADES", said if complete else f"{said}; the listing has gaps"
         case Acknowledged(order_id=order_id):
             return "ANSWER", f"taken, venue id {order_id or 'none'}"

@@ -16,6 +16,7 @@ from core.bus import Bus
 from core.clock import Clock
 from core.market.repairs import wait_after
 from core.messages import OrderAlarm, Replay
+from core.risk.verdict import written
 from core.settings_live import LiveSettings
 from core.trading.broker import AccountSnapshot, Broker, StreamState, VenueBalance, VenuePosition
 from core.trading.client_ids import recognise
@@ -332,10 +333,10 @@ class Reconciler:
             total = balance.free + balance.locked
             if ours > total + self._ledger.dust(base):
                 text = (
-                    f"{base}: our positions hold {ours:f}, the venue has {total:f}: coins were sold or moved elsewhere; "
+                    f"{base}: our positions hold {written(ours)}, the venue has {written(total)}: coins were sold or moved elsewhere; "
                     "bring them back, or adopt it: the position is smaller then"
                 )
-                found.append(Difference(f"BALANCE {base}", "BALANCE", base, f"{ours:f}", f"{total:f}", text))
+                found.append(Difference(f"BALANCE {base}", "BALANCE", base, written(ours), written(total), text))
         return found
 
     def _position_differences(self, snapshot: AccountSnapshot) -> list[Difference]:
@@ -351,10 +352,10 @@ class Reconciler:
 
 def _position(symbol: str, here: Decimal, there: Decimal) -> Difference:
     text = (
-        f"{symbol}: we hold {here:f} by our fills, the venue says {there:f}: somebody traded it elsewhere, or it was "
+        f"{symbol}: we hold {written(here)} by our fills, the venue says {written(there)}: somebody traded it elsewhere, or it was "
         "liquidated; adopt it where the venue holds less, else close the rest on its website; entries stay blocked until then"
     )
-    return Difference(f"POSITION {symbol}", "POSITION", symbol, f"{here:f}", f"{there:f}", text)
+    return Difference(f"POSITION {symbol}", "POSITION", symbol, written(here), written(there), text)
 
 
 def _foreign(report: OrderReport) -> Difference:

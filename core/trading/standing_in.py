@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.clock import Clock
+from core.risk.verdict import written
 from core.trading.order import ZERO
 from core.trading.states import DONE
 
@@ -24,7 +25,7 @@ async def end_entry(desk: TradingDesk, clock: Clock, client_id: str, symbol: str
         await clock.sleep(LOOK_S)
     record = desk.manager.orders.get(client_id)
     if record is None or record.filled > ZERO:
-        filled = f"has filled {record.filled:f}" if record is not None else "is not known any more"
+        filled = f"has filled {written(record.filled)}" if record is not None else "is not known any more"
         return f"order {client_id} {filled}: nothing was sent in its place; look after the position"
     if _over(desk, client_id, symbol):
         return ""

@@ -17,6 +17,7 @@ from core.bus import Bus, worth_reporting
 from core.clock import Clock
 from core.messages import Bar, Listing, MarkPrice, Quote, Replay, StopTruth
 from core.risk.position_math import sign
+from core.risk.verdict import written
 from core.risk.view import Held
 from core.settings_live import LiveSettings
 from core.trading.broker import Features, NotSent, VenuePosition
@@ -31,7 +32,7 @@ from core.trading.position_book import PositionBook, sellable
 from core.trading.trade import Trade
 from core.trading.trade_course import closing_all, why_not_closed, why_not_there
 from core.trading.trade_recovery import recovered, take_in
-from core.trading.trade_report import held, stop_truth, why_ended
+from core.trading.trade_report import held, outside_words, stop_truth, why_ended
 from core.trading.trade_teller import Teller
 from core.trading.trade_watch import TradeWatch
 from core.venue import Instrument
@@ -119,9 +120,8 @@ class TradeDesk:
         """Write the plan down before its entry is sent. Raises `TradeExists` or `JournalError`: then send nothing."""
         other = self._active(plan.symbol)
         if other is not None:
-            raise TradeExists(
-                f"{plan.symbol} has a trade already ({other.trade_id}, {other.size:f} held): close it before opening another"
-            )
+            known = f"{other.trade_id}, {written(other.size)} held"
+            raise TradeExists(f"{plan.symbol} has a trade already ({known}): close it before opening another")
         self._journal.keep(plan)
         self._trades[plan.trade_id] = self._open[plan.trade_id] = Trade(plan, self._clock.monotonic())
 
@@ -234,9 +234,8 @@ class TradeDesk:
         trade.position = self._book.outside(trade.trade_id, fill)
         self._touched(trade)
         theirs = fill.side == trade.side  # what somebody else adds is theirs: neither protected nor sold by us
-        what = "it is not ours; close it where it was opened" if theirs else f"{before:f} of ours became {trade.size:f}"
-        text = f"{symbol}: {fill.side} {fill.quantity:f} at {fill.price:f} by an order that is none of ours ({why}): {what}"
-        self._teller.alarm(trade, "FOREIGN_FILL" if theirs else "OUTSIDE_FILL", text, "error")
+        code = "FOREIGN_FILL" if theirs else "OUTSIDE_FILL"
+        self._teller.alarm(trade, code, outside_words(trade, fill, why, before), "error")
         return ""
 
     def fund(self, symbol: str, amount: Decimal) -> None:
@@ -280,9 +279,8 @@ class TradeDesk:
             return
         if trade.size > ZERO:
             trade.ended = None
-            text = (
-                f"{trade.plan.symbol}: filled after its trade had ended, {trade.size:f} is held again and gets its stop"
-            )
+            size = written(trade.size)
+            text = f"{trade.plan.symbol}: filled after its trade had ended, {size} is held again and gets its stop"
             self._teller.alarm(trade, "TRADE_REOPENED", text, "error")
 
     def _measure(self, trade: Trade) -> None:
@@ -359,7 +357,8 @@ class TradeDesk:
         position = trade.position
         dust = trade.size + (position.written_off if position is not None else ZERO)
         if position is not None and position.quantity * sign(trade.side) < ZERO:
-            text = f"{trade.plan.symbol}: more was closed than was held, {position.quantity:f} is held the other way; close it by hand"
+            size = written(position.quantity)
+            text = f"{trade.plan.symbol}: more was closed than was held, {size} is held the other way; close it by hand"
             self._teller.alarm(trade, "FLIPPED", text, "error")
         self._book.write_off(trade.trade_id, dust)
         trade.position = position = self._book.of(trade.trade_id)

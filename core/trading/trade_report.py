@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from core.messages import PositionStatus, StopTruth, TradeClosed
 from core.risk.position_math import sign
+from core.risk.verdict import written
 from core.risk.view import Held
 from core.settings_trading import Trading
 from core.trading.broker import Features
-from core.trading.order import ZERO
+from core.trading.order import ZERO, Fill
 from core.trading.order_record import OrderRecord
 from core.trading.position_book import sellable
 from core.trading.protection import Terms
@@ -46,7 +47,7 @@ def stop_truth(trade: Trade, terms: Terms | None, at: Moment) -> StopTruth:
     lot, covered = terms.rules.lot_size, trade.covered
     uncovered = trade.uncovered(lot)
     if not stops and not sellable(trade.size, trade.worth, terms.rules):
-        text = f"{trade.size:f} is too little for a stop or a sale; it waits for the entry to fill on"
+        text = f"{written(trade.size)} is too little for a stop or a sale; it waits for the entry to fill on"
         return StopTruth(state="NONE", text=text)
     if uncovered > ZERO and trade.closing is None:
         return _with_stop(trade, stops, at, _bare(trade, covered, uncovered, at))
@@ -205,3 +206,13 @@ def held(trade: Trade) -> Held:
         price=price,
         risk=(loss + trade.plan.round_trip_cost) * trade.size,
     )
+
+
+def outside_words(trade: Trade, fill: Fill, why: str, before: Decimal) -> str:
+    """Somebody else's fill changed the trade, of which `before` was held until then."""
+    if fill.side == trade.side:
+        what = "it is not ours; close it where it was opened"
+    else:
+        what = f"{written(before)} of ours became {written(trade.size)}"
+    done = f"{fill.side} {written(fill.quantity)} at {written(fill.price)}"
+    return f"{trade.plan.symbol}: {done} by an order that is none of ours ({why}): {what}"

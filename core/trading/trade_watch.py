@@ -11,6 +11,7 @@ from typing import Literal
 from core.clock import Clock
 from core.messages import Listing
 from core.risk import liquidation
+from core.risk.verdict import written
 from core.settings_live import LiveSettings
 from core.trading.broker import Features
 from core.trading.guarding import Guarding
@@ -98,7 +99,7 @@ class TradeWatch:
             symbol = trade.plan.symbol
             if frozen:
                 trade.note = f"FROZEN: {symbol} does not trade ({status})"
-                text = f"{symbol} does not trade ({status}): {trade.size:f} is held and cannot be sold; it goes on by itself"
+                text = f"{symbol} does not trade ({status}): {written(trade.size)} is held and cannot be sold; it goes on by itself"
                 self._teller.alarm(trade, "FROZEN", text, "error" if trade.size else "warning")
             else:
                 trade.note = ""

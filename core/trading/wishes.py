@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from core.messages import InboxItem, OpenTicket, OpenTrade, RiskParameters, Side, TicketField
 from core.risk.limits import exact
 from core.risk.position_math import sign
+from core.risk.verdict import written
 from core.trading.least_order import least_quantity
 from core.trading.opening import Unfit
 from core.trading.order import ZERO
@@ -141,7 +142,9 @@ def _amending(wanted: OpenTicket, desk: TradingDesk) -> Wish:
         state = f"{record.state} {record.quarantine}".strip()
         raise Unfit(f"order {name} is {state}: only an entry that works can be amended")
     if record.filled > ZERO:
-        raise Unfit(f"order {name} has filled {record.filled:f} already: cancel the rest, and look after the position")
+        raise Unfit(
+            f"order {name} has filled {written(record.filled)} already: cancel the rest, and look after the position"
+        )
     wish = Wish(
         symbol=plan.symbol,
         side=plan.side,

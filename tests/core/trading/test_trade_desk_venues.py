@@ -8,7 +8,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from core.messages import Bar, Listing, Replay
+from core.messages import Bar, Listing, OrderAlarm, Replay
 from core.trading.broker import VenuePosition
 from core.trading.draft import OrderDraft
 from core.trading.order import Fill, OrderSpec
@@ -297,6 +297,25 @@ async def test_a_liquidation_that_is_told_ends_the_trade() -> None:
         assert case.manager.live() == []
     await case.restart()
     assert case.desk.held() == ()
+
+
+async def test_what_is_told_of_a_size_does_not_depend_on_the_pieces_it_came_in() -> None:
+    case = Case(BYBIT_LINEAR)
+    async with case.running():
+        entry = await case.enter("0.5")
+        case.quote(100)
+        for piece in ("0.0001", "0.3996", "0.1003"):
+            case.manager.fill(entry, piece)
+        await case.pass_time(1)
+        taken = Fill(
+            trade_id="web", order_id="w", client_id="", symbol=SYMBOL, side="SELL", price=d("100.0"), quantity=d("0.20"),
+            cumulative=d("0.20"), fee=d(0), fee_asset="USDT", maker=False, at_ms=case.clock.now_ms(),
+        )  # fmt: skip
+        assert case.desk.outside(SYMBOL, taken, "web_1") == ""
+        (told,) = [one for one in case.messages if isinstance(one, OrderAlarm) and one.code == "OUTSIDE_FILL"]
+        assert told.text == (
+            f"{SYMBOL}: SELL 0.2 at 100 by an order that is none of ours (web_1): 0.5 of ours became 0.3"
+        )
 
 
 async def test_two_symbols_do_not_wait_for_each_other() -> None:
