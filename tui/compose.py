@@ -66,7 +66,7 @@ def sandbox_child(settings: Settings, keys: KeyPair) -> SandboxChild:
 
     sandbox = settings.sandbox
     arguments = ["--venue", sandbox.venue, "--seed", str(sandbox.seed), "--symbols", str(sandbox.symbols)]
-    arguments += ["--profile", "lively"]
+    arguments += ["--profile", "wild"]
     arguments += ["--api-key", keys.key, "--api-secret", keys.secret()]
     return SandboxChild(arguments, state_folder() / "sandbox.log")
 
@@ -74,7 +74,7 @@ def sandbox_child(settings: Settings, keys: KeyPair) -> SandboxChild:
 DEMO_EASED: dict[str, dict[str, Any]] = {
     "screening": {
         "min_reasons_for_alert": 1, "cooldown_s": 120.0, "again_s": 60.0, "alerts_per_hour": 600, "min_confidence": 0.5,
-        "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5,
+        "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5, "timeframe": "1m",
     },
     "confluence": {"prior_m": 1.0},
     "risk": {"min_net_ratio": 0.8},
@@ -148,7 +148,7 @@ def load_demo(path: Path | None, environ: Mapping[str, str]) -> Run:
     """The demo and its exchange. Its stores and live edits lie apart from real ones, one folder per market."""
     settings = load(path, environ, Path(os.devnull))
     file = settings_path(path, environ)
-    folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}-lively"
+    folder = data_folder() / f"demo-{settings.sandbox.venue}-{settings.sandbox.seed}-wild"
     overrides = folder / OVERRIDES
 
     def read() -> Settings:

@@ -25,7 +25,7 @@ def add_sandbox(commands: Commands, common: argparse.ArgumentParser) -> None:
     sandbox.add_argument("--symbols", type=int, help="how many symbols")
     sandbox.add_argument("--recorded", type=Path, metavar="PATH", help="play a raw stream file or candle folder")
     sandbox.add_argument(
-        "--profile", choices=("demo", "lively", "load"), default="demo", help="event rates, and how calm it may get"
+        "--profile", choices=("demo", "wild", "load"), default="demo", help="event rates, and how calm it may get"
     )
     sandbox.add_argument("--api-key", default="", help="take orders of this made-up key; else the market only runs")
     sandbox.add_argument("--api-secret", default="", help="the secret that signs them")
@@ -38,7 +38,7 @@ def act_sandbox(arguments: argparse.Namespace) -> int:
     from core.venue import Fatal
     from providers.sandbox.model import SandboxMarket
     from providers.sandbox.playback import PlaybackMarket
-    from providers.sandbox.serve import LIVELY_PROFILE, LOAD_PROFILE, MarketProfile, seeded_markets, serve_forever
+    from providers.sandbox.serve import LOAD_PROFILE, WILD_PROFILE, MarketProfile, seeded_markets, serve_forever
     from tui.cli import begin_log
 
     settings = load(settings_path(arguments.settings, os.environ), os.environ)
@@ -47,7 +47,7 @@ def act_sandbox(arguments: argparse.Namespace) -> int:
     seed = settings.sandbox.seed if arguments.seed is None else arguments.seed
     symbols = settings.sandbox.symbols if arguments.symbols is None else arguments.symbols
     categories = ("spot", "linear") if arguments.venue == "bybit" else ("spot",)
-    profile = {"load": LOAD_PROFILE, "lively": LIVELY_PROFILE}.get(arguments.profile, MarketProfile())
+    profile = {"load": LOAD_PROFILE, "wild": WILD_PROFILE}.get(arguments.profile, MarketProfile())
     try:
         if arguments.recorded is not None:
             markets: dict[str, SandboxMarket] = {

@@ -155,8 +155,7 @@ def _too_small(quantity: Decimal, least: Cap, inputs: SizingInputs) -> str:
     if inputs.throttle == ZERO:
         return "drawdown throttle is 0: trading is halted until the operator arms again"
     if not least.quantity > ZERO:
-        spent = f": no {rules.quote} is free" if least.code == "BALANCE" else ""
-        return f"{least.code} leaves nothing to trade{spent}"
+        return f"{least.code} leaves nothing to trade{_spent(least.code, inputs)}"
     smallest = max(rules.min_qty, rules.market_min_qty) if inputs.market else rules.min_qty
     if quantity == ZERO or quantity < smallest:
         return f"{least.code} allows {quantity:f}, the venue's smallest quantity is {max(smallest, rules.lot_size):f}"
@@ -164,6 +163,19 @@ def _too_small(quantity: Decimal, least: Cap, inputs: SizingInputs) -> str:
     if worth < rules.min_notional:
         return (
             f"{least.code} allows {quantity:f}, worth {worth:.2f}; the venue's smallest order is {rules.min_notional:f}"
+        )
+    return ""
+
+
+def _spent(code: CapCode, inputs: SizingInputs) -> str:
+    """What used it up, where that is not plain from the cap's name."""
+    if code == "BALANCE":
+        return f": no {inputs.instrument.quote} is free"
+    if code == "KELLY":
+        needed = 1.0 / (1.0 + inputs.payoff)
+        return (
+            f": the lower bound of P(target first) is {inputs.probability:.2f},"
+            f" reward to risk {inputs.payoff:.2f} after costs needs more than {needed:.2f}"
         )
     return ""
 

@@ -44,8 +44,8 @@ class MarketProfile(msgspec.Struct, frozen=True):
     calmest: float = CALM
 
 
-LIVELY_PROFILE = MarketProfile(calmest=1.0)
-"""The demo's: eight calm hours would show a newcomer nothing but gates that are shut."""
+WILD_PROFILE = MarketProfile(calmest=2.0)
+"""The demo's: in calm hours a newcomer would see nothing but gates that are shut and trades that take the day."""
 LOAD_PROFILE = MarketProfile(depth_per_s=11.0, quotes_per_s=4.0, trades_per_s=2.0, levels_per_diff=9, even=True)
 """The load of the speed targets: 10 diffs of 10 levels, 4 quotes and 2 trades per symbol and second.
 
