@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from functools import partial
 
 from textual.pilot import Pilot
 
-from core.messages import Message
-from tests.snapshots.scenes import app
 from tests.tui.calibration_builder import commands, page, typed
 from tests.tui.confluence_builder import flush
 from tests.tui.desk_builder import shown
+from tests.tui.mode_builder import mode_desk, publish
 from tui.app import TradeApp
 from tui.screens.orders import OrdersScreen
 
 __all__ = ["commands", "desk", "flush", "line_of", "on", "page", "publish", "typed"]
 
-
-@asynccontextmanager
-async def desk(
-    messages: Iterable[Message], size: tuple[int, int] = (120, 40), glyphs: str = "unicode"
-) -> AsyncIterator[tuple[TradeApp, Pilot, OrdersScreen]]:
-    """The app with the Orders screen, once everything is told."""
-    running = app(glyphs=glyphs)
-    async with running.run_test(size=size) as pilot:
-        await pilot.pause()
-        await pilot.press("5")
-        await pilot.pause()
-        screen = running.screen
-        assert isinstance(screen, OrdersScreen)
-        for message in messages:
-            running.desk.bus.publish(message)
-        await flush(running, pilot, 0.0)
-        yield running, pilot, screen
-        assert not running.desk.guard.failures
-        assert not running.desk.pump.failures
+desk = partial(mode_desk, OrdersScreen, "5")
+"""The app with the Orders screen, once everything is told."""
 
 
 async def on(running: TradeApp, pilot: Pilot, screen: OrdersScreen, key: str) -> None:
@@ -46,14 +27,6 @@ async def on(running: TradeApp, pilot: Pilot, screen: OrdersScreen, key: str) ->
         await pilot.press("down")
         await flush(running, pilot, 0.0)
     raise AssertionError(f"no line of {key}")
-
-
-async def publish(running: TradeApp, pilot: Pilot, *messages: Message) -> str:
-    """The picture after these messages."""
-    for message in messages:
-        running.desk.bus.publish(message)
-    await flush(running, pilot, 0.0)
-    return page(running)
 
 
 def line_of(running: TradeApp, words: str, below: str = "") -> str:

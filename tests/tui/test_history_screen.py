@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from textual.pilot import Pilot
 
-from core.messages import AccountOpened, Message
+from core.messages import AccountOpened
 from tests import trading_builders as trade
 from tests.builders import CATEGORY, NOW_MS, VENUE
 from tests.snapshots import scenes_history as scene
-from tests.snapshots.scenes import app, market
+from tests.snapshots.scenes import market
 from tests.tui.calibration_builder import page, typed
-from tests.tui.confluence_builder import flush
 from tests.tui.desk_builder import desk as bare_desk
 from tests.tui.desk_builder import shown
+from tests.tui.mode_builder import mode_desk, publish
 from tui.app import TradeApp
 from tui.format import LOOKS
 from tui.glyphs import ASCII, UNICODE
@@ -34,34 +32,8 @@ from tui.widgets.line_panel import width_of
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=["narrow", "normal", "wide"])
 TRADES = scene.closed_trades()
-
-
-@asynccontextmanager
-async def desk(
-    messages: Iterable[Message] = (), size: tuple[int, int] = (120, 40), glyphs: str = "unicode"
-) -> AsyncIterator[tuple[TradeApp, Pilot, HistoryScreen]]:
-    """The app with the history screen, once everything is told."""
-    running = app(glyphs=glyphs)
-    async with running.run_test(size=size) as pilot:
-        await pilot.pause()
-        await pilot.press("8")
-        await pilot.pause()
-        screen = running.screen
-        assert isinstance(screen, HistoryScreen)
-        for message in messages:
-            running.desk.bus.publish(message)
-        await flush(running, pilot, 0.0)
-        await flush(running, pilot, 0.0)
-        yield running, pilot, screen
-        assert not running.desk.guard.failures
-        assert not running.desk.pump.failures
-
-
-async def tell(running: TradeApp, pilot: Pilot, *messages: Message) -> str:
-    for message in messages:
-        running.desk.bus.publish(message)
-    await flush(running, pilot, 0.0)
-    return page(running)
+desk = partial(mode_desk, HistoryScreen, "8")
+"""The app with the history screen, once everything is told."""
 
 
 def line_of(running: TradeApp, words: str) -> str:
@@ -98,7 +70,7 @@ async def test_the_curve_is_drawn_in_r_or_in_money_and_says_when_older_trades_ar
         assert "439.95" not in told
         await typed(running, pilot, "r")
         before = trade.record(trades=541, result=Decimal("1425.07"))
-        told = await tell(running, pilot, trade.history(*TRADES, summary=before))
+        told = await publish(running, pilot, trade.history(*TRADES, summary=before))
         assert "newest 41: 11-01" in told
         assert "+ 1,440┤" in told  # the height of all trades: those before stand below the first
 
@@ -106,7 +78,7 @@ async def test_the_curve_is_drawn_in_r_or_in_money_and_says_when_older_trades_ar
 async def test_before_anything_has_ended_it_says_what_comes_here():
     async with desk(market()) as (running, pilot, screen):
         assert "no closed trade" not in page(running)
-        told = await tell(running, pilot, trade.history())
+        told = await publish(running, pilot, trade.history())
         assert "PAPER no closed trade" in told
         assert "No trade of this account has ended yet." in told
         for key in ("enter", "s", "r", "j", "G"):
@@ -114,20 +86,20 @@ async def test_before_anything_has_ended_it_says_what_comes_here():
         assert running.screen is screen
         assert "No trade of this account has ended yet." in page(running)
         assert " nan" not in page(running).lower()
-        assert "41 trades" in await tell(running, pilot, trade.history(*TRADES))
+        assert "41 trades" in await publish(running, pilot, trade.history(*TRADES))
         other = AccountOpened(
             venue=VENUE, category=CATEGORY, mode="LIVE", account="binance_us-1", host="h", host_kind="LIVE DATA", at_ms=NOW_MS
         )  # fmt: skip
-        assert "41 trades" not in await tell(running, pilot, other)
+        assert "41 trades" not in await publish(running, pilot, other)
         live = trade.history(TRADES[0], mode="LIVE")
-        assert "LIVE 1 trade since" in await tell(running, pilot, live)
+        assert "LIVE 1 trade since" in await publish(running, pilot, live)
 
 
 async def test_private_mode_hides_money_everywhere_and_r_nowhere():
     async with desk(scene.full(), (200, 50)) as (running, pilot, screen):
         LOOKS.private = True
         for told in (
-            await tell(running, pilot),
+            await publish(running, pilot),
             await typed(running, pilot, "r"),
             await typed(running, pilot, "enter"),
         ):
@@ -155,14 +127,14 @@ async def test_ascii_says_the_same():
 async def test_the_cursor_stays_on_its_trade_when_others_end():
     async with desk(scene.full(), (80, 24)) as (running, pilot, screen):
         more = trade.closed("BTCUSDT", trade_id="new-1", closed_ms=NOW_MS)
-        await tell(running, pilot, trade.history(*TRADES, more))
+        await publish(running, pilot, trade.history(*TRADES, more))
         assert screen.trade_id == "new-1"  # untouched: on the newest
         await typed(running, pilot, "j", "j")
         chosen = screen.trade_id
         assert chosen == TRADES[-2].trade_id
         again = [replace(one) for one in (*TRADES, more)]
         last = trade.closed("XRPUSDT", trade_id="new-2", closed_ms=NOW_MS + 1)
-        await tell(running, pilot, trade.history(*again, last))
+        await publish(running, pilot, trade.history(*again, last))
         assert screen.trade_id == chosen
         assert "LINKUSDT" in line_of(running, "▸")
         await typed(running, pilot, "G")
@@ -170,7 +142,7 @@ async def test_the_cursor_stays_on_its_trade_when_others_end():
         assert "▸11-01" in page(running)
         await typed(running, pilot, "g")
         assert screen.trade_id == "new-2"
-        await tell(running, pilot, trade.history(TRADES[0]))  # begun anew: what was chosen has gone
+        await publish(running, pilot, trade.history(TRADES[0]))  # begun anew: what was chosen has gone
         assert screen.trade_id == TRADES[0].trade_id
 
 
@@ -206,7 +178,7 @@ async def test_a_trade_in_full_says_what_was_meant_and_what_came_of_it():
         bare = trade.closed(
             "BTCUSDT", trade_id="bare", risked=Decimal(0), r_multiple=0.0, why="OUTSIDE", by="no plan", reasons=()
         )
-        await tell(running, pilot, trade.history(*TRADES, replace(bare, closed_ms=NOW_MS)))
+        await publish(running, pilot, trade.history(*TRADES, replace(bare, closed_ms=NOW_MS)))
         assert "–" in line_of(running, "BTCUSDT")
         told = await typed(running, pilot, "enter")
         assert "(no stop was planned)" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -14,11 +15,14 @@ from tests.snapshots import scenes_inbox as scene
 from tests.tui.calibration_builder import commands, page
 from tests.tui.confluence_builder import flush
 from tests.tui.desk_builder import shown
-from tests.tui.inbox_builder import desk
+from tests.tui.mode_builder import mode_desk
 from tui.app import TradeApp
 from tui.format import HIDDEN, LOOKS
+from tui.screens.inbox import InboxScreen
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=["narrow", "normal", "wide"])
+desk = partial(mode_desk, InboxScreen, "6")
+"""The app with the Inbox screen, once everything is told."""
 
 
 def line_of(running: TradeApp, words: str) -> str:
