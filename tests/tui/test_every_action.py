@@ -171,7 +171,7 @@ async def limit(running: TradeApp, pilot: Pilot) -> None:
     await paint(pilot)
     screen = running.screen
     assert isinstance(screen, RiskScreen)
-    screen.code = "symbol_exposure"
+    screen.choose(next(use for use in trading_builders.limits() if use.code == "symbol_exposure"))
     await paint(pilot)
 
 

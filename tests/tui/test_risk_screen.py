@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from textual.pilot import Pilot
 
-from core.messages import EditSetting, Message, Resume, SettingChanged
+from core.messages import EditSetting, Resume, SettingChanged
 from core.settings_risk import RiskSettings
 from core.trading.limit_rows import ROWS
 from tests import trading_builders as trade
 from tests.builders import NOW_MS
 from tests.snapshots import scenes_risk as scene
-from tests.snapshots.scenes import app
 from tests.tui.calibration_builder import commands, page, typed
 from tests.tui.confluence_builder import flush
 from tests.tui.desk_builder import shown
+from tests.tui.mode_builder import mode_desk
 from tui.app import TradeApp
 from tui.format import LOOKS
 from tui.screens.edit_setting import EditSettingScreen
@@ -28,27 +27,8 @@ from tui.widgets.risk_words import EXPLAINED
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=["narrow", "normal", "wide"])
 ENDS = pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["narrow", "wide"])
-
-
-@asynccontextmanager
-async def desk(
-    messages: Iterable[Message], size: tuple[int, int] = (120, 40), glyphs: str = "unicode"
-) -> AsyncIterator[tuple[TradeApp, Pilot, RiskScreen]]:
-    """The app with the Risk screen, once everything is told."""
-    running = app(glyphs=glyphs)
-    async with running.run_test(size=size) as pilot:
-        await pilot.pause()
-        await pilot.press("7")
-        await pilot.pause()
-        screen = running.screen
-        assert isinstance(screen, RiskScreen)
-        for message in messages:
-            running.desk.bus.publish(message)
-        await flush(running, pilot, 0.0)
-        await flush(running, pilot, 0.0)
-        yield running, pilot, screen
-        assert not running.desk.guard.failures
-        assert not running.desk.pump.failures
+desk = partial(mode_desk, RiskScreen, "7")
+"""The app with the Risk screen, once everything is told."""
 
 
 def line_of(running: TradeApp, label: str) -> str:
@@ -56,11 +36,17 @@ def line_of(running: TradeApp, label: str) -> str:
     return next(line.partition("│")[0] for line in shown(running) if line[1:].lstrip("✓!✗?yx ").startswith(label))
 
 
+def chosen(screen: RiskScreen) -> str:
+    """The code of the limit under the cursor."""
+    assert screen.item is not None
+    return screen.item.code
+
+
 async def on(running: TradeApp, pilot: Pilot, screen: RiskScreen, code: str) -> None:
     """The cursor to this limit."""
-    screen.code = code
+    screen.choose(next(use for use in trade.limits() if use.code == code))
     await flush(running, pilot, 0.0)
-    assert screen.code == code
+    assert chosen(screen) == code
 
 
 # --- what is seen ------------------------------------------------------------------------------------------------------
@@ -72,15 +58,15 @@ async def test_each_level_has_its_glyph_and_every_limit_can_be_reached():
         assert "2.61 %" in line_of(running, "daily loss")
         assert "3.00 %" in line_of(running, "daily loss")
         assert "LOSSES  2 near" in page(running)
-        seen = [screen.code]
+        seen = [chosen(screen)]
         for _ in range(40):
             await pilot.press("j")
-            use = screen.use
+            use = screen.item
             assert use is not None
             assert any(use.label in line and "▸" in line for line in shown(running)), f"{use.label} is out of sight"
-            if screen.code == seen[-1]:
+            if chosen(screen) == seen[-1]:
                 break
-            seen.append(screen.code)
+            seen.append(chosen(screen))
         assert seen == [use.code for use in trade.limits()]
         assert "✗" in line_of(running, "locks")[:3]
 
@@ -242,7 +228,7 @@ async def test_n_goes_from_trouble_to_trouble():
     async with desk(scene.near()) as (running, pilot, screen):
         found = []
         for _ in range(6):
-            found.append(screen.code)
+            found.append(chosen(screen))
             await typed(running, pilot, "n")
         assert found == ["daily_loss", "daily_loss_money", "max_positions", "total_exposure", "locks", "daily_loss"]
     async with desk(scene.quiet()) as (running, pilot, screen):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual import on
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.actions import Action
 from tui.desk import Desk
 from tui.screening_store import ScreenedRow
 from tui.screens import calibration_commands as commands
-from tui.screens.base import DeskScreen
 from tui.screens.calibration_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.calibration_commands import Command
+from tui.screens.filtered import FilteredScreen
 from tui.screens.line_cursor import LineCursor
 from tui.widgets.calibration_asset import asset_runs, hint_line, part_runs, question
 from tui.widgets.calibration_columns import Seen, arrange, asset_line, header_line
@@ -26,7 +24,6 @@ from tui.widgets.calibration_detail import CalibrationDetail
 from tui.widgets.calibration_order import arrange_assets
 from tui.widgets.calibration_queue import queue_lines
 from tui.widgets.event_state_line import EventStateLine
-from tui.widgets.filter_line import FilterLine
 from tui.widgets.line_panel import Line, LinePanel, Run, fold
 from tui.widgets.rule import Rule
 
@@ -40,13 +37,14 @@ ARM_S = 0.3
 """The second `a` counts only after this time: a key held down must not confirm."""
 
 
-class CalibrationScreen(LineCursor, DeskScreen):
+class CalibrationScreen(LineCursor, FilteredScreen):
     """The cursor stays on its asset; Enter enlarges it, Tab goes through its parts."""
 
     SCOPE = SCOPE
     CSS_PATH = Path(__file__).parents[1] / "css" / "calibration.tcss"
     ACTIONS: ClassVar = ACTIONS
     GLOSSARY: ClassVar = GLOSSARY
+    FILTER_WORDS = "words: symbol, class, source or verdict, such as  eth  or  kept luck"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -56,10 +54,8 @@ class CalibrationScreen(LineCursor, DeskScreen):
         self.part, self.page = PARTS[0], PARTS[1]
         """What the keys act on; the part of the asset shown where there is room for one."""
         self.enlarged = False
-        self.text = ""
         self.queue = LinePanel(desk, "calibration-queue")
         self.table = LinePanel(desk, "calibration-table", head=1)
-        self.filter = FilterLine("words: symbol, class, source or verdict, such as  eth  or  kept luck")
         self.title_line = EventStateLine(desk, "calibration-title")
         self.detail = CalibrationDetail(desk)
         self.thresholds = self.detail.thresholds
@@ -70,7 +66,6 @@ class CalibrationScreen(LineCursor, DeskScreen):
         self._touched = False
         self._seen_universe = -1
         self._table_size = Size(0, 0)
-        self._painted: tuple[Any, ...] = ()
         self._painted_s = self._ordered_s = self._acted_s = float("-inf")
 
     def compose_body(self) -> Iterable[Widget]:
@@ -106,10 +101,6 @@ class CalibrationScreen(LineCursor, DeskScreen):
 
     # --- painting ------------------------------------------------------------------------------------------------------
 
-    def restyle(self) -> None:
-        for panel in self._panels:
-            panel.forget()
-
     def flush(self) -> None:
         store, now_s = self.desk.store, self.desk.clock.monotonic()
         new_rows = store.universe_version != self._seen_universe
@@ -120,7 +111,7 @@ class CalibrationScreen(LineCursor, DeskScreen):
         row = known.row(self.symbol) if self.symbol else ScreenedRow()
         seen = (
             self.symbol, row.version, known.queue_version, known.record_version, store.events_version, store.notice_at_ms,
-            tuple(panel.size for panel in self._panels), self.thresholds.typing,
+            self._sizes(), self.thresholds.typing,
         )  # fmt: skip
         if seen != self._painted or now_s - self._painted_s >= self.desk.pump.row_repaint_s:
             self._painted, self._painted_s = seen, now_s
@@ -196,9 +187,8 @@ class CalibrationScreen(LineCursor, DeskScreen):
         await super().perform(action)
 
     def _acted(self) -> None:
-        """What the operator did shows at once."""
-        self._acted_s, self._painted = self.desk.clock.monotonic(), ()
-        self._tick()
+        self._acted_s = self.desk.clock.monotonic()
+        super()._acted()
 
     def _choose(self, symbol: str) -> None:
         self._touched = True
@@ -252,9 +242,7 @@ class CalibrationScreen(LineCursor, DeskScreen):
         elif self._asking is not None:
             self._asking = None
         elif self.filter.is_open:
-            before = self.filter.before
-            self._close_filter()
-            self._filter(before)
+            self._take_back()
         elif self.part != PARTS[0]:
             self._show_part(PARTS[0])
         elif self.enlarged:
@@ -265,30 +253,10 @@ class CalibrationScreen(LineCursor, DeskScreen):
             super().act_back()
         self._acted()
 
-    # --- filter --------------------------------------------------------------------------------------------------------
-
-    def act_filter(self) -> None:
-        self.filter.open(self.text)
-
-    def _close_filter(self) -> None:
-        self.filter.close()
-        self.set_focus(None)
-
     def _filter(self, text: str) -> None:
         self.text = text
         self._order()
         self._acted()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if self.filter.is_open:
-            self._filter(event.value.strip())
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_filter()
 
     # --- acting on the chosen asset --------------------------------------------------------------------------------------
 

@@ -6,19 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input
 
 from core.messages import TradeClosed, TradeHistory
 from tui.actions import mode_action_id
 from tui.desk import Desk
 from tui.format import LOOKS, log_time_text
-from tui.screens.base import DeskScreen
+from tui.screens.filtered import FilteredScreen
 from tui.screens.history_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.line_cursor import LineCursor
-from tui.widgets.filter_line import FilterLine
 from tui.widgets.history_curve import curve_lines, path_of
 from tui.widgets.history_detail import argument, detail_lines
 from tui.widgets.history_table import HistoryTable, matches
@@ -35,17 +32,17 @@ NO_CENTS_FROM = 1_000.0
 """Money at the axis is told without decimals where the curve reaches so far."""
 
 
-class HistoryScreen(LineCursor, DeskScreen):
+class HistoryScreen(LineCursor, FilteredScreen):
     """Newest first. The cursor stays on its trade when others end; untouched it is on the newest."""
 
     SCOPE = SCOPE
     CSS_PATH = Path(__file__).parents[1] / "css" / "history.tcss"
     ACTIONS: ClassVar = ACTIONS
     GLOSSARY: ClassVar = GLOSSARY
+    FILTER_WORDS = "words: symbol, long, won, lost or how it ended, such as  sol lost  or  trailing"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.text = ""
         self.in_r = False
         self.trades: list[TradeClosed] = []
         """Those the filter leaves, newest first."""
@@ -55,7 +52,6 @@ class HistoryScreen(LineCursor, DeskScreen):
         self.curve = LinePanel(desk, "history-curve")
         self.table = LinePanel(desk, "history-table", head=1)
         self.detail = LinePanel(desk, "history-detail")
-        self.filter = FilterLine("words: symbol, long, won, lost or how it ended, such as  sol lost  or  trailing")
         self.answer = LinePanel(desk, "history-answer")
         self._panels = (self.summary, self.curve, self.table, self.detail, self.answer)
         self._rows = HistoryTable(desk)
@@ -64,7 +60,6 @@ class HistoryScreen(LineCursor, DeskScreen):
         self._drawn: tuple[Any, ...] = ()
         self._history: TradeHistory | None = None
         self._told = 0
-        self._painted: tuple[Any, ...] = ()
 
     def compose_body(self) -> Iterable[Widget]:
         curve_rule = Rule(self.desk)
@@ -88,18 +83,16 @@ class HistoryScreen(LineCursor, DeskScreen):
     # --- painting ------------------------------------------------------------------------------------------------------
 
     def restyle(self) -> None:
-        for panel in self._panels:
-            panel.forget()
-        self._painted = self._drawn = ()
+        super().restyle()
+        self._drawn = ()
 
     def flush(self) -> None:
         """Nothing here ages: it is painted when a trade ended, or when the operator did something."""
         history, looks = self.desk.store.trading.history, (LOOKS.private, LOOKS.times)
-        sizes = tuple(panel.size for panel in self._panels)
         if history is not self._history:
             self._history = history
             self._told += 1
-        seen = (self._told, self.desk.store.universe_version, self.text, self.in_r, self.trade_id, looks, sizes)
+        seen = (self._told, self.desk.store.universe_version, self.text, self.in_r, self.trade_id, looks, self._sizes())
         if seen != self._painted:
             self._painted = seen
             self._paint_all(history)
@@ -170,10 +163,6 @@ class HistoryScreen(LineCursor, DeskScreen):
 
     # --- moving --------------------------------------------------------------------------------------------------------
 
-    def _acted(self) -> None:
-        self._painted = ()
-        self._tick()
-
     def _move(self, step: int) -> None:
         chosen = self.chosen
         if chosen is not None:
@@ -191,40 +180,6 @@ class HistoryScreen(LineCursor, DeskScreen):
     def act_top(self) -> None:
         super().act_top()
         self._touched = False  # to the newest, and on the newest from here on
-
-    # --- filter --------------------------------------------------------------------------------------------------------
-
-    def act_filter(self) -> None:
-        self.filter.open(self.text)
-
-    def _close_filter(self) -> None:
-        self.filter.close()
-        self.set_focus(None)
-
-    def _filter(self, text: str) -> None:
-        self.text = text
-        self._acted()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if self.filter.is_open:
-            self._filter(event.value.strip())
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._close_filter()
-
-    def act_back(self) -> None:
-        if self.filter.is_open:
-            before = self.filter.before
-            self._close_filter()
-            self._filter(before)
-        elif self.text:
-            self._filter("")
-        else:
-            super().act_back()
 
     # --- acting --------------------------------------------------------------------------------------------------------
 
@@ -245,6 +200,5 @@ class HistoryScreen(LineCursor, DeskScreen):
         chosen = self.chosen
         if chosen is None:
             self.desk.say("no trade is listed")
-            return
-        jump: Any = self.app
-        await jump.jump_to(chosen.symbol)
+        else:
+            await self._to_watchlist(chosen.symbol)

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.containers import Container
 from textual.widget import Widget
 
 from core.messages import Answer, AnswerItem, InboxItem, OpenTicket
 from tui.desk import Desk
 from tui.format import clock_text
-from tui.screens.base import DeskScreen
 from tui.screens.inbox_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.screens.inbox_detail import InboxDetailScreen
-from tui.screens.line_cursor import LineCursor
+from tui.screens.listing import ListingScreen
 from tui.widgets.inbox_detail import detail_lines
-from tui.widgets.inbox_list import Listing, listed
+from tui.widgets.inbox_list import listed
 from tui.widgets.inbox_words import LOOK, STATE_WORDS, waits, words_of
 from tui.widgets.line_panel import Line, LinePanel
-from tui.widgets.rule import ColumnRule, Rule
+from tui.widgets.listing import Listing
 from tui.widgets.trading_words import counted
 
-REPAINT_S = 1.0
-"""Ages, countdowns and prices go on without news of the inbox."""
 
-
-class InboxScreen(LineCursor, DeskScreen):
-    """The cursor stays on its item whatever comes above it."""
+class InboxScreen(ListingScreen[InboxItem]):
+    """What waits, and what was answered a moment ago."""
 
     SCOPE = SCOPE
     CSS_PATH = Path(__file__).parents[1] / "css" / "inbox.tcss"
@@ -37,63 +32,27 @@ class InboxScreen(LineCursor, DeskScreen):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.item: InboxItem | None = None
-        """The one under the cursor."""
-        self.list = LinePanel(desk, "inbox-list")
         self.detail = LinePanel(desk, "inbox-detail")
-        self.answer = LinePanel(desk, "inbox-answer")
         self._panels = (self.list, self.detail, self.answer)
-        self._shown = Listing([], {})
-        self._line = 0
-        self._painted: tuple[Any, ...] = ()
-        self._painted_s = float("-inf")
 
     def compose_body(self) -> Iterable[Widget]:
-        with Container(id="inbox-body"):
-            yield self.list
-            yield Rule(self.desk)
-            yield ColumnRule(self.desk)
-            yield self.detail
-        yield self.answer
+        yield from self._compose_list(self.detail)
 
     # --- painting ------------------------------------------------------------------------------------------------------
 
-    def restyle(self) -> None:
-        for panel in self._panels:
-            panel.forget()
-        self._painted = ()
+    def _seen(self) -> tuple[Any, ...]:
+        return (self.desk.store.trading.inbox,)
 
-    def flush(self) -> None:
-        now_s = self.desk.clock.monotonic()
-        key = self.item.item_id if self.item is not None else ""
-        seen = (self.desk.store.trading.inbox, key, tuple(panel.size for panel in self._panels))
-        if seen == self._painted and now_s - self._painted_s < REPAINT_S:
-            return
-        self._painted, self._painted_s = seen, now_s
-        self._shown = listed(self.desk, self.list.size.width - 1)
-        self._keep_cursor()
-        home = min(self._shown.items, default=0)
-        self.list.put(self._shown.lines, self._line if self.item is not None else -1, home=home)
+    def _listed(self, width: int) -> Listing[InboxItem]:
+        return listed(self.desk, width)
+
+    def _identity(self, item: InboxItem) -> Hashable:
+        return item.item_id
+
+    def _paint_rest(self) -> None:
         self.detail.put(detail_lines(self.desk, self.item, *self.detail.size))
-        self.answer.put([self._hint()])
-
-    def _keep_cursor(self) -> None:
-        """On its own item; when that has left on the nearest one."""
-        items = self._shown.items
-        for line, item in items.items():
-            if self.item is not None and item.item_id == self.item.item_id:
-                self._line, self.item = line, item
-                return
-        if not items:
-            self.item, self._line = None, 0
-            return
-        self._line = (
-            min(items, key=lambda line: (abs(line - self._line), line)) if self.item is not None else min(items)
-        )
-        self.item = items[self._line]
 
     def _hint(self) -> Line:
-        """The argument of the chosen item in one line."""
         item, keys = self.item, self.desk.keymap
         if item is None:
             return [(" Nothing waits for you.", "dim")]
@@ -107,26 +66,6 @@ class InboxScreen(LineCursor, DeskScreen):
             return [(f" {words_of(item)}", LOOK[item.severity])]
         one, every = keys.label("inbox.acknowledge"), keys.label("inbox.acknowledge_fills")
         return [(f" {one} acknowledges this fill, {every} all of them", "dim")]
-
-    # --- moving --------------------------------------------------------------------------------------------------------
-
-    def _acted(self) -> None:
-        self._painted = ()
-        self._tick()
-
-    def _move(self, step: int) -> None:
-        lines = sorted(self._shown.items)
-        if lines:
-            place = lines.index(self._line) if self._line in lines else 0
-            self._line = lines[max(0, min(place + step, len(lines) - 1))]
-            self.item = self._shown.items[self._line]
-        self._acted()
-
-    def _page(self) -> int:
-        return max(1, self.list.size.height - 3)
-
-    def _farthest(self) -> int:
-        return len(self._shown.lines)
 
     # --- acting --------------------------------------------------------------------------------------------------------
 
@@ -185,10 +124,3 @@ class InboxScreen(LineCursor, DeskScreen):
             name = f"{item.symbol} {item.kind.lower()}".strip()
             self.desk.say(f"{name} {words}")
         self._acted()
-
-    async def act_symbol(self) -> None:
-        if self.item is None or not self.item.symbol:
-            self.desk.say("this line is about no symbol")
-            return
-        jump: Any = self.app
-        await jump.jump_to(self.item.symbol)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 
 class LineCursor:
-    """Beside a screen: it says what a step does, how many lines a page has, and how far the farthest line can be."""
+    """Beside a screen: it says what a step does, how many lines a page has, and how far the farthest line can be.
 
+    No `ABC`: its metaclass does not go with that of a screen. The type checker sees to it that each of them is said.
+    """
+
+    @abstractmethod
     def _move(self, step: int) -> None:
         """So many lines down, or (negative) up; no farther than there are lines."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _page(self) -> int:
         """Lines of one page, at least 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _farthest(self) -> int:
         """No line is farther away than this."""
-        raise NotImplementedError
 
     def act_down(self) -> None:
         self._move(1)

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.containers import Container
 from textual.widget import Widget
 
 from tui.desk import Desk
 from tui.screens import orders_commands as commands
 from tui.screens.ask import AskScreen
 from tui.screens.ask_value import Question, ValueScreen
-from tui.screens.base import DeskScreen
-from tui.screens.line_cursor import LineCursor
+from tui.screens.listing import ListingScreen
 from tui.screens.orders_actions import ACTIONS, GLOSSARY, SCOPE
 from tui.trading_store import needs_resolving
 from tui.widgets.account_lines import account_lines
-from tui.widgets.line_panel import LinePanel
+from tui.widgets.line_panel import Line, LinePanel
+from tui.widgets.listing import Listing
 from tui.widgets.order_detail import detail_lines
-from tui.widgets.orders_list import Item, Listing, listed
-from tui.widgets.rule import ColumnRule, Rule
-
-REPAINT_S = 1.0
-"""Ages and countdowns go on without news."""
+from tui.widgets.orders_list import Item, listed
+from tui.widgets.rule import Rule
 
 
-class OrdersScreen(LineCursor, DeskScreen):
-    """The cursor stays on its line whatever comes above it. Shown while everything stands still, it says so."""
+class OrdersScreen(ListingScreen[Item]):
+    """Everything held and ordered. Shown while everything stands still, it says so."""
 
     SCOPE = SCOPE
     CSS_PATH = Path(__file__).parents[1] / "css" / "orders.tcss"
@@ -37,86 +33,34 @@ class OrdersScreen(LineCursor, DeskScreen):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.item: Item | None = None
-        """The line under the cursor."""
         self.account = LinePanel(desk, "orders-account")
-        self.list = LinePanel(desk, "orders-list")
         self.detail = LinePanel(desk, "orders-detail")
-        self.answer = LinePanel(desk, "orders-answer")
         self._panels = (self.account, self.list, self.detail, self.answer)
-        self._shown = Listing([], {})
-        self._line = 0
-        self._painted: tuple[Any, ...] = ()
-        self._painted_s = float("-inf")
 
     def compose_body(self) -> Iterable[Widget]:
         yield self.account
         yield Rule(self.desk)
-        with Container(id="orders-body"):
-            yield self.list
-            yield Rule(self.desk)
-            yield ColumnRule(self.desk)
-            yield self.detail
-        yield self.answer
+        yield from self._compose_list(self.detail)
 
     # --- painting ------------------------------------------------------------------------------------------------------
 
-    def restyle(self) -> None:
-        for panel in self._panels:
-            panel.forget()
-        self._painted = ()
+    def _seen(self) -> tuple[Any, ...]:
+        return (self.desk.store.trading.version, self.desk.store.universe_version)
 
-    def flush(self) -> None:
-        now_s = self.desk.clock.monotonic()
-        seen = (
-            self.desk.store.trading.version, self.desk.store.universe_version, self.item,
-            tuple(panel.size for panel in self._panels),
-        )  # fmt: skip
-        if seen == self._painted and now_s - self._painted_s < REPAINT_S:
-            return
-        self._painted, self._painted_s = seen, now_s
-        self._shown = listed(self.desk, self.list.size.width - 1)
-        self._keep_cursor()
+    def _listed(self, width: int) -> Listing[Item]:
+        return listed(self.desk, width)
+
+    def _identity(self, item: Item) -> Hashable:
+        return item.kind, item.key
+
+    def _paint_rest(self) -> None:
         self.account.put(account_lines(self.desk, self.account.size.width))
-        home = min(self._shown.items, default=0)
-        self.list.put(self._shown.lines, self._line if self.item is not None else -1, home=home)
         self.detail.put(detail_lines(self.desk, self.item, self.detail.size.width))
-        self.answer.put([commands.hint(self.desk, self.item)])
 
-    def _keep_cursor(self) -> None:
-        """On its own line; when that is gone on the nearest one."""
-        items = self._shown.items
-        for line, item in items.items():
-            if self.item is not None and (item.kind, item.key) == (self.item.kind, self.item.key):
-                self._line = line
-                return
-        if not items:
-            self.item, self._line = None, 0
-            return
-        self._line = (
-            min(items, key=lambda line: (abs(line - self._line), line)) if self.item is not None else min(items)
-        )
-        self.item = items[self._line]
+    def _hint(self) -> Line:
+        return commands.hint(self.desk, self.item)
 
-    # --- moving --------------------------------------------------------------------------------------------------------
-
-    def _acted(self) -> None:
-        self._painted = ()
-        self._tick()
-
-    def _move(self, step: int) -> None:
-        lines = sorted(self._shown.items)
-        if lines:
-            place = lines.index(self._line) if self._line in lines else 0
-            self._line = lines[max(0, min(place + step, len(lines) - 1))]
-            self.item = self._shown.items[self._line]
-        self._acted()
-
-    def _page(self) -> int:
-        return max(1, self.list.size.height - 3)
-
-    def _farthest(self) -> int:
-        return len(self._shown.lines)
+    # --- acting --------------------------------------------------------------------------------------------------------
 
     def act_back(self) -> None:
         if self.desk.store.trading.away:
@@ -124,8 +68,6 @@ class OrdersScreen(LineCursor, DeskScreen):
             self._acted()
         else:
             super().act_back()
-
-    # --- acting --------------------------------------------------------------------------------------------------------
 
     async def act_open(self) -> None:
         from tui.screens.order_detail import OrderDetailScreen
@@ -145,19 +87,11 @@ class OrdersScreen(LineCursor, DeskScreen):
                 self.desk.say("no order is unknown or in quarantine: there is nothing to resolve")
                 return
             order = unknown[0]
-            self.item = Item("order", order.client_id or order.order_id, order.symbol)
-            self._acted()
+            self.choose(Item("order", order.client_id or order.order_id, order.symbol))
             if len(unknown) > 1:
                 self.desk.say(f"{len(unknown)} orders need you: choose one and press the key again", "warning")
                 return
         await self.app.push_screen(ResolveScreen(self.desk, order))
-
-    async def act_symbol(self) -> None:
-        if self.item is None or not self.item.symbol:
-            self.desk.say("this line is about no symbol")
-            return
-        jump: Any = self.app
-        await jump.jump_to(self.item.symbol)
 
     def symbol_chosen(self) -> str:
         return self.item.symbol if self.item is not None else ""

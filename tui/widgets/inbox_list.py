@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.messages import Inbox, InboxItem
 from tui.desk import Desk
 from tui.format import age, fixed, probability
 from tui.widgets.inbox_words import LOOK, STATE_WORDS, left, price_now, stands, why_no_proposal, words_of, zone_text
-from tui.widgets.line_panel import Line, fold
+from tui.widgets.line_panel import fold
+from tui.widgets.listing import Listing
 from tui.widgets.table_lines import Cells, Column, table_lines
 from tui.widgets.trading_words import price_text
 
@@ -38,37 +37,25 @@ NONE = {
 NOTE_LINES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The lines, and by line number the item that can be chosen."""
-
-    lines: list[Line]
-    items: dict[int, InboxItem]
-
-
-def listed(desk: Desk, width: int) -> Listing:
+def listed(desk: Desk, width: int) -> Listing[InboxItem]:
     """Everything that waits, and what was answered a moment ago."""
     inbox = desk.store.trading.inbox
     items = inbox.items if inbox is not None else ()
-    made = Listing([], {})
+    made: Listing[InboxItem] = Listing()
     _proposals(desk, made, inbox, [item for item in items if item.kind == "PROPOSAL"], width)
     _news(desk, made, "ALARM", "ALARMS", [item for item in items if item.kind == "ALARM"], width)
     _news(desk, made, "FILL", "FILLS", [item for item in items if item.kind == "FILL"], width)
     return made
 
 
-def _title(made: Listing, name: str, items: list[InboxItem], after: str = "") -> None:
-    if made.lines:
-        made.lines.append([])
+def _title(made: Listing[InboxItem], name: str, items: list[InboxItem], after: str = "") -> None:
     number = sum(item.state == "WAITING" for item in items)
-    line: Line = [(f" {name}", "bright"), (f"  {number} waiting" if number else "", "dim")]
-    if after:
-        line.append((f"  {after}", "accent"))
-    made.lines.append([run for run in line if run[0]])
+    waiting, more = f"  {number} waiting" if number else "", f"  {after}" if after else ""
+    made.head([(f" {name}", "bright"), (waiting, "dim"), (more, "accent")])
 
 
 def _put(
-    desk: Desk, made: Listing, columns: tuple[Column, ...], rows: list[tuple[InboxItem, Cells]], width: int
+    desk: Desk, made: Listing[InboxItem], columns: tuple[Column, ...], rows: list[tuple[InboxItem, Cells]], width: int
 ) -> None:
     """The header, then each item on its line; what is over is dim."""
     lines = table_lines(
@@ -77,11 +64,10 @@ def _put(
     if any(column.title for column in columns):
         made.lines.append(lines[0])
     for (item, _), line in zip(rows, lines[1:], strict=True):
-        made.items[len(made.lines)] = item
-        made.lines.append(line if item.state == "WAITING" else [(text, "dim") for text, _ in line])
+        made.add(item, line if item.state == "WAITING" else [(text, "dim") for text, _ in line])
 
 
-def _proposals(desk: Desk, made: Listing, inbox: Inbox | None, items: list[InboxItem], width: int) -> None:
+def _proposals(desk: Desk, made: Listing[InboxItem], inbox: Inbox | None, items: list[InboxItem], width: int) -> None:
     opens = inbox is not None and inbox.opens_itself
     _title(made, "PROPOSALS", items, "OPENS ITSELF" if opens else "")
     if items:
@@ -116,7 +102,7 @@ def _proposal_cells(desk: Desk, item: InboxItem) -> Cells:
     }
 
 
-def _news(desk: Desk, made: Listing, kind: str, name: str, items: list[InboxItem], width: int) -> None:
+def _news(desk: Desk, made: Listing[InboxItem], kind: str, name: str, items: list[InboxItem], width: int) -> None:
     _title(made, name, items)
     if items:
         _put(desk, made, NEWS_COLUMNS, [(item, _news_cells(desk, item)) for item in items], width)

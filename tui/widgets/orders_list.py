@@ -12,6 +12,7 @@ from tui.desk import Desk
 from tui.format import age, money, signed
 from tui.trading_store import needs_resolving
 from tui.widgets.line_panel import Line
+from tui.widgets.listing import Listing
 from tui.widgets.table_lines import Cells, Column, table_lines
 from tui.widgets.trading_words import (
     PURPOSE_WORDS,
@@ -91,18 +92,10 @@ class Item:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The lines, and by line number what can be chosen."""
-
-    lines: list[Line]
-    items: dict[int, Item]
-
-
-def listed(desk: Desk, width: int) -> Listing:
+def listed(desk: Desk, width: int) -> Listing[Item]:
     """Everything, in the order in which it matters."""
     trading = desk.store.trading
-    made = Listing([], {})
+    made: Listing[Item] = Listing()
     _away(desk, made)
     _positions(desk, made, width)
     need = [order for order in trading.unknown() if not order.foreign]
@@ -123,18 +116,13 @@ def listed(desk: Desk, width: int) -> Listing:
     return made
 
 
-def _title(made: Listing, name: str, words: str, danger: str = "") -> None:
-    if made.lines:
-        made.lines.append([])
-    line: Line = [
-        (f" {name}", "bright"),
-        (f"  {words}" if words else "", "dim"),
-        (f"  {danger}" if danger else "", "danger"),
-    ]
-    made.lines.append([run for run in line if run[0]])
+def _title(made: Listing[Item], name: str, words: str, danger: str = "") -> None:
+    made.head(
+        [(f" {name}", "bright"), (f"  {words}" if words else "", "dim"), (f"  {danger}" if danger else "", "danger")]
+    )
 
 
-def _away(desk: Desk, made: Listing) -> None:
+def _away(desk: Desk, made: Listing[Item]) -> None:
     """What happened while the program did not run, until Esc takes it away."""
     away = desk.store.trading.away
     if not away:
@@ -148,13 +136,12 @@ def _fitted(desk: Desk, columns: tuple[Column, ...], rows: list[Cells], width: i
     return table_lines(columns, rows, width, missing=desk.glyphs.missing, ellipsis=desk.glyphs.ellipsis)
 
 
-def _put(made: Listing, items: Sequence[Item], lines: Sequence[Line]) -> None:
+def _put(made: Listing[Item], items: Sequence[Item], lines: Sequence[Line]) -> None:
     for item, line in zip(items, lines, strict=True):
-        made.items[len(made.lines)] = item
-        made.lines.append(line)
+        made.add(item, line)
 
 
-def _positions(desk: Desk, made: Listing, width: int) -> None:
+def _positions(desk: Desk, made: Listing[Item], width: int) -> None:
     trading = desk.store.trading
     positions = sorted(
         trading.positions.values(), key=lambda one: (one.stop.state != "NAKED", -one.opened_ms, one.symbol)
@@ -192,7 +179,7 @@ def _position_cells(desk: Desk, position: PositionStatus, now_ms: int) -> Cells:
     }
 
 
-def _orders(desk: Desk, made: Listing, width: int, groups: list[tuple[str, str, str, list[OrderStatus]]]) -> None:
+def _orders(desk: Desk, made: Listing[Item], width: int, groups: list[tuple[str, str, str, list[OrderStatus]]]) -> None:
     """One table in groups: the same columns all the way down, named once."""
     now_ms = desk.clock.now_ms()
     orders = [order for *_, found in groups for order in found]
@@ -236,7 +223,7 @@ def _order_cells(desk: Desk, order: OrderStatus, now_ms: int) -> Cells:
     }
 
 
-def _trades(desk: Desk, made: Listing, width: int) -> None:
+def _trades(desk: Desk, made: Listing[Item], width: int) -> None:
     """Trades that are over, as far as this session knows them."""
     closed = list(reversed(desk.store.trading.closed))[:LISTED]
     if not closed:
@@ -264,7 +251,7 @@ def _trade_cells(desk: Desk, trade: TradeClosed, now_ms: int) -> Cells:
     }
 
 
-def _discrepancies(desk: Desk, made: Listing, width: int) -> None:
+def _discrepancies(desk: Desk, made: Listing[Item], width: int) -> None:
     found = sorted(desk.store.trading.discrepancies.values(), key=lambda one: (one.first_ms, one.key))
     if not found:
         return

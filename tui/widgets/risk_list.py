@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from core.messages import LimitUse, RiskStatus
 from tui.desk import Desk
 from tui.format import age
 from tui.glyphs import Glyphs
 from tui.widgets.line_panel import Line, width_of
+from tui.widgets.listing import Listing
 from tui.widgets.risk_words import LOOK, limit_text, mark, share_text, used_text, waits_for
 from tui.widgets.table_lines import Cells, Column, table_lines
 
@@ -29,24 +28,17 @@ COLUMNS = (
 )
 
 
-class Limits(NamedTuple):
-    """Lines, and which of them is which limit."""
-
-    lines: list[Line]
-    uses: dict[int, LimitUse]
-
-
 def is_stale(desk: Desk, status: RiskStatus) -> bool:
     """Whether the engine has said nothing for too long."""
     return desk.clock.now_ms() - status.at_ms > STALE_S * 1000
 
 
-def listed(desk: Desk, width: int) -> Limits:
+def listed(desk: Desk, width: int) -> Listing[LimitUse]:
     """Everything that is known, groups in the engine's order."""
     status, glyphs = desk.store.trading.risk, desk.glyphs
     if status is None:
         words = "no limits yet: the engine tells them once an account is open"
-        return Limits([[(f" {words}", "dim")]], {})
+        return Listing([[(f" {words}", "dim")]])
     stale = is_stale(desk, status)
     bar = LONG_BAR if width >= LONG_FROM else BAR
     columns = COLUMNS if width >= LONG_FROM else COLUMNS[:-1]
@@ -55,14 +47,14 @@ def listed(desk: Desk, width: int) -> Limits:
     if stale:
         since = age((desk.clock.now_ms() - status.at_ms) / 1000)
         head = [*head, (f"  {glyphs.stale} told {since} ago", "stale")]
-    shown, uses, group = [head], {}, ""
+    made: Listing[LimitUse] = Listing([head])
+    group = ""
     for use, line in zip(status.uses, lines, strict=True):
         if use.group != group:
             group = use.group
-            shown.append(_heading(status, group))
-        uses[len(shown)] = use
-        shown.append([*line, *_words(status, use, width - width_of(line) - 2, glyphs)])
-    return Limits(shown, uses)
+            made.lines.append(_heading(status, group))
+        made.add(use, [*line, *_words(status, use, width - width_of(line) - 2, glyphs)])
+    return made
 
 
 def fitted_words(text: str, room: int, ellipsis: str) -> str:
