@@ -76,7 +76,7 @@ DEMO_EASED: dict[str, dict[str, Any]] = {
         "min_reasons_for_alert": 1, "cooldown_s": 120.0, "again_s": 60.0, "alerts_per_hour": 600, "min_confidence": 0.5,
         "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5, "timeframe": "1m",
     },
-    "confluence": {"prior_m": 1.0},
+    "confluence": {"prior_m": 0.7},
     "risk": {"min_net_ratio": 0.8},
 }  # fmt: skip
 """Where the operator has set nothing else, the demo asks less: its market is invented, and nothing in it deserves a trade."""
