@@ -13,12 +13,18 @@ LEAVE_S = 1.5
 this or not at all, sooner than the venues' receive window of 5 s ends."""
 
 
-def signed_client(base_url: str, *, timeout_s: float, proxy: str, ipv4_only: bool) -> httpx.AsyncClient:
-    """A client for `base_url` alone. This machine is reached directly: a proxy must not see its unencrypted requests."""
+def waits(answer_s: float) -> httpx.Timeout:
+    """What one request may wait for: its answer `answer_s`, and no longer than `LEAVE_S` each for what comes before it leaves."""
+    return httpx.Timeout(answer_s, connect=LEAVE_S, pool=LEAVE_S)
+
+
+def signed_client(base_url: str, *, proxy: str, ipv4_only: bool) -> httpx.AsyncClient:
+    """A client for `base_url` alone; every request brings its own `waits`. This machine is reached directly: a proxy must not
+    see its unencrypted requests.
+    """
     direct = is_loopback(httpx.URL(base_url).host)
     through = None if direct else proxy or None
     return httpx.AsyncClient(
-        timeout=httpx.Timeout(timeout_s, connect=LEAVE_S, pool=LEAVE_S),
         headers={"User-Agent": "tradetui"},
         trust_env=False,
         follow_redirects=False,

@@ -26,7 +26,7 @@ from providers.backoff import Backoff
 from providers.ban import Ban, is_ban_status, retry_after_s
 from providers.ban_file import BanFile
 from providers.order_budget import OrderBudget
-from providers.signed_client import signed_client
+from providers.signed_client import signed_client, waits
 from providers.trading_hosts import Environment, trading_host
 from providers.venue_clock import measure_offset
 from providers.venue_time import VenueTime
@@ -160,7 +160,7 @@ class SignedRest:
         self._measuring = asyncio.Lock()
         self._safety_at = 0.0
         self._safety_backoff = Backoff(1.0, 60.0)
-        self._client = signed_client(self.base_url, timeout_s=self._timeout_s, proxy=network.proxy, ipv4_only=ipv4_only)
+        self._client = signed_client(self.base_url, proxy=network.proxy, ipv4_only=ipv4_only)
         self._ban_file = BanFile(folder, clock, bus, venue, category) if folder is not None else None
         if self._ban_file is not None:
             self._ban_file.announce()
@@ -354,7 +354,11 @@ class SignedRest:
         target = f"{self.base_url}{call.path}?{signed.query}" if signed.query else f"{self.base_url}{call.path}"
         timeout_s = self._timeout_s if call.changes else self._read_timeout_s
         request = self._client.build_request(
-            call.method, target, headers=signed.headers, content=signed.body if signed.body else None, timeout=timeout_s
+            call.method,
+            target,
+            headers=signed.headers,
+            content=signed.body if signed.body else None,
+            timeout=waits(timeout_s),
         )
         if str(request.url) != target:
             raise Unclear("UNREADABLE", f"{where}: the address would be changed on its way; not sent", sent=False)

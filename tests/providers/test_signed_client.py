@@ -16,13 +16,13 @@ async def test_this_machine_is_reached_without_the_proxy(monkeypatch: pytest.Mon
     monkeypatch.setenv("ALL_PROXY", DEAD_PROXY)
     async with (
         signed_venue(LiveClock(), ordered(Reply(200, b"{}"))) as venue,
-        signed_client(venue.url, timeout_s=2, proxy=DEAD_PROXY, ipv4_only=True) as client,
+        signed_client(venue.url, proxy=DEAD_PROXY, ipv4_only=True) as client,
     ):
         assert (await client.get(venue.url + "/x")).status_code == 200
 
 
 async def test_redirects_are_not_followed() -> None:
     async with signed_venue(LiveClock(), ordered(Reply(307, b"", {"Location": "/elsewhere"}))) as venue:
-        async with signed_client(venue.url, timeout_s=2, proxy="", ipv4_only=False) as client:
+        async with signed_client(venue.url, proxy="", ipv4_only=False) as client:
             assert (await client.post(venue.url + "/x")).status_code == 307
         assert [request.path for request in venue.requests] == ["/x"]

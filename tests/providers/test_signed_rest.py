@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from core.bus import Bus
@@ -318,6 +319,20 @@ async def test_what_finds_no_connection_while_its_signature_is_good_does_not_lea
         assert on.sent == 2
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
+
+
+async def test_whoever_waits_long_for_an_answer_does_not_wait_long_to_leave() -> None:
+    asked: list[dict[str, float]] = []
+
+    async def note(request: httpx.Request) -> None:
+        asked.append(request.extensions["timeout"])
+
+    async with bench(ordered(OK), answer_s=20.0, rest_timeout_s=60.0) as on:
+        on.rest._client.event_hooks = {"request": [note]}
+        await on.place()
+        await on.rest.request("GET", ORDER, changes=False)
+        assert [one["read"] for one in asked] == [40.0, 40.0, 40.0, 60.0, 40.0], "the clock, a change, a read"
+        assert {(one["connect"], one["pool"]) for one in asked} == {(signed_client.LEAVE_S, signed_client.LEAVE_S)}
 
 
 async def test_a_check_at_the_send_holds_the_request_back() -> None:
