@@ -64,3 +64,31 @@ def shows(messages: Iterable[Message], *keys: str) -> Prepare:
         assert not running.desk.pump.failures
 
     return prepare
+
+
+async def settle(running: TradeApp, pilot: Pilot, keys: Iterable[str]) -> None:
+    """Press the keys one by one, then paint: twice, for what is painted may give panels another height."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    await paint(pilot)
+    await paint(pilot)
+    assert not running.desk.guard.failures
+    assert not running.desk.pump.failures
+
+
+def looks(mode: str, messages: Iterable[Message], *keys: str) -> Prepare:
+    """The screen this key shows once these were told, after these keys."""
+
+    async def prepare(pilot: Pilot) -> None:
+        running = pilot.app
+        assert isinstance(running, TradeApp)
+        await pilot.pause()
+        await pilot.press(mode)
+        for message in messages:
+            running.desk.bus.publish(message)
+        running.desk.store.notice = ""
+        await paint(pilot)
+        await settle(running, pilot, keys)
+
+    return prepare

@@ -7,7 +7,7 @@ import pytest
 from core.messages import SettingRejected
 from tests import builders as make
 from tests.snapshots import scenes_calibration as scene
-from tests.snapshots.scenes import Prepare, app, paint, shows
+from tests.snapshots.scenes import Prepare, app, paint, settle, shows
 from tui.app import TradeApp
 from tui.screens.calibration import CalibrationScreen
 
@@ -29,13 +29,7 @@ def looks(messages, symbol: str = "", *keys: str) -> Prepare:
         assert isinstance(screen, CalibrationScreen)
         if symbol:
             screen.show_symbol(symbol)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        await paint(pilot)
-        await paint(pilot)
-        assert not running.desk.guard.failures
-        assert not running.desk.pump.failures
+        await settle(running, pilot, keys)
 
     return prepare
 
