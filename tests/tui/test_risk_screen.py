@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -85,12 +86,25 @@ async def test_what_is_near_over_or_not_known_says_why():
         assert "total exposure: not known yet: equity" in shown(running)[-2]
 
 
+@SIZES
+async def test_balances_are_told_without_the_zeros_behind_them(size):
+    balances = (
+        ("SOL", Decimal("3.28000000"), Decimal(0)),
+        ("USDT", Decimal("9822.75200000000000"), Decimal("10000.0")),
+    )
+    async with desk([trade.account(balances=balances), trade.risk_status()], size) as (running, _, _screen):
+        told = page(running)
+        assert "9,822.752 " in told
+        assert "3.28 " in told
+        assert "10,000.0" not in told
+
+
 async def test_the_account_stands_beside_its_limits():
     async with desk(scene.halted()) as (running, _, _screen):
         text = page(running)
         for words in (
             "mode       LIVE", "host       api.binance.us", "stream     SYNCED", "journal    ✓ written",
-            "equity     10,124.50 USDT", "day        loss 316.20 of 250.00 USDT", "drawdown   15.20 %", "SOL       3.280",
+            "equity     10,124.50 USDT", "day        loss 316.20 of 250.00 USDT", "drawdown   15.20 %", "SOL       3.28 ",
             "halted: the operator", "LOCKS  none", "ARMING  not armed", "✗ clock: this machine is 640 ms off",
         ):  # fmt: skip
             assert words in text, words

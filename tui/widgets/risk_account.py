@@ -8,7 +8,7 @@ from tui.format import clock_text, money
 from tui.glyphs import Glyphs
 from tui.widgets.account_lines import MEANING, day_result
 from tui.widgets.line_panel import Line, fold, width_of
-from tui.widgets.trading_words import TRADING_LOOKS, amount, counted, mode_runs
+from tui.widgets.trading_words import TRADING_LOOKS, balance, counted, mode_runs
 
 LABEL = 12
 """Cells of a label with its margin."""
@@ -33,7 +33,7 @@ def brief_panel(desk: Desk, width: int, height: int) -> list[Line]:
     account = trading.account
     if account is not None:
         lines.append([(" drawdown    ", "dim"), (_drawdown(account, glyphs), "text")])
-        shown = [f"{asset} {amount(free, glyphs)}" for asset, free, _ in account.balances]
+        shown = [f"{asset} {balance(free, glyphs)}" for asset, free, _ in account.balances]
         lines += fold([(" free        ", "dim"), ("   ".join(shown) or glyphs.missing, "text")], width, LABEL + 1)
     return _cut(lines, height)
 
@@ -126,7 +126,7 @@ def _account(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
 def _balances(desk: Desk, account: AccountStatus, width: int) -> list[Line]:
     if not account.balances:
         return []
-    shown = [(asset, amount(free, desk.glyphs), amount(held, desk.glyphs)) for asset, free, held in account.balances]
+    shown = [(asset, balance(free, desk.glyphs), balance(held, desk.glyphs)) for asset, free, held in account.balances]
     widths = [max(len(title), *(len(row[at]) for row in shown)) for at, title in enumerate(("ASSET", "FREE", "LOCKED"))]
     lines: list[Line] = [[]]
     for looks, row in ((("dim",) * 3, ("ASSET", "FREE", "LOCKED")), *((("text", "text", "dim"), row) for row in shown)):

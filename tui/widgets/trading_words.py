@@ -36,6 +36,11 @@ def amount(value: Decimal | None, glyphs: Glyphs) -> str:
     return HIDDEN if LOOKS.private and value is not None else exact(value, glyphs)
 
 
+def balance(value: Decimal, glyphs: Glyphs) -> str:
+    """An amount of the account: venues tell it with zeros behind it that mean nothing."""
+    return amount(value.normalize(), glyphs)
+
+
 def exact(value: Decimal | None, glyphs: Glyphs) -> str:
     """`1,402.50`: every digit it came with, thousands separated. Zero and none are missing."""
     if value is None or not value.is_finite() or value == 0:
