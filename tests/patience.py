@@ -7,6 +7,10 @@ import pytest
 from providers import signed_client
 
 USUAL_LEAVE_S = signed_client.LEAVE_S
+PATIENT_S, HASTY_S = 30.0, 0.2
+"""How long an answer is waited for, real time: one that comes is missed by no stall of the machine; one that never comes is
+soon given up.
+"""
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from core.trading.order import OrderSpec
 from core.venue import Fatal, Instrument, Rejected, Retryable
 from providers.binance_us import trade_list, trading
 from providers.binance_us.trading import BinanceUsBroker
+from tests.patience import HASTY_S, PATIENT_S
 from tests.providers.signed_venue import HANG, Answer, Reply, Request, SignedVenue, ordered, signed_venue
 
 D = Decimal
@@ -47,25 +48,34 @@ class Desk:
         now_ms = self.clock.now_ms()
         return authorise(spec, now_ms).spend(spec, now_ms)
 
+    def tell_clock(self, offset_ms: float) -> None:
+        """The venue's clock as if it had been measured: it is not asked for any more."""
+        self.broker._bus.publish(
+            VenueClock(
+                venue="binance_us", category="spot", offset_ms=offset_ms, round_trip_ms=1.0, at_ms=self.clock.now_ms()
+            )
+        )
+
     @property
     def asked(self) -> list[Request]:
         """Everything but the time."""
         return [request for request in self.venue.requests if not request.path.endswith("/time")]
 
 
-def broker_of(url: str, clock: LiveClock, **network: Any) -> BinanceUsBroker:
+def broker_of(url: str, clock: LiveClock, answer_s: float = PATIENT_S, **network: Any) -> BinanceUsBroker:
     rules = {"BTCUSD": RULES}
     settings = Settings(
-        network=Network(binance_us_rest=url, rest_timeout_s=0.5, **network), trading=Trading(answer_s=0.2)
+        network=Network(binance_us_rest=url, rest_timeout_s=max(0.5, answer_s), **network),
+        trading=Trading(answer_s=answer_s),
     )
     return BinanceUsBroker(Bus(clock), clock, settings, Credentials("the-key", "the-secret"), rules.get)
 
 
 @asynccontextmanager
-async def desk(answer: Answer, rate: float = 1.0) -> AsyncIterator[Desk]:
+async def desk(answer: Answer, rate: float = 1.0, answer_s: float = PATIENT_S) -> AsyncIterator[Desk]:
     clock = LiveClock(rate)
     async with signed_venue(clock, answer) as venue:
-        broker = broker_of(venue.url, clock)
+        broker = broker_of(venue.url, clock, answer_s)
         try:
             yield Desk(venue, broker, clock)
         finally:
@@ -260,7 +270,8 @@ async def test_a_replace_of_which_a_half_is_unclear_is_unknown(data: dict[str, A
     ],
 )
 async def test_answers_to_a_cancel(reply: Reply, outcome: str, code: str) -> None:
-    async with desk(ordered(reply)) as on:
+    async with desk(ordered(reply), answer_s=HASTY_S if reply is HANG else PATIENT_S) as on:
+        on.tell_clock(0.0)
         told = await on.broker.cancel(KEY)
         assert (told.outcome, told.code) == (outcome, code)
         assert len(on.asked) == 1
@@ -346,15 +357,7 @@ async def test_trades_are_complete_over_all_pages(monkeypatch: pytest.MonkeyPatc
 async def test_trades_are_asked_for_by_the_venues_clock(ahead_ms: int) -> None:
     async with desk(ordered(ok([]))) as on:
         on.venue.ahead_ms = ahead_ms
-        on.broker._bus.publish(
-            VenueClock(
-                venue="binance_us",
-                category="spot",
-                offset_ms=float(ahead_ms),
-                round_trip_ms=1.0,
-                at_ms=on.clock.now_ms(),
-            )
-        )
+        on.tell_clock(float(ahead_ms))
         since_ms = on.clock.now_ms()  # the trade comes after it, on the venue's clock
         on.venue.answer = book_of([trade(1, 1, on.venue.now_ms() + 5)])
         told = await on.broker.trades("BTCUSD", since_ms)
@@ -397,6 +400,6 @@ def test_the_account_is_named_without_its_key() -> None:
 
 
 @pytest.mark.parametrize("network", [{}, {"binance_us_stream": "wss://stream.binance.us.evil.com"}])
-def test_a_strange_host_is_refused_at_once(network: dict[str, str]) -> None:
+def test_a_strange_host_is_refused_at_once(network: dict[str, Any]) -> None:
     with pytest.raises(Fatal):
         broker_of("https://api.binance.us.evil.com" if not network else "http://127.0.0.1:1", LiveClock(), **network)

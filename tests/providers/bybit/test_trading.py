@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from core.clock import LiveClock
-from core.messages import Universe
+from core.messages import Universe, VenueClock
 from core.trading.authority import NotAuthorised
 from core.trading.broker import NoAnswer, NotSent, OrderKey
 from core.trading.client_ids import ClientIds
 from core.trading.order import OrderSpec
 from core.venue import Fatal, Rejected, Retryable
+from tests.patience import HASTY_S
 from tests.providers.bybit import private_frames as frames
 from tests.providers.bybit.tiny_venue import (
     KEY,
@@ -126,7 +127,11 @@ async def test_whatever_leaves_it_open_is_no_answer_and_is_not_sent_again(answer
 
 
 async def test_silence_is_no_answer():
-    async with broker_on("linear", rate=1.0) as (broker, venue):
+    async with broker_on("linear", rate=1.0, answer_s=HASTY_S) as (broker, venue):
+        told = VenueClock(
+            venue="bybit", category="linear", offset_ms=0.0, round_trip_ms=1.0, at_ms=venue.clock.now_ms()
+        )
+        venue.bus.publish(told)  # nothing but what hangs has to be quick
         venue.answers[CREATE] = Answer(status=-1)
         with pytest.raises(NoAnswer) as lost:
             await broker.place(permit_for(spec(), venue.clock), spec())

@@ -20,6 +20,7 @@ from core.trading.authority import Permit, authorise
 from core.trading.order import OrderSpec
 from core.venue import Instrument
 from providers.bybit.trading import BybitBroker
+from tests.patience import PATIENT_S
 
 KEY, SECRET = "test_api_key", "test_secret"
 
@@ -115,7 +116,7 @@ class TinyVenue:
 
 @asynccontextmanager
 async def broker_on(
-    category: str, rate: float = 20.0, environment: str = "live"
+    category: str, rate: float = 20.0, environment: str = "live", answer_s: float = PATIENT_S
 ) -> AsyncIterator[tuple[BybitBroker, TinyVenue]]:
     """A broker of one category and its venue."""
     clock = LiveClock(rate=rate)
@@ -123,7 +124,13 @@ async def broker_on(
     server = await asyncio.start_server(venue.handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     broker = broker_of(
-        clock, category, f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/v5/public", environment, venue.bus
+        clock,
+        category,
+        f"http://127.0.0.1:{port}",
+        f"ws://127.0.0.1:{port}/v5/public",
+        environment,
+        venue.bus,
+        answer_s,
     )
     try:
         yield broker, venue
@@ -133,12 +140,18 @@ async def broker_on(
 
 
 def broker_of(
-    clock: Clock, category: str, rest: str, stream: str, environment: str = "live", bus: Bus | None = None
+    clock: Clock,
+    category: str,
+    rest: str,
+    stream: str,
+    environment: str = "live",
+    bus: Bus | None = None,
+    answer_s: float = PATIENT_S,
 ) -> BybitBroker:
     settings = Settings(
         market=msgspec.convert({"venue": "bybit", "category": category}, Market),
-        network=Network(bybit_rest=rest, bybit_stream=stream, rest_timeout_s=0.5),
-        trading=msgspec.convert({"environment": environment, "answer_s": 0.2}, Trading),
+        network=Network(bybit_rest=rest, bybit_stream=stream, rest_timeout_s=max(0.5, answer_s)),
+        trading=msgspec.convert({"environment": environment, "answer_s": answer_s}, Trading),
     )
     return BybitBroker(bus or Bus(clock), clock, settings, Credentials(KEY, SECRET), no_rules)
 
