@@ -104,7 +104,7 @@ async def test_the_account_stands_beside_its_limits():
         text = page(running)
         for words in (
             "mode       LIVE", "host       api.binance.us", "stream     SYNCED", "journal    ✓ written",
-            "equity     10,124.50 USDT", "day        loss 316.20 of 250.00 USDT", "drawdown   15.20 %", "SOL       3.28 ",
+            "equity     10,124.50 USDT", "day        loss 316.20 of 250.00 USDT", "drawdown   15.20 %", "SOL        3.28 ",
             "halted: the operator", "LOCKS  none", "ARMING  not armed", "✗ clock: this machine is 640 ms off",
         ):  # fmt: skip
             assert words in text, words
