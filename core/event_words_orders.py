@@ -66,7 +66,7 @@ def trade(words: Words, m: TradeClosed) -> Told:
     """A trade that is over."""
     text = (
         f"{m.symbol} trade closed, {m.why.lower().replace('_', ' ')}: {_signed(m.result)} ({m.r_multiple:+.2f} R) after fees of "
-        f"{plain(m.fees)}"
+        f"{m.fees:,.2f}"
     ).replace("-", "−")
     return Told("trade", "info", m.symbol, text, m.closed_ms, fact=f"trade {m.trade_id}")
 
