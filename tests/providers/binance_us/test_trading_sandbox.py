@@ -24,6 +24,7 @@ from core.venue import Rejected
 from providers.binance_us.trading import BinanceUsBroker
 from providers.binance_us.user_stream import Mechanism
 from providers.sandbox.server import SandboxExchange
+from tests.patience import HASTY_S, PATIENT_S
 from tests.providers.binance_us.user_venue import Heard
 from tests.providers.sandbox.us_client import KEY, SECRET, TICK, exchange_with_account
 
@@ -88,15 +89,19 @@ class Desk:
 
 
 @asynccontextmanager
-async def trading(mechanism: Mechanism = "ws_api", rate: float = 10.0, **market: Any) -> AsyncIterator[Desk]:
+async def trading(
+    mechanism: Mechanism = "ws_api", rate: float = 10.0, answer_s: float = PATIENT_S, **market: Any
+) -> AsyncIterator[Desk]:
     async with exchange_with_account(rate, **market) as exchange:
         clock = LiveClock(rate=rate, start_ms=exchange.clock.now_ms())
         settings = Settings(
             network=Network(
-                binance_us_rest=exchange.rest_url, binance_us_stream=exchange.stream_url, rest_timeout_s=0.5
+                binance_us_rest=exchange.rest_url,
+                binance_us_stream=exchange.stream_url,
+                rest_timeout_s=max(0.5, answer_s),
             ),
             feed=Feed(backoff_first_s=0.5, backoff_cap_s=4, silence_s=600, ping_s=60),
-            trading=Trading(answer_s=0.2),
+            trading=Trading(answer_s=answer_s),
         )
         rules = exchange.accounts["spot"].engine.rules
         broker = BinanceUsBroker(Bus(clock), clock, settings, Credentials(KEY, SECRET), rules.get)
@@ -263,7 +268,7 @@ async def test_cancel_and_replace_can_half_succeed() -> None:
 
 @pytest.mark.parametrize("fault", ["lose_answer", "fail_after"])
 async def test_a_lost_answer_is_no_answer_and_the_order_is_found(fault: str) -> None:
-    async with trading() as on:
+    async with trading(answer_s=HASTY_S if fault == "lose_answer" else PATIENT_S) as on:
         getattr(on.exchange.faults, fault)("POST /api/v3/order")
         spec = on.spec(type="MARKET")
         with pytest.raises(NoAnswer):
@@ -274,7 +279,7 @@ async def test_a_lost_answer_is_no_answer_and_the_order_is_found(fault: str) -> 
 
 
 async def test_a_lost_request_is_no_answer_and_leaves_no_trace() -> None:
-    async with trading() as on:
+    async with trading(answer_s=HASTY_S) as on:
         on.exchange.faults.lose_request("POST /api/v3/order")
         spec = on.spec()
         with pytest.raises(NoAnswer):

@@ -23,6 +23,7 @@ from core.trading.executions import VenueOrder, listed, told
 from core.trading.order import OrderReport, OrderSpec
 from core.venue import Rejected
 from providers.bybit.trading import BybitBroker
+from tests.patience import HASTY_S, PATIENT_S
 from tests.providers.sandbox.bybit_client import KEY, SECRET, SYMBOL, BybitClient, quiet_exchange
 
 CATEGORIES = pytest.mark.parametrize("category", ["spot", "linear"])
@@ -43,6 +44,7 @@ class Desk:
         self.positions: dict[str, VenuePosition] = {}
         self.streams: list[str] = []
         self.ids = ClientIds()
+        answer_s = settings.pop("answer_s", PATIENT_S)
         feed = {"backoff_first_s": 0.5, "backoff_cap_s": 5.0, "ping_s": 5.0, "silence_s": 60.0} | settings
         self.broker = BybitBroker(
             Bus(self.clock),
@@ -51,9 +53,11 @@ class Desk:
                 market=msgspec.convert({"venue": "bybit", "category": self.category}, Market),
                 feed=msgspec.convert(feed, Feed),
                 network=Network(
-                    bybit_rest=self.exchange.rest_url, bybit_stream=self.exchange.stream_url, rest_timeout_s=0.5
+                    bybit_rest=self.exchange.rest_url,
+                    bybit_stream=self.exchange.stream_url,
+                    rest_timeout_s=max(0.5, answer_s),
                 ),
-                trading=Trading(answer_s=0.2),
+                trading=Trading(answer_s=answer_s),
             ),
             Credentials(KEY, SECRET),
             self.accounts.engine.rules.get,
@@ -256,7 +260,7 @@ async def test_refusals_carry_the_venues_code(category):
 
 @CATEGORIES
 async def test_a_lost_answer_is_unknown_and_the_query_finds_the_order(category):
-    async with desk_of(category) as desk:
+    async with desk_of(category, answer_s=HASTY_S) as desk:
         spec = desk.spec()
         desk.exchange.faults.lose_answer("/v5/order/create")
         with pytest.raises(NoAnswer):
@@ -269,7 +273,7 @@ async def test_a_lost_answer_is_unknown_and_the_query_finds_the_order(category):
 
 @CATEGORIES
 async def test_a_lost_request_leaves_no_trace(category):
-    async with desk_of(category) as desk:
+    async with desk_of(category, answer_s=HASTY_S) as desk:
         spec = desk.spec()
         desk.exchange.faults.lose_request("/v5/order/create")
         with pytest.raises(NoAnswer):
