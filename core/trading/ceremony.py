@@ -30,7 +30,7 @@ from core.risk.verdict import written
 from core.settings_live import LiveSettings
 from core.trading.authority import authorise
 from core.trading.draft import Submission
-from core.trading.opening import Proposal, Unfit
+from core.trading.opening import NoEdge, Proposal, Unfit
 from core.trading.reviewed import Facts, carried, changes, facts_of
 from core.trading.standing_in import end_entry
 from core.trading.states import DONE
@@ -167,7 +167,7 @@ class Ceremony:
     def _planned(self, wish: Wish) -> Ticket:
         """A ticket at its review. Raises `Unfit`."""
         desk, now_ms, now = self._desk, self._clock.now_ms(), self._clock.monotonic()
-        proposal = desk.propose(trade_of(wish, desk))
+        proposal, words = self._proposal(wish)
         span_s = self._live.current.trading.ticket_s
         canary = desk.needs_canary
         ticket = Ticket(
@@ -181,6 +181,7 @@ class Ceremony:
             until=now + span_s,
             shown_at=now,
             nonce=new_nonce(),
+            words=words,
         )
         if canary:
             ticket.words = (
@@ -188,6 +189,16 @@ class Ceremony:
             )
         self._judge(ticket)
         return ticket
+
+    def _proposal(self, wish: Wish) -> tuple[Proposal, str]:
+        """The plan, and what is to be said of it. By hand a trade without an edge is offered at the least size. Raises `Unfit`."""
+        desk = self._desk
+        try:
+            return desk.propose(trade_of(wish, desk)), ""
+        except NoEdge as error:
+            if wish.item_id:
+                raise
+            return desk.propose(trade_of(wish, desk, least=True)), f"{error}. This is the least the venue takes"
 
     def _anew(self, ticket_id: str, wished: Callable[[Wish], Wish]) -> str:
         """The same ticket with another plan, reviewed from the beginning."""

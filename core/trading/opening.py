@@ -30,6 +30,10 @@ class Unfit(Exception):
     """The wish cannot be planned; the words name the thing, the value and the remedy."""
 
 
+class NoEdge(Unfit):
+    """Everything fits, but what is known of the chances gives no size. Who gives one of their own may have the plan."""
+
+
 class Proposal(Struct, frozen=True):
     """A plan and the entry that begins it."""
 
@@ -214,7 +218,8 @@ class Opening:
         )
         if wanted.quantity == ZERO:
             if size.quantity == ZERO:
-                raise Unfit(f"{wanted.symbol}: no size is allowed: {size.refused}")
+                unfit = NoEdge if size.bound == "KELLY" else Unfit
+                raise unfit(f"{wanted.symbol}: no size is allowed: {size.refused}")
             return size.quantity, size.loss_per_unit
         cost_in, cost_out = self._accountant.costs(wanted.symbol)
         lot = rule.lot_size

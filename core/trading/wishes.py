@@ -160,8 +160,8 @@ def _amending(wanted: OpenTicket, desk: TradingDesk) -> Wish:
 # --- to a trade ------------------------------------------------------------------------------------------------------
 
 
-def trade_of(wish: Wish, desk: TradingDesk) -> OpenTrade:
-    """The wish at the quote of now. Raises `Unfit`."""
+def trade_of(wish: Wish, desk: TradingDesk, *, least: bool = False) -> OpenTrade:
+    """The wish at the quote of now; `least`: of the smallest quantity the venue takes. Raises `Unfit`."""
     rule = desk.rules.get(wish.symbol)
     if rule is None:
         raise Unfit(f"{wish.symbol} is not listed here; choose a watched market")
@@ -173,7 +173,7 @@ def trade_of(wish: Wish, desk: TradingDesk) -> OpenTrade:
     at = entry or far
     stop = wish.stop or _stop_behind(wish, rule, at, desk)
     quantity = wish.quantity
-    if desk.needs_canary:
+    if desk.needs_canary or least:
         if not stop > 0:
             raise Unfit(f"{wish.symbol} stop {stop:f} must be above 0; move it")
         quantity = least_quantity(rule, min(stop, at))

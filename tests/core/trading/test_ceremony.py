@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from core.messages import (
+    Analysis,
     InboxItem,
+    OpenTicket,
     OpenTrade,
     OrderAlarm,
     OrderStatus,
@@ -23,6 +25,7 @@ from core.trading.broker import Cancelled, Placed
 from core.trading.draft import Submission
 from core.trading.journal import read_journal
 from core.trading.journal_records import Authorised
+from core.trading.least_order import least_quantity
 from core.trading.opening import Proposal
 from core.trading.order import OrderSpec
 from core.trading.plan import TradePlan
@@ -50,6 +53,14 @@ def proposal(rig: TicketRig, item_id: str = "p1") -> InboxItem:
         item_id=item_id, kind="PROPOSAL", state="WAITING", symbol=rig.symbol, text="buy it", side="BUY", rank=1, confidence=0.6,
         ratio=2.4, entry=(at("0.998"), at("1.002")), stop=at("0.99"), targets=(at("1.03"),), created_ms=0,
         expires_ms=rig.clock.now_ms() + 600_000,
+    )  # fmt: skip
+
+
+def analysis(rig: TicketRig, p_trade: float) -> Analysis:
+    """Of a purchase that is not recommended."""
+    return Analysis(
+        venue=rig.desk.venue, category=rig.desk.category, symbol=rig.symbol, timestamp=rig.clock.now_ms(),
+        stage2_status="completed", cause="state", side="BUY", recommendation="AVOID", p_trade=p_trade,
     )  # fmt: skip
 
 
@@ -354,3 +365,31 @@ async def test_an_entry_that_ended_unfilled_before_the_answer_came_needs_no_stop
             "SENT",
             "it is CANCELLED already and nothing of it filled: there is nothing to protect",
         )
+
+
+async def test_by_hand_a_trade_without_an_edge_is_offered_at_the_least_size(tmp_path: Path) -> None:
+    """Nobody is kept from setting a price or a size of their own because the plan that was filled in pays too little."""
+    async with ticket_rig(tmp_path) as rig:
+        rig.bus.publish(analysis(rig, p_trade=0.42))
+        told = await rig.open()
+        assert told.step == "REVIEW"
+        assert "KELLY leaves nothing to trade" in told.words
+        assert "least the venue takes" in told.words
+        rule = rig.provider.rules[rig.symbol]
+        assert told.quantity == least_quantity(rule, told.stop)
+        larger = told.quantity + rule.lot_size * 5
+        assert (await rig.edit("quantity", f"{larger:f}")).words == ""
+        await rig.wait(1.0)
+        rig.quote()
+        sent = await rig.answer()
+        assert (sent.step, sent.words) == ("SENT", "")
+
+
+async def test_a_proposal_without_an_edge_is_no_ticket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ticket_rig(tmp_path) as rig:
+        item = proposal(rig)
+        monkeypatch.setattr(rig.desk.inbox, "find", lambda name: item)
+        rig.bus.publish(analysis(rig, p_trade=0.2))
+        rig.ask(OpenTicket(symbol=rig.symbol, proposal="p1"))
+        await rig.wait()
+        assert "KELLY leaves nothing to trade" in rig.of(Refused)[-1].words
