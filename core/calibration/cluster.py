@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -150,7 +151,8 @@ def _look(client: Client, unwanted: list[Future[Result]], known: int) -> int:
 
 def _leave(client: Client, unwanted: list[Future[Result]]) -> None:
     _look(client, unwanted, 0)
-    client.close(timeout=CLOSE_S)
+    with suppress(TimeoutError):  # the scheduler went away: its connection ends with this process
+        client.close(timeout=CLOSE_S)
 
 
 def _perform_there(work: Work, job: CalibrationJob) -> Result:

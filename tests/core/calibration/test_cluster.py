@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.calibration.cluster import ClusterWorkers
 from core.calibration.worker_process import Result
 from core.calibration.workers import Workers, WorkersUnavailable, open_workers
 from core.clock import SimClock
@@ -80,6 +81,30 @@ async def test_jobs_run_there_fail_there_and_are_lost_with_their_worker_and_with
     assert lost.cause == "lost_worker"
     assert lost.reason.startswith(f"lost on the cluster at {workers.where}: ")
     await until(workers.lost)
+    await workers.close()
+
+
+class GoneClient:
+    """A client whose scheduler went away and does not say good-bye in time."""
+
+    status = "connecting"
+
+    def get_executor(self, **options: Any) -> None:
+        """Nothing is submitted."""
+
+    def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
+        """Nothing is told."""
+
+    def nthreads(self) -> dict[str, int]:
+        raise OSError("not connected")
+
+    def close(self, timeout: float) -> None:
+        raise TimeoutError(f"timed out after {timeout:g} s.")
+
+
+async def test_a_scheduler_that_says_no_good_bye_does_not_spoil_the_end() -> None:
+    workers = ClusterWorkers("tcp://127.0.0.1:9", GoneClient(), 1, work)
+    assert workers.lost()
     await workers.close()
 
 
