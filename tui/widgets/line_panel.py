@@ -128,11 +128,10 @@ class LinePanel(Widget):
         """The theme changed."""
         self.refresh()
 
-    def on_resize(self) -> None:
-        top = self._kept_top(self.size.height)
-        if top != self.top:
-            self.top = top
-            self.refresh()  # the new size has been painted already, from the old top
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual paints a new size before it tells of it: where the lines begin is decided here, not in `on_resize`."""
+        self.top = self._kept_top(self.size.height)
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

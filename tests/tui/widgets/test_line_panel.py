@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from tests.tui.desk_builder import desk
 from tui.widgets.line_panel import LinePanel, changed_to, ends, fold, joined, width_of
@@ -46,12 +47,23 @@ def test_the_right_end_goes_when_both_do_not_fit():
     assert ends([("abcde", "text")], [("de", "dim")], 6) == [("abcde", "text")]
 
 
+class Watched(LinePanel):
+    """Notes its second row as it stands when a new size is told, which is after the first picture of that size."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__(desk(), "panel", head)
+        self.seconds: list[str] = []
+
+    def on_resize(self) -> None:
+        self.seconds.append(self.render_lines(Region(0, 1, self.size.width, 1))[0].text.strip(" ▸"))
+
+
 class Stage(App[None]):
     """A panel by itself."""
 
     def __init__(self, head: int = 0) -> None:
         super().__init__()
-        self.panel = LinePanel(desk(), "panel", head)
+        self.panel = Watched(head)
 
     def compose(self) -> ComposeResult:
         yield self.panel
@@ -82,6 +94,7 @@ async def test_the_headings_above_the_first_line_come_back_when_the_panel_has_ro
         stage.panel.styles.height = 8  # nothing is put any more
         await pilot.pause()
         assert stage.painted(8) == [f"line {number}" for number in range(8)]
+        assert stage.panel.seconds[-2:] == ["line 4", "line 1"], "from the first picture of a size on"
 
 
 async def test_back_on_the_first_line_the_headings_are_shown_and_other_moves_in_sight_scroll_nothing():
