@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -30,7 +31,7 @@ WITHIN_S = 30.0
 SYMBOL = "ETHUSDT"
 
 
-class OrderJudge:
+class OrderJudge(ABC):
     """The half of the rig that only looks. `seen` are all messages, `requests` every request the exchange was sent, market
     data too: when, by the exchange's clock, and "METHOD path"."""
 
@@ -44,9 +45,9 @@ class OrderJudge:
     rules: RulesBook
     desk: TradingDesk | None
 
+    @abstractmethod
     def denials(self, **changes: Any) -> list[str]:
         """Why a small entry would not pass now."""
-        raise NotImplementedError
 
     @property
     def path(self) -> TradingDesk:
