@@ -20,6 +20,7 @@ from tests import trading_builders as trade
 from tests.builders import CATEGORY, NOW_MS, VENUE
 from tests.snapshots import scenes_ticket as scene
 from tests.tui.ticket_builder import WANTED, burst, by_hand, commands, desk, later, page, painted, publish
+from tui.widgets.ticket_gates import brief
 
 
 def confirm(step: str, nonce: str, typed: str = "") -> ConfirmTicket:
@@ -344,3 +345,21 @@ async def test_a_ticket_that_is_over_leaves_by_any_key_and_by_one_of_a_screen_to
             await pilot.pause()
             assert running.screen is not screen
             assert getattr(running.screen, "SCOPE", "") == scope
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0.1165096032091936647541828426", "0.116510"),
+        ("0.29120541136303366", "0.291205"),
+        ("123456789.123456789", "123456789"),
+        ("-0.00000001234567891234", "-0.0000000123457"),
+        ("0.000012088", "0.000012088"),
+        ("69772.67", "69772.67"),
+        ("9000000", "9000000"),
+        ("1.0 %", "1.0 %"),
+        ("SYNCED", "SYNCED"),
+    ],
+)
+def test_figures_of_gates_are_as_long_as_they_mean_something(value, told):
+    assert brief(value) == told

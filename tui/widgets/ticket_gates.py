@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from core.messages import GateAnswer, TicketStatus
 from tui.desk import Desk
@@ -12,6 +14,8 @@ from tui.widgets.trading_words import counted
 
 FACTS_AT = 16
 """Cell of the first figure of a gate."""
+LONG = re.compile(r"-?(?=[\d.]{13})\d+\.\d+")
+DIGITS = 6
 
 
 def gate_heading(desk: Desk, ticket: TicketStatus) -> Line:
@@ -73,6 +77,16 @@ def _with_rest(rows: list[list[str]], left: int, room: int) -> list[Line]:
     return [[(" " * LABEL + " ".join(row), "dim")] for row in rows]
 
 
+def brief(value: str) -> str:
+    """A figure that has gone through a division in six digits that count; the journal has all of them."""
+    if not LONG.fullmatch(value):
+        return value
+    number = Decimal(value)
+    if len(number.as_tuple().digits) <= 2 * DIGITS:
+        return value
+    return f"{number.quantize(Decimal(1).scaleb(min(0, number.adjusted() - DIGITS + 1))):f}"
+
+
 def gate_table(desk: Desk, gates: Sequence[GateAnswer], width: int, height: int) -> list[Line]:
     """Every gate on a line of its own with what it looked at: the denials first, then in the order they were asked."""
     if not gates:
@@ -86,7 +100,7 @@ def gate_table(desk: Desk, gates: Sequence[GateAnswer], width: int, height: int)
             (f"{answer.label:<{FACTS_AT - 3}}", look[1]),
         ]
         for name, value in answer.facts.items():
-            line += [(f"{name.replace('_', ' ')} ", "dim"), (f"{value}  ", "text")]
+            line += [(f"{name.replace('_', ' ')} ", "dim"), (f"{brief(value)}  ", "text")]
         lines += [folded(line, width, FACTS_AT)[0]]
     if len(lines) > height:
         cut = lines[: max(0, height - 1)]
