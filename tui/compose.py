@@ -74,9 +74,9 @@ def sandbox_child(settings: Settings, keys: KeyPair) -> SandboxChild:
 DEMO_EASED: dict[str, dict[str, Any]] = {
     "screening": {
         "min_reasons_for_alert": 1, "cooldown_s": 120.0, "again_s": 60.0, "alerts_per_hour": 600, "min_confidence": 0.5,
-        "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5, "timeframe": "1m",
+        "min_cluster": 1, "min_ratio": 0.8, "high_risk_below": 0.5, "timeframe": "1m", "spot_fee_percent": 0.02,
     },
-    "confluence": {"prior_m": 0.7},
+    "confluence": {"prior_m": 0.8},
     "risk": {"min_net_ratio": 0.8},
 }  # fmt: skip
 """Where the operator has set nothing else, the demo asks less: its market is invented, and nothing in it deserves a trade."""
