@@ -1618,6 +1618,10 @@ class Focus(Command, frozen=True, kw_only=True):
     timeframe: str = ""
 
 
+class KeyPressed(Message, frozen=True):
+    """The operator pressed a key, whichever it was: work that can wait gives way for a moment."""
+
+
 class PinSymbol(Command, frozen=True, kw_only=True):
     """Add a symbol to the watched set, or take it out."""
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -27,11 +28,12 @@ from core.messages import (
     EngineStatus,
     Fault,
     Halt,
+    KeyPressed,
     Notify,
     OrderAlarm,
     SettingChanged,
     UndoSetting,
-)
+)  # fmt: skip
 from core.settings import Settings
 from themes.loader import DEFAULT, MONOCHROME, DeskTheme, load_themes
 from tui import signals
@@ -263,6 +265,8 @@ class TradeApp(App[int], inherit_bindings=False):
     # --- failures ----------------------------------------------------------------------------------------------------
 
     async def _dispatch_message(self, message: Message) -> None:
+        if isinstance(message, events.Key):
+            self.desk.bus.publish(KeyPressed())
         if not self.is_up:
             await super()._dispatch_message(message)
             return
@@ -354,8 +358,7 @@ class TradeApp(App[int], inherit_bindings=False):
         else:
             self.leave(0)
 
-    async def act_quit_now(self) -> None:
-        await self.act_quit()
+    act_quit_now = act_quit
 
     def act_halt(self) -> None:
         """No question: entries are blocked before this returns. Going on again takes one."""
@@ -377,8 +380,7 @@ class TradeApp(App[int], inherit_bindings=False):
 
         screen = self.screen
         if not isinstance(screen, HelpScreen):
-            scope = screen.SCOPE if isinstance(screen, Keyed) else ""
-            glossary = screen.GLOSSARY if isinstance(screen, Keyed) else ()
+            scope, glossary = (screen.SCOPE, screen.GLOSSARY) if isinstance(screen, Keyed) else ("", ())
             await self.push_screen(HelpScreen(self.desk, scope, glossary))
 
     async def act_glossary(self) -> None:
@@ -394,8 +396,7 @@ class TradeApp(App[int], inherit_bindings=False):
         await open_palette(self)
 
     def act_theme(self) -> None:
-        names = sorted(self.themes)
-        self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
+        self.choose_theme((names := sorted(self.themes))[(names.index(self.theme) + 1) % len(names)])
 
     def choose_theme(self, name: str) -> None:
         """The operator's choice: shown at once, and asked of the engine so that it is kept."""
@@ -415,6 +416,5 @@ class TradeApp(App[int], inherit_bindings=False):
     async def jump_to(self, symbol: str) -> None:
         """Show a symbol on the first screen, which puts its cursor there."""
         await self.switch_mode(self._modes_table[0].name)
-        show = getattr(self.screen, "show_symbol", None)
-        if show is not None:
+        if (show := getattr(self.screen, "show_symbol", None)) is not None:
             show(symbol)

@@ -74,6 +74,7 @@ class Stage2Desk:
         self._gatherer = Gatherer(bus, clock, live, market, thresholds, samples, maps)
         self._requests = Requests()
         self._running: list[_Running] = []
+        self._slices = Slices(bus, "pipeline")
         self._wake = asyncio.Event()
         self._heeded: dict[str, tuple[int, int]] = {}
         """By symbol the newest calibration report that was acted on: its task and time. It is told again on `Replay`."""
@@ -168,17 +169,16 @@ class Stage2Desk:
     async def run(self) -> None:
         """Work until cancelled."""
         self._wake.set()
-        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            slices.begin(SLICE_S)
+            self._slices.begin(SLICE_S)
             while self._requests or self._running:
                 self._admit()
                 for entry in tuple(self._running):
                     if entry in self._running:
                         self._step(entry)
-                    await slices.turn()
+                    await self._slices.turn()
 
     def _admit(self) -> None:
         """Take the most urgent requests under way while there is room; tell those that waited too long."""

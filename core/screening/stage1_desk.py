@@ -121,6 +121,7 @@ class Stage1Desk:
         """Of markets that were watched before, should they come back."""
         self._tickers: dict[str, Ticker] = {}
         self._bars: deque[Bar] = deque()
+        self._slices = Slices(bus, "stage1.work")
         self._wake = asyncio.Event()
         self._minute = _Minute(0, set())
         self._spent_ms: tuple[int, ...] = ()
@@ -170,14 +171,13 @@ class Stage1Desk:
     async def _work(self) -> None:
         """Take bars in order of arrival; leave the loop to others after each slice."""
         self._wake.set()
-        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            slices.begin(SLICE_S)
+            self._slices.begin(SLICE_S)
             while self._bars:
                 self.take(self._bars.popleft())
-                await slices.turn()
+                await self._slices.turn()
 
     async def _watch(self) -> None:
         """Close a minute whose grace is over."""

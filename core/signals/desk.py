@@ -77,6 +77,7 @@ class SignalDesk:
         self._view: Followed | None = None
         self._waiting: dict[Followed, None] = {}
         self._held: dict[Followed, None] = {}
+        self._slices, self._check_slices = Slices(bus, "signals.work"), Slices(bus, "signals.check")
         self._wake = asyncio.Event()
         self._universe: tuple[str, ...] | None = None
         self._evaluations = self._readings = self._changes = 0
@@ -204,18 +205,17 @@ class SignalDesk:
     async def _work(self) -> None:
         """Take series in order of arrival; leave the loop to others after each slice."""
         self._wake.set()
-        slices = Slices()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            slices.begin(SLICE_S)
+            self._slices.begin(SLICE_S)
             while self._waiting:
                 entry = self._next()
                 del self._waiting[entry]
                 steps = self._evaluate(entry)
                 while self._step(entry, steps):
-                    await slices.turn()
-                await slices.turn()
+                    await self._slices.turn()
+                await self._slices.turn()
 
     def _next(self) -> Followed:
         """Whoever waits longest, but what the operator looks at before all others."""
@@ -349,7 +349,6 @@ class SignalDesk:
 
     async def _check(self) -> None:
         """Compute the newest bar of one series again every second, in slices like all other work."""
-        slices = Slices()
         while True:
             await self._clock.sleep(WATCH_S)
             told = self._shadow.next(list(self._entries.values()), self._live.current)
@@ -357,9 +356,9 @@ class SignalDesk:
                 continue
             try:
                 await self._shadow.stored(told)
-                slices.begin(SLICE_S)
+                self._check_slices.begin(SLICE_S)
                 for _ in self._shadow.steps(told):
-                    await slices.turn()
+                    await self._check_slices.turn()
             except Exception as error:
                 # Fallback: this check is left out, counted and now and then told; the next series is taken.
                 self._shadow.failed(told, error)
