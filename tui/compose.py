@@ -78,6 +78,7 @@ DEMO_EASED: dict[str, dict[str, Any]] = {
     },
     "confluence": {"prior_m": 0.8},
     "risk": {"min_net_ratio": 0.8},
+    "paper": {"maker_fee_percent": 0.02, "taker_fee_percent": 0.02},
 }  # fmt: skip
 """Where the operator has set nothing else, the demo asks less: its market is invented, and nothing in it deserves a trade."""
 
