@@ -7,7 +7,7 @@ import pytest
 from core.messages import Message
 from tests import builders as make
 from tests.snapshots import scenes_confluence as scene
-from tests.snapshots.scenes import Prepare, app, paint
+from tests.snapshots.scenes import Prepare, app, paint, settle
 from tui.app import TradeApp
 from tui.screens.watchlist import WatchlistScreen
 
@@ -33,13 +33,7 @@ def looks(messages, *keys: str) -> Prepare:
         for message in messages:
             publish(message)
         await paint(pilot)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        await paint(pilot)
-        await paint(pilot)
-        assert not running.desk.guard.failures
-        assert not running.desk.pump.failures
+        await settle(running, pilot, keys)
 
     return prepare
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -28,9 +29,9 @@ class DetailScreen(DeskModal[None]):
         self._text = Static(markup=False)
         self._painted: Text | None = None
 
+    @abstractmethod
     def lines(self, width: int) -> Sequence[Line]:
         """What is known of it now, at most so many cells wide."""
-        return ()
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="help-box") as box:
