@@ -35,7 +35,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula."""
 CSV_COLUMNS = (
     "closed_at", "opened_at", "account", "mode", "symbol", "side", "quantity", "entry", "exit", "result", "r", "fees",
-    "slippage", "risked", "why", "reasons", "duration_s",
+    "slippage", "risked", "why", "reasons", "duration_s", "other_fees",
 )  # fmt: skip
 TABLE_COLUMNS = (
     "CLOSED (UTC)", "SYMBOL", "SIDE", "QTY", "ENTRY", "EXIT", "R", "RESULT", "FEES", "SLIPPAGE", "HELD", "WHY",
@@ -188,7 +188,9 @@ def csv_text(accounts: Iterable[Account]) -> str:
             reasons = [text(part) for part in (one.why, "; ".join(one.reasons))]
             held = plain(Decimal(one.closed_ms - one.opened_ms) / 1000)
             times = [iso(one.closed_ms), iso(one.opened_ms)]
-            writer.writerow([*times, *texts, *amounts, ratio, *costs, *reasons, held])
+            writer.writerow(
+                [*times, *texts, *amounts, ratio, *costs, *reasons, held, text("; ".join(uncounted([one])))]
+            )
     return lines.getvalue()
 
 
@@ -208,6 +210,14 @@ def plain(value: Decimal) -> str:
     """A number without exponent and without zeros at its end."""
     written = f"{value:f}"
     return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def uncounted(trades: Iterable[TradeClosed]) -> list[str]:
+    """`0.0012 BNB`: by asset the fees whose worth is not known, so that neither fees nor results count them."""
+    sums: dict[str, Decimal] = {}
+    for asset, fee in (pair for one in trades for pair in one.other_fees):
+        sums[asset] = sums.get(asset, Decimal(0)) + fee
+    return [f"{plain(fee)} {clean(asset)}" for asset, fee in sorted(sums.items())]
 
 
 def text(value: str) -> str:
@@ -262,7 +272,10 @@ def table(account: Account, period: str) -> list[str]:
             for cell, width, title in zip(row, widths, TABLE_COLUMNS, strict=True)
         ]
         lines.append(f"  {'  '.join(cells)}".rstrip())
-    return [*lines, f"  {summary_words(summarise(account.trades), quote_of(account))}{period}", ""]
+    lines.append(f"  {summary_words(summarise(account.trades), quote_of(account))}{period}")
+    if others := uncounted(account.trades):
+        lines.append(f"  not counted in it, as their worth is not known: fees of {', '.join(others)}")
+    return [*lines, ""]
 
 
 def _cells(one: TradeClosed) -> tuple[str, ...]:

@@ -164,3 +164,16 @@ def test_a_table_has_a_line_a_trade_and_nothing_a_terminal_obeys(trades: list[An
     assert all(line.isprintable() for line in lines)
     end = lines[1].index("HELD") + len("HELD")
     assert all(line[end - 1] in "smhd" and line[end] == " " for line in lines[2:-2])
+
+
+def test_fees_whose_worth_is_not_known_are_told_apart() -> None:
+    trades = (
+        closed(other_fees=(("BNB", D("0.00120000")),)),
+        closed(other_fees=(("BNB", D("0.0003")), ("ABC", D(2)))),
+        closed(),
+    )
+    account = Account("paper-binance_us-spot", "spot", Path(), trades)
+    assert table(account, "")[-2] == "  not counted in it, as their worth is not known: fees of 2 ABC, 0.0015 BNB"
+    rows = list(csv.DictReader(io.StringIO(csv_text([account]), newline="")))
+    assert [row["other_fees"] for row in rows] == ["0.0012 BNB", "2 ABC; 0.0003 BNB", ""]
+    assert "not counted" not in "\n".join(table(Account("paper", "spot", Path(), trades[2:]), ""))
