@@ -94,5 +94,5 @@ def test_the_order_ticket():
 
 
 def test_the_inbox():
-    looks = test_inbox_snapshots.looks(scenes_inbox.full())
+    looks = test_inbox_snapshots.looks("6", scenes_inbox.full())
     asyncio.run(document.held("inbox", scenes.app(), NORMAL, looks))

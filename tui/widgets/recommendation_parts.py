@@ -84,7 +84,7 @@ def factor_lines(sure: ConfidenceMetrics, glyphs: Glyphs, width: int) -> list[Li
         style = "price_up" if evidence > 0 else "price_down" if evidence < 0 else "dim"
         lines.append(
             [
-                (f"   {fmt.fit(name.replace('_', ' '), FACTOR - 2, glyphs)}", "text"),
+                (f"   {fmt.fit(name.replace('_', ' '), FACTOR - 2, glyphs)} ", "text"),
                 (fmt.signed(evidence, 2, EVIDENCE, glyphs=glyphs), style),
                 (f"{fmt.fixed(share * 100, 0, SHARE - 2, glyphs=glyphs)} % ", "dim"),
                 (signed_bar(evidence * FULL_LOGIT, cells, glyphs), style),
