@@ -255,6 +255,19 @@ async def test_alarms_of_a_position_stand_with_its_details():
         assert "BNBUSDT 1.4 has no stop: the venue refused it (−2010)" in told
 
 
+async def test_on_the_way_back_to_paper_it_says_what_keeps_the_real_account():
+    async with desk([trade.account(), trade.position(), trade.order(), trade.session("LEAVING")]) as (
+        running,
+        pilot,
+        _,
+    ):
+        assert "back on paper once 1 position and 1 order ended: SOLUSDT; no entries meanwhile" in page(running)
+        told = await publish(running, pilot, trade.session("ARMED"))
+        assert "back on paper" not in told
+    async with desk([trade.account(), trade.session("LEAVING")]) as (running, _, _screen):
+        assert "back on paper in a moment: nothing is open" in page(running)
+
+
 @SIZES
 async def test_what_happened_meanwhile_opens_the_screen_and_stays_until_esc(size):
 

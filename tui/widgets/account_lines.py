@@ -101,9 +101,25 @@ def _against(desk: Desk, account: AccountStatus, now_ms: int) -> Line:
         return _halted(halt, account, now_ms)
     if account.journal:
         return [(f" {account.journal}", "danger")]
+    session = desk.store.trading.session
+    if session is not None and session.phase == "LEAVING":
+        return _leaving(desk)
     if not account.causes:
         return []
     return [(" because of ", "dim"), ("; ".join(account.causes), TRADING_LOOKS[account.state])]
+
+
+def _leaving(desk: Desk) -> Line:
+    """What keeps the real account in force after the operator has asked for paper."""
+    trading = desk.store.trading
+    orders = {order.client_id: order for order in (*trading.working(), *trading.unknown())}.values()
+    symbols = sorted({*(one.symbol for one in trading.positions.values()), *(one.symbol for one in orders)})
+    if not symbols:
+        return [(" back on paper in a moment: nothing is open", "dim")]
+    waits = [counted(len(trading.positions), "position")] if trading.positions else []
+    waits += [counted(len(orders), "order")] if orders else []
+    named = ", ".join(symbols)
+    return [(f" back on paper once {' and '.join(waits)} ended: {named}", "warn"), ("; no entries meanwhile", "dim")]
 
 
 def _halted(halt: HaltReport, account: AccountStatus, now_ms: int) -> Line:
