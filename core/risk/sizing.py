@@ -72,7 +72,7 @@ class Cap(Struct, frozen=True):
 
 
 class Size(Struct, frozen=True, kw_only=True):
-    """The quantity on the lot, which cap bound it, and every cap's figure.
+    """The quantity on the lot, which cap bound it (None: none could, as while trading is halted), and every cap's figure.
 
     `risk` is what it loses at the stop, costs included. `refused` says why the quantity is 0; empty: it is not.
     """
@@ -115,9 +115,8 @@ def size(inputs: SizingInputs) -> Size:
     refused = _too_small(quantity, least, inputs)
     if refused:
         quantity = ZERO
-    return Size(
-        quantity=quantity, bound=least.code, caps=caps, loss_per_unit=unit, risk=quantity * unit, refused=refused
-    )
+    bound = least.code if inputs.throttle > ZERO else None
+    return Size(quantity=quantity, bound=bound, caps=caps, loss_per_unit=unit, risk=quantity * unit, refused=refused)
 
 
 def _caps(inputs: SizingInputs, unit: Decimal) -> tuple[Cap, ...]:

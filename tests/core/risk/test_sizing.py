@@ -112,6 +112,13 @@ def test_the_throttle_shrinks_what_every_cap_allows() -> None:
     assert "arms again" in halted.refused
 
 
+def test_no_cap_is_to_blame_while_trading_is_halted() -> None:
+    """Whoever asks what bound the size must not hear of a missing edge: the least size would be offered in its place."""
+    assert size(inputs(probability=0.1)).bound == "KELLY"
+    halted = size(inputs(probability=0.1, throttle=D(0)))
+    assert (halted.bound, "arms again" in halted.refused) == (None, True)
+
+
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"rules": {"min_qty": D("83.36807")}},
