@@ -1174,6 +1174,7 @@ class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
     As it was meant: `planned_entry` (0: at the market), `planned_stop`, `targets` as price and share, the `probability` it
     was judged by (NaN: not known), `by` whom it was opened. `fills`: how many executions it took, in and out.
     `other_fees`: those taken in an asset whose price is not known, by asset; neither `fees` nor `result` counts them.
+    `dust`: what was too little to sell, in the base asset; `result` counts it as lost, with what it cost.
     """
 
     trade_id: str
@@ -1197,6 +1198,7 @@ class TradeClosed(SymbolMessage, frozen=True, kw_only=True):
     by: str = ""
     fills: int = 0
     other_fees: tuple[tuple[str, Decimal], ...] = ()
+    dust: Decimal = Decimal(0)
 
 
 class Discrepancy(SymbolMessage, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula."""
 CSV_COLUMNS = (
     "closed_at", "opened_at", "account", "mode", "symbol", "side", "quantity", "entry", "exit", "result", "r", "fees",
-    "slippage", "risked", "why", "reasons", "duration_s", "other_fees",
+    "slippage", "risked", "why", "reasons", "duration_s", "other_fees", "dust",
 )  # fmt: skip
 TABLE_COLUMNS = (
     "CLOSED (UTC)", "SYMBOL", "SIDE", "QTY", "ENTRY", "EXIT", "R", "RESULT", "FEES", "SLIPPAGE", "HELD", "WHY",
@@ -188,9 +188,8 @@ def csv_text(accounts: Iterable[Account]) -> str:
             reasons = [text(part) for part in (one.why, "; ".join(one.reasons))]
             held = plain(Decimal(one.closed_ms - one.opened_ms) / 1000)
             times = [iso(one.closed_ms), iso(one.opened_ms)]
-            writer.writerow(
-                [*times, *texts, *amounts, ratio, *costs, *reasons, held, text("; ".join(uncounted([one])))]
-            )
+            rest = [text("; ".join(uncounted([one]))), plain(one.dust)]
+            writer.writerow([*times, *texts, *amounts, ratio, *costs, *reasons, held, *rest])
     return lines.getvalue()
 
 

@@ -158,7 +158,7 @@ def trade_closed(trade: Trade, venue: str, category: str) -> TradeClosed | None:
         opened_ms=position.opened_ms, closed_ms=ended.at_ms, planned_entry=plan.entry, planned_stop=plan.stop,
         targets=tuple((target.price, float(target.share)) for target in plan.targets),
         probability=plan.probability or math.nan, by=plan.by, fills=sum(len(record.fills) for record in trade.orders.values()),
-        other_fees=_apart(plan.symbol, position.other_fees),
+        other_fees=_apart(plan.symbol, position.other_fees), dust=ended.dust,
     )  # fmt: skip
 
 

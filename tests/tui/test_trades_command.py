@@ -120,7 +120,7 @@ TRADE = st.builds(
     lambda symbol, why, reasons, amounts, ratio, span: closed(
         symbol=symbol, why=why, reasons=tuple(reasons), quantity=abs(amounts[0]), entry_price=abs(amounts[1]),
         result=amounts[2], slippage=amounts[3], risked=abs(amounts[4]), r_multiple=ratio,
-        opened_ms=1_700_000_000_000, closed_ms=1_700_000_000_000 + span,
+        opened_ms=1_700_000_000_000, closed_ms=1_700_000_000_000 + span, dust=abs(amounts[4]),
     ),
     TEXT, st.sampled_from(["STOP", "=1+1", "@x"]), st.lists(TEXT | st.just("+4 pp, \"so\"\nit is"), max_size=2),
     st.tuples(AMOUNT, AMOUNT, AMOUNT, AMOUNT, AMOUNT), st.floats(-50, 50), st.integers(0, 10**9),
@@ -144,7 +144,8 @@ def test_a_csv_file_comes_back_as_it_was_and_calculates_nothing(trades: list[Tra
             one.why,
         )
         assert unquoted(row["reasons"]) == "; ".join(one.reasons)
-        numbers = {"quantity": one.quantity, "entry": one.entry_price, "result": one.result, "slippage": one.slippage}
+        numbers = {"quantity": one.quantity, "entry": one.entry_price, "result": one.result, "dust": one.dust}
+        numbers["slippage"] = one.slippage
         for name, value in numbers.items():
             assert D(row[name]) == value
             assert "e" not in row[name].lower()
@@ -176,4 +177,5 @@ def test_fees_whose_worth_is_not_known_are_told_apart() -> None:
     assert table(account, "")[-2] == "  not counted in it, as their worth is not known: fees of 2 ABC, 0.0015 BNB"
     rows = list(csv.DictReader(io.StringIO(csv_text([account]), newline="")))
     assert [row["other_fees"] for row in rows] == ["0.0012 BNB", "2 ABC; 0.0003 BNB", ""]
+    assert [row["dust"] for row in rows] == ["0", "0", "0"]
     assert "not counted" not in "\n".join(table(Account("paper", "spot", Path(), trades[2:]), ""))

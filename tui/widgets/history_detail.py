@@ -49,10 +49,16 @@ def detail_lines(desk: Desk, trade: TradeClosed, width: int) -> list[Line]:
     ]
     others = ", ".join(f"{exact(fee, glyphs)} {asset}" for asset, fee in trade.other_fees)
     apart: Line = [_label(""), (f"fees of {others} are not in it: their worth is not known", "warn")]
+    cost = money(float(trade.dust * trade.entry_price), 2, unit, glyphs=glyphs)
+    dust: Line = [
+        _label(""),
+        (f"{cost} of it is {exact(trade.dust.normalize(), glyphs)} that was too little to sell", "text"),
+    ]
     lines: list[Line] = [
         head,
         result,
         *([apart] if others else []),
+        *([dust] if trade.dust else []),
         _entry(desk, trade),
         _exit(desk, trade),
         [_label("slippage"), (slippage_words(trade.slippage, glyphs), "warn" if trade.slippage > 0 else "text")],

@@ -110,6 +110,7 @@ async def test_fees_in_base_are_not_protected_and_dust_ends_the_trade() -> None:
         await case.pass_time(1)
         assert case.status.closed
         assert case.status.dust == d("0.0005")
+        assert case.closed[-1].dust == d("0.0005")
         assert case.manager.broken == []
 
 
