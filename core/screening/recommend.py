@@ -159,7 +159,9 @@ def enter(case: _Sound, rules: RecommendationRules) -> Recommendation | None:
     )
     beyond = "below" if side == "BUY" else "above"
     changes = (
-        Change("STOP", float(risk.worst_entry), float(risk.sl_level), f"a price {beyond} {risk.sl_level.normalize():f}"),
+        Change(
+            "STOP", float(risk.worst_entry), float(risk.sl_level), f"a price {beyond} {risk.sl_level.normalize():f}"
+        ),
         Change(
             "PROBABILITY", found.probability, rules.min_confidence, f"P({side}) under {short(rules.min_confidence)}"
         ),
