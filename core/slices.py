@@ -25,11 +25,12 @@ class Slices:
         self._seconds = seconds
         self._until = asyncio.get_running_loop().time() + self._seconds
 
-    async def turn(self) -> None:
-        """Leave the loop to others if the slice is over, or if a key was pressed."""
+    async def turn(self, *, asked: bool = False) -> None:
+        """Leave the loop to others if the slice is over, or if a key was pressed; `asked`: the work is what a key asked for."""
         now = asyncio.get_running_loop().time()
-        if now >= self._until or now < self._free_from:
-            await asyncio.sleep(max(0.0, self._free_from - now))
+        wait_s = 0.0 if asked else max(0.0, self._free_from - now)
+        if now >= self._until or wait_s:
+            await asyncio.sleep(wait_s)
             self.begin(self._seconds)
 
     def _give_way(self, _: KeyPressed) -> None:

@@ -178,7 +178,11 @@ class Stage2Desk:
                 for entry in tuple(self._running):
                     if entry in self._running:
                         self._step(entry)
-                    await self._slices.turn()
+                    await self._slices.turn(asked=self._asked())
+
+    def _asked(self) -> bool:
+        """Whether the operator waits for one that is under way: the most urgent stands first."""
+        return bool(self._running) and self._running[0].request.cause == "operator"
 
     def _admit(self) -> None:
         """Take the most urgent requests under way while there is room; tell those that waited too long."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.messages import Analyse, Confluence, Reading, Replay, State
+from core import slices
+from core.messages import Analyse, Confluence, KeyPressed, Reading, Replay, State
 from core.screening.thresholds import Thresholds, changed, from_class
 from tests.builders import confluence, quote
 from tests.core.screening.stage2_room import NOW_MS, Room
@@ -184,6 +185,21 @@ async def test_an_accepted_calibration_of_an_alerted_symbol_is_judged_again(ente
     room.report("A", task_id=3)
     await room.settle()
     assert room.done() == ["A", "A"]
+
+
+async def test_what_the_operator_asks_for_with_a_key_does_not_give_way_to_it(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be put off by the very key that asked for it, and with a short deadline be given up unbegun."""
+    monkeypatch.setattr(slices, "GIVE_WAY_S", 3600.0)
+    room = enter("A", "B")
+    room.start()
+    await room.settle()
+    room.bus.publish(KeyPressed())
+    room.alert("A")
+    room.bus.publish(Analyse(symbol="B"))
+    await room.settle()
+    assert room.done() == ["B"]
 
 
 async def test_a_symbol_that_leaves_is_forgotten(enter: Enter) -> None:
