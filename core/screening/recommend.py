@@ -154,7 +154,7 @@ def enter(case: _Sound, rules: RecommendationRules) -> Recommendation | None:
     side = found.side
     reasons = (
         f"P({side}) {short(found.probability)} reaches {short(rules.min_confidence)}",
-        f"{found.factors_confirmed} factors confirm it",
+        "1 factor confirms it" if found.factors_confirmed == 1 else f"{found.factors_confirmed} factors confirm it",
         f"P(target first) {short(case.p_trade)} is above break-even {short(risk.break_even)}",
     )
     beyond = "below" if side == "BUY" else "above"

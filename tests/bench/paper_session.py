@@ -71,6 +71,12 @@ class Desk:
             self.look(KEY_S)
         return self.look()
 
+    def shown(self, key: str, words: str) -> str:
+        """The screen of this key, once its last line has these words: half a picture is none."""
+        os.write(self._master, key.encode())
+        self.until(words)
+        return self.look()
+
     def until(self, *words: str, within_s: float = 20.0) -> str:
         """The picture once one of these stands on it, or the last one."""
         end = time.monotonic() + within_s
@@ -129,7 +135,7 @@ def trade(desk: Desk, written: Page, minutes: float) -> int:
     left_alone: dict[str, float] = {}
     sent = closed = 0
     while desk.minute < minutes:
-        picture = desk.press("8")
+        picture = desk.shown("8", "R or money")
         if (now_closed := trades_in(picture)) > closed:
             closed = now_closed
             written.note(
@@ -139,11 +145,11 @@ def trade(desk: Desk, written: Page, minutes: float) -> int:
                 desk.press("\r"),
             )
             desk.press("\x1b")
-        picture = desk.press("5")
+        picture = desk.shown("5", "c cancel")
         if "qty ✓" in picture and sent:
             written.note(desk.minute, "protected", "the position, and the stop that protects it", picture)
         held = len(re.findall(r"\b(long|short)\b", picture))
-        picture = desk.press("6")
+        picture = desk.shown("6", "a seen")
         symbol = next((one for one in PROPOSAL.findall(picture) if left_alone.get(one, 0.0) < time.monotonic()), "")
         if not symbol or held >= OPEN_MOST:
             desk.look(5.0)
@@ -152,8 +158,8 @@ def trade(desk: Desk, written: Page, minutes: float) -> int:
         if ticket(desk, written, symbol, picture):
             sent += 1
         left_alone[symbol] = time.monotonic() + DENIED_WAIT_S
-    written.note(desk.minute, "risk", "limits and what is used of them", desk.press("7"))
-    written.note(desk.minute, "history", "the record at the end", desk.press("8"))
+    written.note(desk.minute, "risk", "limits and what is used of them", desk.shown("7", "explain"))
+    written.note(desk.minute, "history", "the record at the end", desk.shown("8", "R or money"))
     return sent
 
 
@@ -188,8 +194,9 @@ def trades_in(history: str) -> int:
 
 
 def ending(history: str) -> str:
-    """By what the newest trade ended."""
-    return next((word for word in ("target", "stop", "break even", "trail") if word in history.lower()), "another")
+    """By what the newest trade ended, on whose line the cursor is."""
+    line = next((line for line in history.splitlines() if line.startswith("▸")), "")
+    return re.split(r"\s{2,}", line.strip())[-1]
 
 
 if __name__ == "__main__":

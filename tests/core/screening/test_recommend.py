@@ -86,6 +86,9 @@ def test_words_tell_where_it_is_and_where_it_would_have_to_be():
     found = recommend(case(confident(0.68, confirming=2)), RULES)
     assert found.reasons == ("needs P(BUY) ≥ .75 (now .68)", "needs 4 confirming factors (2 more)")
     assert (found.changes[0].value, found.changes[0].limit) == (0.68, 0.75)
+    for confirming, words in ((1, "1 factor confirms it"), (2, "2 factors confirm it")):
+        alone = recommend(case(confident(0.8, confirming=confirming)), RecommendationRules(min_cluster=1))
+        assert words in alone.reasons
     fees = recommend(case(risk=trade(-0.2, fees_exceed_move=True)), RULES)
     assert fees.reasons[0] == "fees exceed the move: a round trip costs 0.10 of the risk"
 
