@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.messages import OrderAlarm, PositionStatus, TradeClosed
+from core.risk.verdict import written
 from tests.faults.order_rig import SYMBOL, USUAL, OrderRig, order_rig
 
 OTHER = "BTCUSDT"
@@ -29,7 +30,7 @@ async def frozen(rig: OrderRig) -> None:
     assert f"FROZEN: {SYMBOL} does not trade" in shown(rig).note
     alarm = [one for one in rig.of(OrderAlarm) if one.code == "FROZEN"][-1]
     assert alarm.text.startswith(f"{SYMBOL} does not trade (status ")
-    assert f"{shown(rig).quantity:f} is held and cannot be sold; it goes on by itself" in alarm.text
+    assert f"{written(shown(rig).quantity)} is held and cannot be sold; it goes on by itself" in alarm.text
 
 
 @pytest.mark.parametrize("where", USUAL)

@@ -50,7 +50,10 @@ def exact(value: Decimal | None, glyphs: Glyphs) -> str:
 
 
 def stepped(value: Decimal, step: str) -> Decimal:
-    """The same number with the decimals of its step; one that is off the step, or whose step is not known, keeps its own."""
+    """The same number with the decimals of its step; one that is off the step, or whose step is not known, keeps its own.
+
+    Zeros at the end of those mean nothing: a size less a fee has as many decimals as the fee.
+    """
     if not value.is_finite() or value == 0:
         return value
     try:
@@ -58,7 +61,7 @@ def stepped(value: Decimal, step: str) -> Decimal:
         found = value.quantize(place if place < 1 else Decimal(1))
     except InvalidOperation:
         return value
-    return found if found == value else value
+    return found if found == value else value.normalize()
 
 
 def price_of(desk: Desk, symbol: str, value: Decimal | None) -> str:

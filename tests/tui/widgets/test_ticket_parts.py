@@ -25,6 +25,8 @@ def test_every_number_of_a_market_can_be_typed(value: Decimal) -> None:
 def test_the_decimals_of_a_step_never_change_a_number(value: Decimal, step: str) -> None:
     assert stepped(value, step) == value
     assert f"{stepped(Decimal('0.50000000'), '0.00010000'):f}" == "0.5000"
+    assert f"{stepped(Decimal('5.54445000'), '0.01'):f}" == "5.54445"
+    assert f"{stepped(Decimal('5.5'), '0.01'):f}" == "5.50"
 
 
 @given(st.text(), st.sampled_from(sorted(PARTS)))
