@@ -148,9 +148,9 @@ def test_a_key_lives_an_hour_after_its_last_renewal():
     user = exchange.venue.user  # type: ignore[attr-defined]
     from providers.sandbox.binance_us_params import Params
 
+    before_ms = exchange.clock.now_ms()
     key = user.start(Params({}, ()))["listenKey"]
-    born_ms = exchange.clock.now_ms()
-    user.run(born_ms + KEY_LIFE_MS - 1)
+    user.run(before_ms + KEY_LIFE_MS - 1)
     assert user.key == key
     user.run(exchange.clock.now_ms() + KEY_LIFE_MS)
     assert user.key == ""
