@@ -73,7 +73,8 @@ async def test_one_process_does_job_after_job_and_leaves_the_machine_to_others(w
     assert second.report is not None
     assert (second.report.symbol, second.report.task_id) == ("B", 2)
     pid = workers.pids()[0]
-    assert first.report.reason == second.report.reason == f"pid {pid} nice 15 blas 1 ignores SIGINT True"
+    nice = min(19, os.nice(0) + 15)
+    assert first.report.reason == second.report.reason == f"pid {pid} nice {nice} blas 1 ignores SIGINT True"
     assert steps == []  # the task is over: nobody asks how far it is
 
 
