@@ -178,7 +178,7 @@ async def test_a_trade_in_full_says_what_was_meant_and_what_came_of_it():
         rest = trade.closed(trade_id="rest", dust=Decimal("0.00970000"), closed_ms=NOW_MS - 1)
         await publish(running, pilot, trade.history(*TRADES, rest))
         told = await typed(running, pilot, "g", "enter")
-        assert "1.48 USDT of it is 0.0097 that was too little to sell" in told
+        assert "0.0097 was too little to sell: it counts as 1.48" in told
         await typed(running, pilot, "escape")
         bare = trade.closed(
             "BTCUSDT", trade_id="bare", risked=Decimal(0), r_multiple=0.0, why="OUTSIDE", by="no plan", reasons=()

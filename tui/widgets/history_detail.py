@@ -23,6 +23,7 @@ from tui.widgets.trading_words import counted, exact, price_text, size_of
 
 STOPPED = ("STOP", "STOP_UNFILLED")
 """Ends at the planned stop, or where the price had gone through it."""
+CENT = Decimal("0.01")
 LABEL = 10
 """Cells of the names on the left."""
 
@@ -49,16 +50,14 @@ def detail_lines(desk: Desk, trade: TradeClosed, width: int) -> list[Line]:
     ]
     others = ", ".join(f"{exact(fee, glyphs)} {asset}" for asset, fee in trade.other_fees)
     apart: Line = [_label(""), (f"fees of {others} are not in it: their worth is not known", "warn")]
-    cost = money(float(trade.dust * trade.entry_price), 2, unit, glyphs=glyphs)
-    dust: Line = [
-        _label(""),
-        (f"{cost} of it is {exact(trade.dust.normalize(), glyphs)} that was too little to sell", "text"),
-    ]
+    cost = trade.dust * trade.entry_price
+    lost = f"it counts as {money(float(cost), 2, unit, glyphs=glyphs)} lost"
+    dust: Line = [_label(""), (f"{exact(trade.dust.normalize(), glyphs)} was too little to sell: {lost}", "text")]
     lines: list[Line] = [
         head,
         result,
         *([apart] if others else []),
-        *([dust] if trade.dust else []),
+        *([dust] if cost >= CENT else []),
         _entry(desk, trade),
         _exit(desk, trade),
         [_label("slippage"), (slippage_words(trade.slippage, glyphs), "warn" if trade.slippage > 0 else "text")],
